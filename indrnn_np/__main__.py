@@ -1,0 +1,8 @@
+"""`python -m indrnn_np` is the `indrnn` command."""
+
+import sys
+
+from .cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

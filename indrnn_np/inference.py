@@ -1,0 +1,58 @@
+"""Passes without a tape: inference in windows of time, and the statistics of batch norm from large batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .stack import check_input
+from .workspace import Workspace
+
+if TYPE_CHECKING:
+    from .sequential import Sequential
+
+WINDOW_BYTES = 2**22  # of one activation array: time runs in windows of about this size
+
+
+def infer(
+    net: Sequential, x: np.ndarray, state: Sequence[Any] | None, lengths: np.ndarray | None
+) -> tuple[np.ndarray, tuple[Any, ...]]:
+    """Run x (T, B, D) window by window, carrying the state; a layer that reads later steps needs one pass over all.
+
+    Returns the output, of all steps or of the last, and the state after the last step.
+    """
+    check_input(net, x, lengths, False)
+    T, B, _ = x.shape
+    widest = max(max(layer.outputs or 0, layer.inputs or 0) for layer in net.layers)
+    window = max(1, WINDOW_BYTES // max(1, B * widest * net.dtype.itemsize))
+    if not net.causal or window >= T:
+        y, states, _ = net.forward(x, state, lengths, training=False)
+        return y, states
+    work, out, states = Workspace(), np.empty(0), state
+    for t0 in range(0, T, window):
+        part = x[t0 : t0 + window]
+        ends = None if lengths is None else np.clip(lengths - t0, 0, len(part))
+        y, states, _ = net.forward(part, states, ends, training=False, work=work)
+        if y.ndim == 2:
+            out = y
+            continue
+        if t0 == 0:
+            out = net.ops.empty((T, *y.shape[1:]), net.dtype)
+        out[t0 : t0 + window] = y
+    return out, tuple(states or ())
+
+
+def recompute_statistics(net: Sequential, batches: Iterable[Any]) -> None:
+    """Set batch norm's running statistics to the mean over the batches, which count equally; nothing is dropped.
+
+    One large batch gives the exact statistics of that batch, layer by layer.
+    """
+    for k, batch in enumerate(batches):
+        x, lengths = batch if isinstance(batch, tuple) else (batch, None)
+        check_input(net, x, lengths, True)
+        y = x
+        for i, layer in enumerate(net.layers):
+            ctx = net.context(i, lengths=lengths, training=True, dropout=False, momentum=1 / (k + 1))
+            y = layer.forward(y, None, ctx)[0]

@@ -1,0 +1,172 @@
+"""What all layers share: the contract, the context that carries their arrays, a gradient on the last step."""
+
+from __future__ import annotations
+
+import dataclasses
+import zlib
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from .. import _check
+from ..init import Initializer
+from ..workspace import Workspace
+
+if TYPE_CHECKING:
+    from ..backend import Backend
+
+
+class Parameter(NamedTuple):
+    """The shape of a parameter and how it starts."""
+
+    shape: tuple[int, ...]
+    init: Initializer
+
+
+class LastRow(NamedTuple):
+    """A gradient (T, B, H) that is zero but at each sample's last step: `row (B, H)` there."""
+
+    row: np.ndarray
+    steps: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Context:
+    """What a network hands to a layer for one pass: its arrays, by the layer's own names, and how the pass is run."""
+
+    ops: Backend
+    params: Mapping[str, np.ndarray]
+    buffers: Mapping[str, np.ndarray]
+    dtype: np.dtype
+    lengths: np.ndarray | None = None
+    training: bool = False  # keep a tape, drop out, take batch statistics
+    dropout: bool = True
+    momentum: float | None = None  # of running statistics; None: each layer's own
+    seed: int = 0
+    iteration: int = 0
+    work: Workspace | None = None
+    probe: Callable[..., None] | None = None
+    prefix: str = ""
+    slot: str = ""  # where backward writes: gradients alternate between two buffers for the whole network
+
+    def child(self, name: str) -> Context:
+        """The context of a layer inside this one: its names start with `name.`."""
+        return dataclasses.replace(self, prefix=f"{self.prefix}{name}.", slot=f"{self.slot}{name}.")
+
+    def param(self, name: str) -> np.ndarray:
+        return self.params[self.prefix + name]
+
+    def buffer(self, name: str) -> np.ndarray:
+        return self.buffers[self.prefix + name]
+
+    def array(self, name: str, shape: tuple[int, ...], dtype: Any = None) -> np.ndarray:
+        """An array that lives until this layer's next pass (an output, a state)."""
+        return self._take(f"{self.prefix}{name}", shape, dtype)
+
+    @property
+    def scratch(self) -> Scratch:
+        """Arrays that live until the next but one layer's backward pass (gradients)."""
+        return Scratch(self)
+
+    def _take(self, name: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+        dtype = self.dtype if dtype is None else dtype
+        return self.ops.empty(shape, dtype) if self.work is None else self.work.array(name, shape, dtype)
+
+    def key(self, what: str) -> tuple[int, int, int]:
+        """The key of this layer's random numbers in this iteration (ops/random)."""
+        return self.seed, zlib.crc32(f"{self.prefix}{what}".encode()), self.iteration
+
+    def dense(self, dy: Any) -> np.ndarray:
+        """A gradient (T, B, H) written out, if it was a LastRow."""
+        if not isinstance(dy, LastRow):
+            return dy
+        full = self._take("dense", (dy.steps, *dy.row.shape), dy.row.dtype)
+        full[...] = 0
+        samples = np.arange(len(dy.row))
+        if self.lengths is None:
+            full[-1] = dy.row
+        else:
+            reached = self.lengths > 0
+            full[self.lengths[reached] - 1, samples[reached]] = dy.row[reached]
+        return full
+
+
+class Scratch:
+    """The workspace of a backward pass, as ops expect it (`work=`)."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+
+    def array(self, name: str, shape: tuple[int, ...], dtype: Any = None) -> np.ndarray:
+        return self._ctx._take(f"backward {self._ctx.slot} {name}", shape, dtype)
+
+
+class Layer:
+    """Base of all layers; a subclass is a frozen dataclass of sizes and options."""
+
+    causal: ClassVar[bool] = True  # step t of the output needs no later step of the input
+    stretches_over_time: ClassVar[bool] = (
+        False  # in training, step t of the output depends on all steps of the input
+    )
+
+    @property
+    def inputs(self) -> int | None:
+        """Neurons that the layer reads; None: any number."""
+        return None
+
+    @property
+    def outputs(self) -> int | None:
+        """Neurons that the layer gives; None: as many as it reads."""
+        return self.inputs
+
+    def parameters(self, steps: int | None) -> dict[str, Parameter]:
+        """Trainable arrays by the paper's letters."""
+        return {}
+
+    def running(self, steps: int | None) -> dict[str, np.ndarray]:
+        """Start values of the arrays that a training pass updates without a gradient (float64)."""
+        return {}
+
+    def bounds(self, steps: int | None) -> dict[str, float]:
+        """Bounds on |parameter| that the projection keeps."""
+        return {}
+
+    def forward(self, x: np.ndarray, state: Any, ctx: Context) -> tuple[np.ndarray, Any, Any]:
+        """Returns y, the state after the last step, and the tape for backward."""
+        raise TypeError(f"{type(self).__name__} does not define forward")
+
+    def backward(
+        self, dy: Any, tape: Any, dstate: Any, ctx: Context
+    ) -> tuple[Any, Any, dict[str, np.ndarray]]:
+        """Returns dx, the gradient of the state before the first step, and the gradients of the parameters."""
+        raise TypeError(f"{type(self).__name__} does not define backward")
+
+    def step(self, x_t: np.ndarray, state: Any, ctx: Context) -> tuple[np.ndarray, Any]:
+        """One time step: x_t (B, D) to y_t (B, H), and the state."""
+        if not self.causal:
+            _check.fail(f"{type(self).__name__}.step", "the layer reads later steps", "a causal layer",
+                        "to run one step at a time")  # fmt: skip
+        y, state, _ = self.forward(x_t[None], state, ctx)
+        return y[0], state
+
+    def gates(self, tape: Any) -> np.ndarray | None:
+        """Which units of a piecewise linear activation are open, for gradient checks; None where φ is smooth."""
+        return None
+
+    def spec(self) -> dict[str, Any]:
+        """The layer as JSON: its type and its options."""
+        fields = dataclasses.fields(self)  # type: ignore[arg-type]
+        values = {f.name: getattr(self, f.name) for f in fields}
+        return {"type": type(self).__name__} | {
+            name: value.spec() if isinstance(value, Layer) else value for name, value in values.items()
+        }
+
+
+def sequence(where: str, x: np.ndarray, size: int | None) -> None:
+    """Check that x is a time-major sequence with `size` inputs."""
+    _check.array(where, "x", x, 3, "(T, B, D): time, batch, inputs")
+    if size is not None and x.shape[2] != size:
+        _check.fail(
+            where, f"x has shape {x.shape}", f"(T, B, {size})", "because the layer has that many inputs"
+        )

@@ -1,0 +1,110 @@
+"""Batch normalisation of sequences (Ioffe & Szegedy 2015; in IndRNNs: Li et al. 2019, arXiv:1910.06251, 5.1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .. import _check, init
+from .base import Context, Layer, Parameter, sequence
+
+
+@dataclass(frozen=True)
+class BatchNorm(Layer):
+    """y = scale ⊙ (x - mean) / √(var + eps) + shift, with statistics over batch and time or over the batch
+    at each step.
+
+    Parameters are scale (H,), which starts at 1, and shift (H,), which starts at 0. Buffers are `mean` and
+    `var` (S, H): running averages r ← (1 - momentum) r + momentum · batch (var with n - 1), used for
+    inference.
+
+    Parameters
+    ----------
+    per_step
+        Statistics of their own for each step (S = steps of the network; later steps use the last row), else
+        one for all (S = 1).
+    momentum
+        Weight of the newest batch in the running averages.
+    """
+
+    size: int
+    per_step: bool = False
+    momentum: float = 0.1
+    eps: float = 1e-5
+
+    def __post_init__(self) -> None:
+        _check.at_least("BatchNorm", "size", self.size, 1)
+        _check.at_least("BatchNorm", "eps", self.eps, 0.0, strictly=True)
+        if not 0 < self.momentum <= 1:
+            _check.fail("BatchNorm", f"momentum is {self.momentum}", "a number above 0, at most 1")
+
+    @property
+    def inputs(self) -> int:
+        return self.size
+
+    @property
+    def stretches_over_time(self) -> bool:  # type: ignore[override]
+        return not self.per_step
+
+    def parameters(self, steps: int | None) -> dict[str, Parameter]:
+        return {
+            "scale": Parameter((self.size,), init.constant(1.0)),
+            "shift": Parameter((self.size,), init.constant(0.0)),
+        }
+
+    def running(self, steps: int | None) -> dict[str, np.ndarray]:
+        if self.per_step and steps is None:
+            because = "because every step has running statistics of its own"
+            _check.fail("BatchNorm", "steps is None with per_step=True", "Sequential(..., steps=T)", because)
+        rows = steps if self.per_step and steps is not None else 1
+        return {"mean": np.zeros((rows, self.size)), "var": np.ones((rows, self.size))}
+
+    def forward(self, x: np.ndarray, state: Any, ctx: Context) -> tuple[np.ndarray, Any, Any]:
+        """With `per_step` the state is the number of steps before this window."""
+        sequence("BatchNorm.forward", x, self.size)
+        t0 = state or 0
+        out = ctx.array("y", x.shape)
+        scale, shift = ctx.param("scale"), ctx.param("shift")
+        after = t0 + len(x) if self.per_step else None
+        if not ctx.training:
+            rows = self._rows(t0, len(x), ctx)
+            mean, var = (np.ascontiguousarray(ctx.buffer(name)[rows]) for name in ("mean", "var"))
+            return (
+                ctx.ops.batchnorm.apply(x, mean, var, scale, shift, self.eps, ctx.lengths, out),
+                after,
+                None,
+            )
+        y, mean, var = ctx.ops.batchnorm.forward(x, scale, shift, self.eps, ctx.lengths, self.per_step, out)
+        self._update(mean, var, t0, x, ctx)
+        return y, after, (x, mean, var)
+
+    def backward(
+        self, dy: Any, tape: Any, dstate: Any, ctx: Context
+    ) -> tuple[Any, Any, dict[str, np.ndarray]]:
+        x, mean, var = tape
+        dx, dscale, dshift = ctx.ops.batchnorm.backward(
+            ctx.dense(dy), x, mean, var, ctx.param("scale"), self.eps, ctx.lengths, self.per_step,
+            ctx.scratch.array("dx", x.shape),
+        )  # fmt: skip
+        return dx, None, {"scale": dscale, "shift": dshift}
+
+    def _rows(self, t0: int, T: int, ctx: Context) -> Any:
+        """Rows of the running statistics that steps t0 to t0 + T use."""
+        return (
+            np.minimum(np.arange(t0, t0 + T), len(ctx.buffer("mean")) - 1) if self.per_step else slice(0, 1)
+        )
+
+    def _update(self, mean: np.ndarray, var: np.ndarray, t0: int, x: np.ndarray, ctx: Context) -> None:
+        T, B, _ = x.shape
+        ends = np.full(B, T) if ctx.lengths is None else ctx.lengths
+        n = (np.arange(T)[:, None] < ends).sum(axis=1) if self.per_step else np.array([ends.sum()])
+        rows = self._rows(t0, T, ctx) if self.per_step else np.zeros(1, int)
+        momentum = self.momentum if ctx.momentum is None else ctx.momentum
+        counted = n > 0  # a step that no sample reaches leaves its averages alone
+        unbiased = var * (n / np.maximum(n - 1, 1))[:, None]
+        for name, batch in (("mean", mean), ("var", unbiased)):
+            running = ctx.buffer(name)
+            r = rows[counted]
+            running[r] = ((1 - momentum) * running[r] + momentum * batch[counted]).astype(running.dtype)

@@ -1,0 +1,89 @@
+"""Two copies of a recurrent layer, one walking forward and one backward in time, side by side."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .. import _check
+from .base import Context, Layer, Parameter
+from .indrnn import IndRNN
+
+
+@dataclass(frozen=True)
+class Bidirectional(Layer):
+    """y_t = [forward layer's h_t, reverse layer's h_t], each with parameters of its own (Schuster & Paliwal
+    1997).
+
+    Shapes     x (T, B, D) to y (T, B, 2 H); parameters `forward.W`, ..., `reverse.W`, ...
+    State      a pair: the forward layer's last state, and the reverse layer's (the one of step 0)
+
+    Parameters
+    ----------
+    layer
+        The forward one; the other is the same with `reverse=True`.
+    """
+
+    layer: IndRNN
+
+    causal = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.layer, IndRNN) or self.layer.reverse:
+            _check.fail("Bidirectional", f"layer is {self.layer!r}", "an IndRNN with reverse=False")
+
+    @property
+    def inputs(self) -> int:
+        return self.layer.input_size
+
+    @property
+    def outputs(self) -> int:
+        return 2 * self.layer.hidden_size
+
+    def _halves(self) -> dict[str, IndRNN]:
+        return {"forward": self.layer, "reverse": dataclasses.replace(self.layer, reverse=True)}
+
+    def parameters(self, steps: int | None) -> dict[str, Parameter]:
+        return {
+            f"{n}.{p}": value
+            for n, half in self._halves().items()
+            for p, value in half.parameters(steps).items()
+        }
+
+    def bounds(self, steps: int | None) -> dict[str, float]:
+        return {
+            f"{n}.{p}": value for n, half in self._halves().items() for p, value in half.bounds(steps).items()
+        }
+
+    def forward(self, x: np.ndarray, state: Any, ctx: Context) -> tuple[np.ndarray, Any, Any]:
+        H = self.layer.hidden_size
+        y = ctx.array("y", (*x.shape[:2], 2 * H)) if x.ndim == 3 else x
+        states, tapes = [], []
+        for i, (name, half) in enumerate(self._halves().items()):
+            y_half, last, tape = half.forward(x, None if state is None else state[i], ctx.child(name))
+            y[:, :, i * H : (i + 1) * H] = y_half
+            states.append(last)
+            tapes.append(tape)
+        return y, tuple(states), tapes
+
+    def backward(
+        self, dy: Any, tape: Any, dstate: Any, ctx: Context
+    ) -> tuple[Any, Any, dict[str, np.ndarray]]:
+        H, dy = self.layer.hidden_size, ctx.dense(dy)
+        dx, dstates, grads = None, [], {}
+        for i, (name, half) in enumerate(self._halves().items()):
+            dy_half = ctx.scratch.array("half", (*dy.shape[:2], H))
+            dy_half[...] = dy[:, :, i * H : (i + 1) * H]
+            dlast = None if dstate is None else dstate[i]
+            dx_half, dh0, half_grads = half.backward(dy_half, tape[i], dlast, ctx.child(name))
+            dx = dx_half if dx is None else np.add(dx, dx_half, out=dx)
+            dstates.append(dh0)
+            grads |= {f"{name}.{p}": g for p, g in half_grads.items()}
+        return dx, tuple(dstates), grads
+
+    def gates(self, tape: Any) -> np.ndarray | None:
+        halves = [half.gates(t) for half, t in zip(self._halves().values(), tape, strict=True)]
+        return None if halves[0] is None else np.concatenate(halves, axis=2)

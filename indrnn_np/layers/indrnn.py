@@ -1,0 +1,149 @@
+"""The IndRNN layer (Li et al. 2018, arXiv:1803.04831, eq. 2)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .. import _check, init
+from ..ops.recurrence import ACTIVATIONS
+from .base import Context, LastRow, Layer, Parameter, sequence
+
+
+@dataclass(frozen=True)
+class IndRNN(Layer):
+    """h_t = φ(W x_t + u ⊙ h_{t-1} + b): each neuron remembers by one number of its own.
+
+    Shapes     x (T, B, input_size) to y (T, B, hidden_size)
+    Parameters W (H, D), u (H,), b (H,), and h0 (H,) if it is learned
+    State      (B, H): the last state, given back as the initial state of the next window; None starts from h0 or zero
+
+    Parameters
+    ----------
+    activation
+        φ: "relu", "tanh", "sigmoid" or "identity".
+    recurrent_init
+        How u starts: "uniform", "symmetric", "long", "ones" or a number (init.recurrent).
+    input_init
+        How W starts: "normal" (tiny, without batch norm), "kaiming" (with it) or a standard deviation
+        (init.input_weights).
+    gamma
+        The largest growth of a gradient over the sequence: |u| <= γ^(1/T) (init.recurrent_bound). 1 for
+        stateful streams.
+    constrain
+        False leaves u without a bound.
+    learn_h0
+        The initial state is a parameter h0 (H,), the same for all samples.
+    reverse
+        Walk from each sample's last step to its first.
+    """
+
+    input_size: int
+    hidden_size: int
+    activation: str = "relu"
+    recurrent_init: str | float = "uniform"
+    input_init: str | float = "normal"
+    gamma: float = 2.0
+    constrain: bool = True
+    learn_h0: bool = False
+    reverse: bool = False
+
+    def __post_init__(self) -> None:
+        _check.at_least("IndRNN", "input_size", self.input_size, 1)
+        _check.at_least("IndRNN", "hidden_size", self.hidden_size, 1)
+        _check.choice("IndRNN", "activation", self.activation, ACTIVATIONS)
+        if isinstance(self.recurrent_init, str):
+            _check.choice("IndRNN", "recurrent_init", self.recurrent_init, init.RECURRENT)
+        if isinstance(self.input_init, str):
+            _check.choice("IndRNN", "input_init", self.input_init, init.INPUT)
+
+    @property
+    def inputs(self) -> int:
+        return self.input_size
+
+    @property
+    def outputs(self) -> int:
+        return self.hidden_size
+
+    @property
+    def causal(self) -> bool:  # type: ignore[override]
+        return not self.reverse
+
+    def bounds(self, steps: int | None) -> dict[str, float]:
+        return {"u": init.recurrent_bound(self.activation, self.gamma, steps)} if self.constrain else {}
+
+    def parameters(self, steps: int | None) -> dict[str, Parameter]:
+        H, zero = self.hidden_size, init.constant(0.0)
+        bound = self.bounds(steps).get("u", math.inf)
+        parameters = {
+            "W": Parameter((H, self.input_size), init.input_weights(self.input_init)),
+            "u": Parameter((H,), init.recurrent(self.recurrent_init, bound, self.gamma, steps)),
+            "b": Parameter((H,), zero),
+        }
+        return parameters | ({"h0": Parameter((H,), zero)} if self.learn_h0 else {})
+
+    def forward(self, x: np.ndarray, state: Any, ctx: Context) -> tuple[np.ndarray, Any, Any]:
+        sequence("IndRNN.forward", x, self.input_size)
+        h0 = self._initial(x, state, ctx)
+        h = ctx.ops.indrnn.forward(
+            x,
+            ctx.param("W"),
+            ctx.param("u"),
+            ctx.param("b"),
+            h0,
+            self.activation,
+            ctx.lengths,
+            self.reverse,
+            _Named(ctx),
+        )
+        last = ctx.ops.recurrence.last(h, ctx.lengths, self.reverse)
+        return h[1:], last, (x, h, state is None)
+
+    def backward(
+        self, dy: Any, tape: Any, dstate: Any, ctx: Context
+    ) -> tuple[Any, Any, dict[str, np.ndarray]]:
+        x, h, started = tape
+        dh, dhT = dy, dstate
+        if isinstance(dy, LastRow):
+            if self.reverse or (ctx.lengths is not None and (ctx.lengths == 0).any()):
+                dh = ctx.dense(dy)  # the last row is not the last state
+            else:
+                dh, dhT = None, dy.row if dstate is None else dy.row + dstate
+        dx, dW, du, db, dh0 = ctx.ops.indrnn.backward(
+            dh, x, h, ctx.param("W"), ctx.param("u"), dhT, self.activation, ctx.lengths, self.reverse, ctx.scratch,
+            self._probe(ctx),
+        )  # fmt: skip
+        grads = {"W": dW, "u": du, "b": db}
+        if self.learn_h0:
+            total = dh0.sum(axis=0, dtype=np.float64) if started else np.zeros(self.hidden_size)
+            grads["h0"] = total.astype(du.dtype)
+        return dx, dh0, grads
+
+    def gates(self, tape: Any) -> np.ndarray | None:
+        return tape[1][1:] > 0 if self.activation == "relu" else None
+
+    def _initial(self, x: np.ndarray, state: Any, ctx: Context) -> np.ndarray:
+        shape = (x.shape[1], self.hidden_size)
+        if state is not None:
+            _check.array("IndRNN.forward", "state", state, 2, "(B, H)")
+            _check.matches("IndRNN.forward", "state", state, shape, "x", x)
+            return state
+        h0 = ctx.ops.empty(shape, ctx.dtype)
+        h0[...] = ctx.param("h0") if self.learn_h0 else 0
+        return h0
+
+    def _probe(self, ctx: Context) -> Any:
+        if ctx.probe is None:
+            return None
+        name, probe = ctx.prefix.rstrip("."), ctx.probe
+        return lambda t0, t1, dh, da: probe(name, t0, t1, dh, da)
+
+
+class _Named:
+    """The layer's own workspace, as ops expect it (`work=`)."""
+
+    def __init__(self, ctx: Context) -> None:
+        self.array = ctx.array

@@ -1,0 +1,47 @@
+"""Read out the last step of each sample."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .. import _check
+from .base import Context, LastRow, Layer
+
+
+@dataclass(frozen=True)
+class LastStep(Layer):
+    """x (T, B, H) to y (B, H): x at each sample's last step, T - 1 or lengths - 1.
+
+    State      (B, H): the last row so far, so that a stream of windows gives at its end what one pass
+               gives; a sample that a window does not reach (length 0) keeps it
+    """
+
+    def forward(self, x: np.ndarray, state: Any, ctx: Context) -> tuple[np.ndarray, Any, Any]:
+        _check.array("LastStep.forward", "x", x, 3, "(T, B, H)")
+        T, B, _ = x.shape
+        if T == 0:
+            _check.fail("LastStep.forward", f"x has shape {x.shape}", "at least one step")
+        ends = np.full(B, T) if ctx.lengths is None else ctx.lengths
+        y = x[np.maximum(ends - 1, 0), np.arange(B)]
+        if (ends == 0).any():
+            y[ends == 0] = 0 if state is None else state[ends == 0]
+        return y, y.copy(), T
+
+    def backward(
+        self, dy: Any, tape: Any, dstate: Any, ctx: Context
+    ) -> tuple[Any, Any, dict[str, np.ndarray]]:
+        row = dy if dstate is None else dy + dstate
+        if ctx.lengths is None or (ctx.lengths > 0).all():
+            return LastRow(row, tape), np.zeros_like(row), {}
+        reached = (ctx.lengths > 0)[:, None]
+        return (
+            LastRow(np.where(reached, row, 0).astype(row.dtype), tape),
+            np.where(reached, 0, row).astype(row.dtype),
+            {},
+        )
+
+    def step(self, x_t: np.ndarray, state: Any, ctx: Context) -> tuple[np.ndarray, Any]:
+        return x_t, x_t.copy()

@@ -1,0 +1,12 @@
+"""Adam on one flat array (Kingma & Ba 2015, arXiv:1412.6980, algorithm 1), and AdamW (Loshchilov & Hutter
+2019, algorithm 2).
+
+    g ← g + weight_decay · decay ⊙ p                     coupled (L2), as the IndRNN authors use it
+    m ← b1 m + (1 - b1) g,    v ← b2 v + (1 - b2) g²
+    m̂ = m / (1 - b1^t),       v̂ = v / (1 - b2^t)         t counts from 1
+    p ← p - lr m̂ / (√v̂ + eps)                            decoupled: p ← p - lr weight_decay · decay ⊙ p as well
+
+`decay (P,)` says by 1 and 0 which elements decay; None means all.
+"""
+
+TWINS = ("reference", "cpu")

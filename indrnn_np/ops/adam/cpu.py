@@ -1,0 +1,31 @@
+"""Compiled twin of reference.py: one pass over the parameters."""
+
+from __future__ import annotations
+
+import math
+
+from ... import _check
+from ..._numba import njit
+from ..sgd.reference import check
+
+
+def update(p, g, m, v, t, lr, b1=0.9, b2=0.999, eps=1e-8, weight_decay=0.0, decoupled=False, decay=None):
+    """Twin of reference.update."""
+    check("adam.update", p, g, {"m": m, "v": v}, decay)
+    _check.at_least("adam.update", "t", t, 1)
+    _kernel(p, g, m, v, lr, b1, b2, 1 / (1 - b1**t), 1 / (1 - b2**t), eps, weight_decay, decoupled, decay)
+
+
+@njit
+def _kernel(p, g, m, v, lr, b1, b2, m_scale, v_scale, eps, weight_decay, decoupled, decay):
+    number = p.dtype.type
+    b1, b2, not_b1, not_b2 = number(b1), number(b2), number(1 - b1), number(1 - b2)
+    lr_decay, weight_decay = number(lr * weight_decay), number(weight_decay)
+    lr, m_scale, v_scale, eps = number(lr), number(m_scale), number(v_scale), number(eps)
+    for i in range(len(p)):
+        decayed = p[i] if decay is None else decay[i] * p[i]
+        gradient = g[i] if decoupled else g[i] + weight_decay * decayed
+        m[i] = b1 * m[i] + not_b1 * gradient
+        v[i] = b2 * v[i] + not_b2 * gradient * gradient
+        step = lr * (m[i] * m_scale) / (math.sqrt(v[i] * v_scale) + eps)
+        p[i] -= step + lr_decay * decayed if decoupled else step

@@ -1,0 +1,168 @@
+"""Compiled twin of reference.py: each array is read once a pass.
+
+The statistics are taken block by block of a few steps: two passes over a block in cache (its mean, then its
+centred squares), and the blocks joined in float64 (Chan, Golub & LeVeque 1983), so one pass over memory is
+as exact as two. Gradient sums run in the arrays' dtype within a block and in float64 across blocks.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ... import _check
+from ..._numba import njit
+from . import reference
+
+BLOCK_ROWS = 64  # rows of H numbers that two passes find in the L1 or L2 cache
+
+
+def forward(x, scale, shift, eps=1e-5, lengths=None, per_step=False, out=None):
+    """Twin of reference.forward."""
+    reference.check("batchnorm.forward", x, lengths, scale=scale, shift=shift)
+    _check.floats("batchnorm.forward", x=x)
+    T, B, H = x.shape
+    ends = _ends(lengths, T, B)
+    reference.check_count("batchnorm.forward", ends.sum(), lengths)
+    mean, var = np.zeros((2, T if per_step else 1, H))
+    _moments(x, ends, _block(B, per_step), per_step, mean, var)
+    mean, var = mean.astype(x.dtype), var.astype(x.dtype)
+    return apply(x, mean, var, scale, shift, eps, lengths, out), mean, var
+
+
+def backward(dy, x, mean, var, scale, eps=1e-5, lengths=None, per_step=False, out=None):
+    """Twin of reference.backward."""
+    reference.check("batchnorm.backward", x, lengths, mean=mean, var=var, scale=scale)
+    reference.check_gradient("batchnorm.backward", dy, x, mean, per_step, out)
+    _check.floats("batchnorm.backward", x=x)
+    T, B, H = x.shape
+    ends = _ends(lengths, T, B)
+    dx = np.empty_like(x) if out is None else out
+    rstd = 1 / np.sqrt(var + x.dtype.type(eps))
+    sum_dy, sum_dy_x_hat = np.zeros((2, len(mean), H))
+    n = _sums(dy, x, mean, rstd, ends, _block(B, per_step), sum_dy, sum_dy_x_hat)
+    _input_gradient(
+        dy, x, mean, rstd, scale, (sum_dy / n).astype(x.dtype), (sum_dy_x_hat / n).astype(x.dtype), ends, dx
+    )
+    return dx, sum_dy_x_hat.sum(axis=0).astype(x.dtype), sum_dy.sum(axis=0).astype(x.dtype)
+
+
+def apply(x, mean, var, scale, shift, eps=1e-5, lengths=None, out=None):
+    """Twin of reference.apply."""
+    reference.check("batchnorm.apply", x, lengths, mean=mean, var=var, scale=scale, shift=shift)
+    _check.floats("batchnorm.apply", x=x, out=out)
+    T, B, _ = x.shape
+    y = np.empty_like(x) if out is None else out
+    _scale_and_shift(x, mean, scale / np.sqrt(var + x.dtype.type(eps)), shift, _ends(lengths, T, B), y)
+    return y
+
+
+def _ends(lengths, T, B):
+    return np.full(B, T) if lengths is None else lengths.astype(np.int64)
+
+
+def _block(B, per_step):
+    """Steps a block: one where each step has its own statistics, else about `BLOCK_ROWS` rows."""
+    return 1 if per_step else max(1, BLOCK_ROWS // max(1, B))
+
+
+@njit
+def _moments(x, ends, block, per_step, mean, var):
+    """Fill mean and var (S, H), both float64 and zero on entry."""
+    T, B, H = x.shape
+    zero = x.dtype.type(0)
+    total, centre, square = np.zeros(H, x.dtype), np.zeros(H, x.dtype), np.zeros(H, x.dtype)
+    n = 0
+    for t0 in range(0, T, block):
+        t1 = min(t0 + block, T)
+        row = t0 if per_step else 0
+        count = 0
+        total[:] = zero
+        for t in range(t0, t1):
+            for b in range(B):
+                if t < ends[b]:
+                    count += 1
+                    for j in range(H):
+                        total[j] += x[t, b, j]
+        if count == 0:
+            continue
+        for j in range(H):
+            centre[j] = total[j] / x.dtype.type(count)
+        square[:] = zero
+        for t in range(t0, t1):
+            for b in range(B):
+                if t < ends[b]:
+                    for j in range(H):
+                        square[j] += (x[t, b, j] - centre[j]) * (x[t, b, j] - centre[j])
+        n = count if per_step else n + count
+        for j in range(H):  # join the block to what came before it
+            exact = np.float64(centre[j])
+            exact += (np.float64(total[j]) - exact * count) / count  # the block's mean, beyond the dtype of x
+            delta = exact - mean[row, j]
+            rounding = exact - np.float64(centre[j])
+            mean[row, j] += delta * count / n
+            var[row, j] += square[j] - count * rounding * rounding + delta * delta * count * (n - count) / n
+        if per_step:
+            for j in range(H):
+                var[row, j] /= n
+    if not per_step:
+        for j in range(H):
+            var[0, j] /= n
+
+
+@njit
+def _scale_and_shift(x, mean, factor, shift, ends, y):
+    """y = (x - mean) factor + shift, zero in padding; mean and factor (S, H)."""
+    T, B, H = x.shape
+    zero = x.dtype.type(0)
+    for t in range(T):
+        row = t if len(mean) > 1 else 0
+        for b in range(B):
+            if t < ends[b]:
+                for j in range(H):
+                    y[t, b, j] = (x[t, b, j] - mean[row, j]) * factor[row, j] + shift[j]
+            else:
+                y[t, b, :] = zero
+
+
+@njit
+def _sums(dy, x, mean, rstd, ends, block, sum_dy, sum_dy_x_hat):
+    """Add Σ dy and Σ dy x̂ into float64 (S, H); return how many values each sum has, (S, 1)."""
+    T, B, H = x.shape
+    zero = x.dtype.type(0)
+    first, second = np.zeros(H, x.dtype), np.zeros(H, x.dtype)
+    n = np.zeros((len(mean), 1))
+    for t0 in range(0, T, block):
+        row = t0 if len(mean) > 1 else 0
+        first[:] = zero
+        second[:] = zero
+        for t in range(t0, min(t0 + block, T)):
+            for b in range(B):
+                if t < ends[b]:
+                    n[row, 0] += 1
+                    for j in range(H):
+                        first[j] += dy[t, b, j]
+                        second[j] += dy[t, b, j] * (x[t, b, j] - mean[row, j])
+        for j in range(H):
+            sum_dy[row, j] += first[j]
+            sum_dy_x_hat[row, j] += np.float64(second[j]) * np.float64(rstd[row, j])
+    return np.maximum(n, 1.0)
+
+
+@njit
+def _input_gradient(dy, x, mean, rstd, scale, mean_dy, mean_dy_x_hat, ends, dx):
+    """dx = scale rstd (dy - mean_dy - x̂ mean_dy_x_hat), zero in padding."""
+    T, B, H = x.shape
+    zero = x.dtype.type(0)
+    for t in range(T):
+        row = t if len(mean) > 1 else 0
+        for b in range(B):
+            if t < ends[b]:
+                for j in range(H):
+                    x_hat = (x[t, b, j] - mean[row, j]) * rstd[row, j]
+                    dx[t, b, j] = (
+                        scale[j]
+                        * rstd[row, j]
+                        * (dy[t, b, j] - mean_dy[row, j] - x_hat * mean_dy_x_hat[row, j])
+                    )
+            else:
+                dx[t, b, :] = zero

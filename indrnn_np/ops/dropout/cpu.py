@@ -1,0 +1,40 @@
+"""Compiled twin of reference.py: one multiplication a step, by a mask of one row."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ... import _check
+from ..._numba import njit
+from ..random import cpu as random
+from . import reference
+
+
+def forward(x, rate, key, out=None):
+    """Twin of reference.forward."""
+    return _apply("dropout.forward", x, rate, key, out)
+
+
+def backward(dy, rate, key, out=None):
+    """Twin of reference.backward."""
+    return _apply("dropout.backward", dy, rate, key, out)
+
+
+def _apply(where, x, rate, key, out):
+    reference.check(where, x, rate, out)
+    _check.floats(where, x=x)
+    y = np.empty_like(x) if out is None else out
+    columns = x.shape[-2] * x.shape[-1]
+    bits = random.bits(key, columns)
+    mask = np.where(
+        bits >= np.uint32(reference.threshold(rate)), x.dtype.type(1 / (1 - rate)), x.dtype.type(0)
+    )
+    _multiply(x.reshape(-1, columns), mask, y.reshape(-1, columns))
+    return y
+
+
+@njit
+def _multiply(x, mask, y):
+    for t in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            y[t, j] = x[t, j] * mask[j]

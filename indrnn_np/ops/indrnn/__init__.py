@@ -1,0 +1,14 @@
+"""The whole cell: the input projection of all steps, and the recurrence.
+
+    forward     h_t = φ(W x_t + u ⊙ h_{t-1} + b)                    Li et al. 2018, arXiv:1803.04831, eq. 2
+    backward    da from the recurrence (see ops/recurrence), then
+                dx_t = Wᵀ da_t,   dW = Σ_t da_tᵀ x_t,   db = Σ_{t,b} da_t
+
+The reference composes the two operations. The cpu twin goes through time in chunks: the product of a chunk
+is written into the state buffer and the recurrence runs over it in place while it is in cache; backwards
+the gradient of the pre-activation exists for one chunk only. `probe(t0, t1, dh, da)`, if given to backward,
+is called for every chunk with the gradient on its outputs (None if there was none) and on its
+pre-activations.
+"""
+
+TWINS = ("reference", "cpu")

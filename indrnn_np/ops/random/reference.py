@@ -1,0 +1,77 @@
+"""Philox4x32-10 in plain NumPy, on whole arrays of counters."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ... import _check
+
+MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
+WEYL = (0x9E3779B9, 0xBB67AE85)
+ROUNDS = 10
+MASK = np.uint64(0xFFFFFFFF)
+
+
+def bits(key, count):
+    """The first `count` words of the stream.
+
+    Reads      key = (seed, stream, iteration): integers, 0 <= seed, iteration < 2⁶⁴ and 0 <= stream < 2³²
+    Returns    uint32 (count,)
+    Raises     ValueError naming the part of the key that is out of range
+    """
+    seed, stream, iteration = check_key("random.bits", key)
+    blocks = -(-count // 4)
+    counter = [np.arange(blocks, dtype=np.uint64)]
+    counter += [
+        np.full(blocks, word, np.uint64) for word in (stream, iteration & 0xFFFFFFFF, iteration >> 32)
+    ]
+    words = philox(counter, (seed & 0xFFFFFFFF, seed >> 32))
+    return np.stack(words, axis=1).astype(np.uint32).reshape(-1)[:count]
+
+
+def philox(counter, key):
+    """Ten rounds on arrays of four counter words, kept in uint64 so that products do not overflow."""
+    c0, c1, c2, c3 = counter
+    k0, k1 = key
+    for _ in range(ROUNDS):
+        p0, p1 = c0 * np.uint64(MULTIPLIERS[0]), c2 * np.uint64(MULTIPLIERS[1])
+        c0, c1, c2, c3 = (
+            (p1 >> 32) ^ c1 ^ np.uint64(k0),
+            p1 & MASK,
+            (p0 >> 32) ^ c3 ^ np.uint64(k1),
+            p0 & MASK,
+        )
+        k0, k1 = (k0 + WEYL[0]) & 0xFFFFFFFF, (k1 + WEYL[1]) & 0xFFFFFFFF
+    return c0, c1, c2, c3
+
+
+def uniform(key, shape, dtype="float32"):
+    """Numbers in [0, 1) on the grid of 2⁻²⁴ (float32) or 2⁻⁵³ (float64), filled in C order."""
+    dtype = check_uniform("random.uniform", shape, dtype)
+    count = math.prod(shape)
+    if dtype == np.float32:
+        return ((bits(key, count) >> 8).astype(np.float32) * np.float32(2.0**-24)).reshape(shape)
+    words = bits(key, 2 * count).astype(np.uint64).reshape(-1, 2)
+    return (((words[:, 0] >> 5) * 2**26 + (words[:, 1] >> 6)).astype(np.float64) * 2.0**-53).reshape(shape)
+
+
+def check_key(where, key):
+    """The key as three Python integers, each in its range."""
+    seed, stream, iteration = (int(part) for part in key)
+    for name, value, limit in (
+        ("seed", seed, 2**64),
+        ("stream", stream, 2**32),
+        ("iteration", iteration, 2**64),
+    ):
+        _check.between(where, name, value, 0, limit)
+    return seed, stream, iteration
+
+
+def check_uniform(where, shape, dtype):
+    """The dtype of the numbers, and a shape without negative sizes."""
+    _check.choice(where, "dtype", np.dtype(dtype).name, [d.name for d in _check.REAL])
+    for size in shape:
+        _check.at_least(where, "a size in shape", size, 0)
+    return np.dtype(dtype)

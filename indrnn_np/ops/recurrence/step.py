@@ -1,0 +1,40 @@
+"""One step of the recurrence as scalars: φ and φ' by their code, shared by the loops of every compiled twin.
+
+A new activation is a number here, a branch in `phi` and in `dphi`, and a pair of lambdas in reference.py.
+The code reaches these functions as a constant of the enclosing kernel, so the branches vanish when the
+kernel is compiled. `zero` and `one` have the dtype of the arrays: a literal 0.0 would widen float32
+arithmetic to float64.
+"""
+
+from __future__ import annotations
+
+import math
+
+from ..._numba import njit
+
+RELU, TANH, SIGMOID, IDENTITY = range(4)
+CODES = {"relu": RELU, "tanh": TANH, "sigmoid": SIGMOID, "identity": IDENTITY}
+
+
+@njit
+def phi(code, a, zero, one):
+    """φ(a); relu is written so that NaN stays NaN."""
+    if code == RELU:
+        return zero if a < zero else a
+    if code == TANH:
+        return math.tanh(a)
+    if code == SIGMOID:
+        return one / (one + math.exp(-a))
+    return a
+
+
+@njit
+def dphi(code, h, zero, one):
+    """φ' from the output h = φ(a)."""
+    if code == RELU:
+        return one if h > zero else zero
+    if code == TANH:
+        return one - h * h
+    if code == SIGMOID:
+        return h * (one - h)
+    return one

@@ -1,0 +1,251 @@
+"""A stack of layers, and the owner of all their arrays."""
+
+from __future__ import annotations
+
+import dataclasses
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from . import _check, inference
+from .backend import get as get_backend
+from .layers import Layer
+from .layers.base import Context
+from .parameters import Views, load_arrays, total_size
+from .stack import check_input, check_stack, layer_from_spec
+from .workspace import Workspace
+
+
+class Tape(NamedTuple):
+    """What backward needs of one forward pass; with a workspace it is valid until the next forward pass."""
+
+    contexts: tuple[Context, ...]
+    layers: tuple[Any, ...]
+    output: np.ndarray
+
+
+class Sequential:
+    """Layers one after another.
+
+    All parameters stand in one flat array `flat (P,)`; `params["0.W"]` are views of it, named by layer
+    number and the paper's letters. Running statistics stand apart in `buffers`.
+
+    Parameters
+    ----------
+    layers
+        The layers, from input to output.
+    steps
+        The sequence length T (with lengths: the longest), from which the bounds on |u| follow.
+    backend
+        "cpu" or "reference".
+    dtype
+        "float32" or "float64".
+    seed
+        Of the initial parameters and of all dropout masks.
+    """
+
+    def __init__(
+        self,
+        layers: Iterable[Layer],
+        steps: int | None = None,
+        backend: str = "cpu",
+        dtype: Any = "float32",
+        seed: int = 0,
+    ) -> None:
+        self.layers = tuple(layers)
+        check_stack(self.layers)
+        if steps is not None:
+            _check.at_least("Sequential", "steps", steps, 1)
+        self.steps, self.seed, self.iteration = steps, seed, 0
+        self.ops = get_backend(backend)
+        self.dtype = np.dtype(dtype)
+        _check.choice("Sequential", "dtype", self.dtype.name, [d.name for d in _check.FLOATS])
+        parameters = {
+            f"{i}.{n}": p for i, layer in enumerate(self.layers) for n, p in layer.parameters(steps).items()
+        }
+        shapes = {name: p.shape for name, p in parameters.items()}
+        self.params = Views(shapes, self.ops.empty((total_size(shapes),), self.dtype))
+        for name, p in parameters.items():
+            rng = np.random.default_rng(
+                [seed, zlib.crc32(name.encode())]
+            )  # a layer more changes no other layer's start
+            self.params[name][...] = p.init(rng, p.shape)
+        self.buffers = {
+            f"{i}.{n}": value.astype(self.dtype) for i, layer in enumerate(self.layers)
+            for n, value in layer.running(steps).items()
+        }  # fmt: skip
+        self.bounds = {
+            f"{i}.{n}": v for i, layer in enumerate(self.layers) for n, v in layer.bounds(steps).items()
+        }
+
+    @property
+    def backend(self) -> str:
+        """Name of the backend that runs the network."""
+        return self.ops.name
+
+    @property
+    def flat(self) -> np.ndarray:
+        """All parameters, (P,)."""
+        return self.params.flat
+
+    @property
+    def size(self) -> int:
+        """The number P of parameters."""
+        return self.flat.size
+
+    @property
+    def causal(self) -> bool:
+        """No layer reads later steps than the one it computes (in inference)."""
+        return all(layer.causal for layer in self.layers)
+
+    def forward(
+        self,
+        x: np.ndarray,
+        state: Sequence[Any] | None = None,
+        lengths: np.ndarray | None = None,
+        training: bool = True,
+        work: Workspace | None = None,
+        **options: Any,
+    ) -> tuple[np.ndarray, tuple[Any, ...], Tape]:
+        """Run x (T, B, D) through the layers and keep what backward needs.
+
+        Returns y, the state after the last step (one entry a layer; pass it on as the next window's
+        `state`, where its gradient ends), and the tape. With `training` the batch's statistics and dropout
+        are used. `work` is used again in each iteration.
+        """
+        check_input(self, x, lengths, training)
+        contexts = [
+            self.context(i, lengths=lengths, training=training, work=work, **options)
+            for i in range(len(self.layers))
+        ]
+        states, tapes, y = [], [], x
+        for layer, ctx, before in zip(self.layers, contexts, self._states(state), strict=True):
+            y, after, tape = layer.forward(y, before, ctx)
+            states.append(after)
+            tapes.append(tape if training else None)
+        return y, tuple(states), Tape(tuple(contexts), tuple(tapes), y)
+
+    def backward(
+        self,
+        dy: np.ndarray | None,
+        tape: Tape,
+        dstate: Sequence[Any] | None = None,
+        probe: Callable[..., None] | None = None,
+    ) -> tuple[np.ndarray, tuple[Any, ...], Views]:
+        """Carry the gradient dy of the output back to the input, the initial state and all parameters.
+
+        `dstate` is the gradient of the state that forward returned; `probe(layer, t0, t1, dh, da)` sees
+        each chunk of each recurrent layer: the gradient on its outputs (None if there was none) and on its
+        pre-activations. Returns dx (T, B, D), the gradient of the initial state, and the parameters'
+        gradients by name (`grads.flat` is (P,)).
+        """
+        if not tape.contexts or not tape.contexts[0].training:
+            _check.fail(
+                "Sequential.backward", "the tape is of a forward pass with training=False", "training=True"
+            )
+        dy = np.zeros_like(tape.output) if dy is None else dy
+        _check.array("Sequential.backward", "dy", dy)
+        _check.matches("Sequential.backward", "dy", dy, tape.output.shape, "the output", tape.output)
+        _check.floats("Sequential.backward", _check.FLOATS, output=tape.output, dy=dy)
+        grads = Views(self.params.shapes, self.ops.empty(self.flat.shape, self.dtype))
+        dstates: list[Any] = []
+        for i in reversed(range(len(self.layers))):
+            ctx = tape.contexts[i] if probe is None else dataclasses.replace(tape.contexts[i], probe=probe)
+            dlast = None if dstate is None else dstate[i]
+            dy, before, named = self.layers[i].backward(dy, tape.layers[i], dlast, ctx)
+            dstates.append(before)
+            for name, gradient in named.items():
+                grads[f"{i}.{name}"][...] = gradient
+        return tape.contexts[0].dense(dy), tuple(reversed(dstates)), grads
+
+    def __call__(
+        self, x: np.ndarray, state: Sequence[Any] | None = None, lengths: np.ndarray | None = None
+    ) -> np.ndarray:
+        """The output y for x (T, B, D): running statistics, no dropout, no tape."""
+        return self.infer(x, state, lengths)[0]
+
+    def infer(
+        self, x: np.ndarray, state: Sequence[Any] | None = None, lengths: np.ndarray | None = None
+    ) -> tuple[np.ndarray, tuple[Any, ...]]:
+        """The output and the state after the last step, in memory that grows with T by the output only."""
+        return inference.infer(self, x, state, lengths)
+
+    def step(self, x_t: np.ndarray, state: Sequence[Any] | None = None) -> tuple[np.ndarray, tuple[Any, ...]]:
+        """One time step in inference: x_t (B, D) to y_t, and the state for the next step."""
+        _check.array("Sequential.step", "x_t", x_t, 2, "(B, D): one step of every sample")
+        _check.floats("Sequential.step", net=self.flat, x_t=x_t)
+        states, y = [], x_t
+        for i, (layer, before) in enumerate(zip(self.layers, self._states(state), strict=True)):
+            y, after = layer.step(y, before, self.context(i))
+            states.append(after)
+        return y, tuple(states)
+
+    def project(self) -> None:
+        """Bring every recurrent weight back to |u| <= bound; to be called after each update of the parameters."""
+        for name, bound in self.bounds.items():
+            self.ops.project.project(self.params[name], bound)
+
+    def gates(self, tape: Tape) -> list[np.ndarray]:
+        """Which units are open, (T, B, H) for each layer with a piecewise linear activation."""
+        found = [layer.gates(t) for layer, t in zip(self.layers, tape.layers, strict=True)]
+        return [gates for gates in found if gates is not None]
+
+    def recompute_statistics(self, batches: Iterable[Any]) -> None:
+        """Replace batch norm's running statistics by those of large batches: x or (x, lengths) each."""
+        inference.recompute_statistics(self, batches)
+
+    def astype(self, dtype: Any, backend: str | None = None) -> Sequential:
+        """An independent copy in another dtype, or on another backend: same numbers, seed and iteration."""
+        copy = Sequential(self.layers, self.steps, backend or self.backend, dtype, self.seed)
+        copy.flat[...] = self.flat
+        for name, value in self.buffers.items():
+            copy.buffers[name][...] = value
+        copy.iteration = self.iteration
+        return copy
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """Copies of all parameters and buffers, by name, as NumPy arrays."""
+        return {
+            name: self.ops.to_host(value).copy()
+            for name, value in (*self.params.items(), *self.buffers.items())
+        }
+
+    def load_state_dict(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take over all parameters and buffers; on a missing or unknown name or a wrong shape nothing is changed."""
+        load_arrays("Sequential.load_state_dict", {**self.params, **self.buffers}, arrays)
+
+    def spec(self) -> dict[str, Any]:
+        """The network as JSON, without its numbers: layers, steps and seed."""
+        return {
+            "type": "Sequential",
+            "layers": [layer.spec() for layer in self.layers],
+            "steps": self.steps,
+            "seed": self.seed,
+        }
+
+    @classmethod
+    def from_spec(cls, spec: Mapping[str, Any], backend: str = "cpu", dtype: Any = "float32") -> Sequential:
+        """The network that `spec()` described, with fresh parameters."""
+        return cls([layer_from_spec(s) for s in spec["layers"]], spec["steps"], backend, dtype, spec["seed"])
+
+    def __repr__(self) -> str:
+        inner = "".join(f"\n    {i}: {layer}" for i, layer in enumerate(self.layers))
+        return f"<Sequential on {self.backend!r}, {self.dtype}, steps={self.steps}, {self.size} parameters{inner}>"
+
+    def context(self, i: int, **options: Any) -> Context:
+        """What layer number i gets for one pass."""
+        return Context(
+            self.ops, self.params, self.buffers, self.dtype, seed=self.seed, iteration=self.iteration,
+            prefix=f"{i}.", slot=str(i % 2), **options,
+        )  # fmt: skip
+
+    def _states(self, state: Sequence[Any] | None) -> Sequence[Any]:
+        if state is None:
+            return (None,) * len(self.layers)
+        if len(state) != len(self.layers):
+            _check.fail(
+                "Sequential", f"state has {len(state)} entries", f"{len(self.layers)}", "one for each layer"
+            )
+        return state
