@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from ._threads import set_threads as set_threads
     from .backend import backends as backends
     from .checkpoint import load as load
     from .checkpoint import save as save
@@ -51,6 +52,7 @@ _HOMES = {
     "sequential": ("Sequential",),
     "networks": ("plain",),
     "workspace": ("Workspace",),
+    "_threads": ("set_threads",),
     "layers": ("BatchNorm", "Bidirectional", "Dropout", "IndRNN", "LastStep", "Linear"),
     "losses": ("length_mask", "mse", "softmax_cross_entropy"),
     "optim": ("Adam", "SGD", "clip_norm", "clip_value"),

@@ -11,6 +11,7 @@ import numpy as np
 
 from ... import _check
 from ..._numba import njit
+from ..._threads import over
 from . import reference
 
 BLOCK_ROWS = 64  # rows of H numbers that two passes find in the L1 or L2 cache
@@ -24,7 +25,8 @@ def forward(x, scale, shift, eps=1e-5, lengths=None, per_step=False, out=None):
     ends = _ends(lengths, T, B)
     reference.check_count("batchnorm.forward", ends.sum(), lengths)
     mean, var = np.zeros((2, T if per_step else 1, H))
-    _moments(x, ends, _block(B, per_step), per_step, mean, var)
+    block = _block(B, per_step)
+    over(H, x.size, lambda j0, j1: _moments(x, ends, block, per_step, mean, var, j0, j1))
     mean, var = mean.astype(x.dtype), var.astype(x.dtype)
     return apply(x, mean, var, scale, shift, eps, lengths, out), mean, var
 
@@ -39,10 +41,10 @@ def backward(dy, x, mean, var, scale, eps=1e-5, lengths=None, per_step=False, ou
     dx = np.empty_like(x) if out is None else out
     rstd = 1 / np.sqrt(var + x.dtype.type(eps))
     sum_dy, sum_dy_x_hat = np.zeros((2, len(mean), H))
-    n = _sums(dy, x, mean, rstd, ends, _block(B, per_step), sum_dy, sum_dy_x_hat)
-    _input_gradient(
-        dy, x, mean, rstd, scale, (sum_dy / n).astype(x.dtype), (sum_dy_x_hat / n).astype(x.dtype), ends, dx
-    )
+    n, block = reference.counts(x, lengths, per_step)[1], _block(B, per_step)
+    over(H, x.size, lambda j0, j1: _sums(dy, x, mean, rstd, ends, block, sum_dy, sum_dy_x_hat, j0, j1))
+    means = [(total / n).astype(x.dtype) for total in (sum_dy, sum_dy_x_hat)]
+    over(T, x.size, lambda t0, t1: _input_gradient(dy, x, mean, rstd, scale, *means, ends, dx, t0, t1))
     return dx, sum_dy_x_hat.sum(axis=0).astype(x.dtype), sum_dy.sum(axis=0).astype(x.dtype)
 
 
@@ -52,7 +54,8 @@ def apply(x, mean, var, scale, shift, eps=1e-5, lengths=None, out=None):
     _check.floats("batchnorm.apply", x=x, out=out)
     T, B, _ = x.shape
     y = np.empty_like(x) if out is None else out
-    _scale_and_shift(x, mean, scale / np.sqrt(var + x.dtype.type(eps)), shift, _ends(lengths, T, B), y)
+    factor, ends = scale / np.sqrt(var + x.dtype.type(eps)), _ends(lengths, T, B)
+    over(T, x.size, lambda t0, t1: _scale_and_shift(x, mean, factor, shift, ends, y, t0, t1))
     return y
 
 
@@ -66,7 +69,7 @@ def _block(B, per_step):
 
 
 @njit
-def _moments(x, ends, block, per_step, mean, var):
+def _moments(x, ends, block, per_step, mean, var, j0, j1):
     """Fill mean and var (S, H), both float64 and zero on entry."""
     T, B, H = x.shape
     zero = x.dtype.type(0)
@@ -81,20 +84,20 @@ def _moments(x, ends, block, per_step, mean, var):
             for b in range(B):
                 if t < ends[b]:
                     count += 1
-                    for j in range(H):
+                    for j in range(j0, j1):
                         total[j] += x[t, b, j]
         if count == 0:
             continue
-        for j in range(H):
+        for j in range(j0, j1):
             centre[j] = total[j] / x.dtype.type(count)
         square[:] = zero
         for t in range(t0, t1):
             for b in range(B):
                 if t < ends[b]:
-                    for j in range(H):
+                    for j in range(j0, j1):
                         square[j] += (x[t, b, j] - centre[j]) * (x[t, b, j] - centre[j])
         n = count if per_step else n + count
-        for j in range(H):  # join the block to what came before it
+        for j in range(j0, j1):  # join the block to what came before it
             exact = np.float64(centre[j])
             exact += (np.float64(total[j]) - exact * count) / count  # the block's mean, beyond the dtype of x
             delta = exact - mean[row, j]
@@ -102,19 +105,19 @@ def _moments(x, ends, block, per_step, mean, var):
             mean[row, j] += delta * count / n
             var[row, j] += square[j] - count * rounding * rounding + delta * delta * count * (n - count) / n
         if per_step:
-            for j in range(H):
+            for j in range(j0, j1):
                 var[row, j] /= n
     if not per_step:
-        for j in range(H):
+        for j in range(j0, j1):
             var[0, j] /= n
 
 
 @njit
-def _scale_and_shift(x, mean, factor, shift, ends, y):
+def _scale_and_shift(x, mean, factor, shift, ends, y, t0, t1):
     """y = (x - mean) factor + shift, zero in padding; mean and factor (S, H)."""
-    T, B, H = x.shape
+    B, H = x.shape[1:]
     zero = x.dtype.type(0)
-    for t in range(T):
+    for t in range(t0, t1):
         row = t if len(mean) > 1 else 0
         for b in range(B):
             if t < ends[b]:
@@ -125,12 +128,11 @@ def _scale_and_shift(x, mean, factor, shift, ends, y):
 
 
 @njit
-def _sums(dy, x, mean, rstd, ends, block, sum_dy, sum_dy_x_hat):
-    """Add Σ dy and Σ dy x̂ into float64 (S, H); return how many values each sum has, (S, 1)."""
+def _sums(dy, x, mean, rstd, ends, block, sum_dy, sum_dy_x_hat, j0, j1):
+    """Add Σ dy and Σ dy x̂ into float64 (S, H)."""
     T, B, H = x.shape
     zero = x.dtype.type(0)
     first, second = np.zeros(H, x.dtype), np.zeros(H, x.dtype)
-    n = np.zeros((len(mean), 1))
     for t0 in range(0, T, block):
         row = t0 if len(mean) > 1 else 0
         first[:] = zero
@@ -138,22 +140,20 @@ def _sums(dy, x, mean, rstd, ends, block, sum_dy, sum_dy_x_hat):
         for t in range(t0, min(t0 + block, T)):
             for b in range(B):
                 if t < ends[b]:
-                    n[row, 0] += 1
-                    for j in range(H):
+                    for j in range(j0, j1):
                         first[j] += dy[t, b, j]
                         second[j] += dy[t, b, j] * (x[t, b, j] - mean[row, j])
-        for j in range(H):
+        for j in range(j0, j1):
             sum_dy[row, j] += first[j]
             sum_dy_x_hat[row, j] += np.float64(second[j]) * np.float64(rstd[row, j])
-    return np.maximum(n, 1.0)
 
 
 @njit
-def _input_gradient(dy, x, mean, rstd, scale, mean_dy, mean_dy_x_hat, ends, dx):
+def _input_gradient(dy, x, mean, rstd, scale, mean_dy, mean_dy_x_hat, ends, dx, t0, t1):
     """dx = scale rstd (dy - mean_dy - x̂ mean_dy_x_hat), zero in padding."""
-    T, B, H = x.shape
+    B, H = x.shape[1:]
     zero = x.dtype.type(0)
-    for t in range(T):
+    for t in range(t0, t1):
         row = t if len(mean) > 1 else 0
         for b in range(B):
             if t < ends[b]:

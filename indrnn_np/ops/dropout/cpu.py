@@ -6,6 +6,7 @@ import numpy as np
 
 from ... import _check
 from ..._numba import njit
+from ..._threads import over
 from ..random import cpu as random
 from . import reference
 
@@ -29,12 +30,13 @@ def _apply(where, x, rate, key, out):
     mask = np.where(
         bits >= np.uint32(reference.threshold(rate)), x.dtype.type(1 / (1 - rate)), x.dtype.type(0)
     )
-    _multiply(x.reshape(-1, columns), mask, y.reshape(-1, columns))
+    rows, out_rows = x.reshape(-1, columns), y.reshape(-1, columns)
+    over(columns, x.size, lambda j0, j1: _multiply(rows, mask, out_rows, j0, j1))
     return y
 
 
 @njit
-def _multiply(x, mask, y):
+def _multiply(x, mask, y, j0, j1):
     for t in range(x.shape[0]):
-        for j in range(x.shape[1]):
+        for j in range(j0, j1):
             y[t, j] = x[t, j] * mask[j]

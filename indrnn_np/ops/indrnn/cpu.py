@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from ... import _check
-from ..recurrence.cpu import Rows, Sums, backward_kernel, forward_kernel
-from ..recurrence.step import CODES
+from ..._threads import threads
+from ..recurrence.cpu import BackwardPass, ForwardPass
 from . import reference
 
 L2_SHARE = 0.5  # of the cache for the states of a chunk; the rest is for x, W and da
@@ -22,11 +22,10 @@ def forward(x, W, u, b, h0, activation="relu", lengths=None, reverse=False, work
     (T, B, D), H = x.shape, len(W)
     h = _empty(work, "h", (T + 1, B, H), x.dtype)
     h[0] = h0
-    rows = Rows(B, H, T, lengths)
-    view, u, b, kernel = rows.view(h), rows.tile(u), rows.tile(b), forward_kernel(CODES[activation], True)
+    walk = ForwardPass(h, u, b, activation, lengths, reverse)
     for t0, t1 in chunks(T, B * H * x.itemsize, reverse):
         np.matmul(x[t0:t1].reshape(-1, D), W.T, out=h[t0 + 1 : t1 + 1].reshape(-1, H))
-        kernel(view, view, u, b, rows.ends, t0, t1, reverse)
+        walk.run(t0, t1)
     return h
 
 
@@ -39,24 +38,21 @@ def backward(dh, x, h, W, u, dhT=None, activation="relu", lengths=None, reverse=
     dx = _empty(work, "dx", (T, B, D), x.dtype)
     da = _empty(work, "da", (max((t1 - t0 for t0, t1 in plan), default=0), B, H), x.dtype)
     dW, dW_chunk = np.zeros_like(W), np.empty_like(W)
-    rows = Rows(B, H, T, lengths)
-    sums = Sums(rows, h.dtype, dhT)
-    kernel = backward_kernel(CODES[activation], dh is not None)
-    view, dh_view, da_view, u = rows.view(h), rows.view(da if dh is None else dh), rows.view(da), rows.tile(u)
+    walk = BackwardPass(h, u, dhT, activation, lengths, reverse)
     for t0, t1 in plan:
-        kernel(dh_view, view, u, sums.carry, sums.partial, sums.total, da_view, rows.ends, t0, t1, reverse)
+        walk.run(t0, t1, dh, da[: t1 - t0])
         if probe is not None:
             probe(t0, t1, None if dh is None else dh[t0:t1], da[: t1 - t0])
         da_rows = da[: t1 - t0].reshape(-1, H)
         np.matmul(da_rows, W, out=dx[t0:t1].reshape(-1, D))
         np.matmul(da_rows.T, x[t0:t1].reshape(-1, D), out=dW_chunk)
         dW += dW_chunk
-    return dx, dW, sums.over_samples(0), sums.over_samples(1), sums.carry.reshape(B, H)
+    return dx, dW, walk.du, walk.db, walk.dh0
 
 
 def chunks(T, row_bytes, from_the_end):
-    """Cut T steps into pieces [t0, t1) whose states fill `L2_SHARE` of the L2 cache, in walking order."""
-    size = max(1, int(L2_SHARE * l2_bytes() // max(1, row_bytes)))
+    """Cut T steps into pieces [t0, t1) whose states fill `L2_SHARE` of the L2 caches, in walking order."""
+    size = max(1, int(L2_SHARE * l2_bytes() * threads() // max(1, row_bytes)))
     pieces = [(t0, min(t0 + size, T)) for t0 in range(0, T, size)]
     return pieces[::-1] if from_the_end else pieces
 

@@ -1,0 +1,66 @@
+"""Task, network, optimizer and schedule out of settings (settings.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .. import networks, optim, schedules, tasks
+from ..metrics import LARGER_IS_BETTER
+from ..settings import ADDING
+
+
+def task(used: Mapping[str, Any], data: str | None = None) -> tasks.Task:
+    """Return the task; `data` is another folder than the one that the settings name."""
+    if used["task"] == ADDING:
+        return tasks.get(
+            ADDING, steps=used["steps"], seed=used["seed"], dtype=used["dtype"], backend=used["backend"]
+        )
+    return tasks.get(
+        used["task"], data=data or used["data"], permuted=used["permuted"], seed=used["seed"], dtype=used["dtype"],
+        batches_per_epoch=used["batches_per_epoch"] or None,
+    )  # fmt: skip
+
+
+def network(used: Mapping[str, Any], of: tasks.Task) -> Any:
+    """Return the plain stack of the paper."""
+    return networks.plain(
+        of.input_size, used["hidden"], of.output_size, used["layers"], of.steps, batchnorm=used["batchnorm"],
+        dropout=used["dropout"], output=of.output, gamma=used["gamma"], last_init=used["last_init"],
+        input_init=used["input_init"], backend=used["backend"], dtype=used["dtype"], seed=used["seed"],
+    )  # fmt: skip
+
+
+def optimizer(used: Mapping[str, Any]) -> Any:
+    """Return the optimizer."""
+    kinds = {
+        "adam": lambda: optim.Adam(used["lr"], weight_decay=used["weight_decay"]),
+        "sgd": lambda: optim.SGD(used["lr"], momentum=used["momentum"], weight_decay=used["weight_decay"]),
+    }
+    return kinds[used["optimizer"]]()
+
+
+def iterations(used: Mapping[str, Any], of: tasks.Task) -> int:
+    """Return how many updates the run has as a whole."""
+    if used["iterations"] is not None:
+        return used["iterations"]
+    length = of.epoch_length(used["batch"])
+    if length is None or used.get("epochs") is None:
+        raise ValueError("settings: neither iterations nor epochs is set, expected one of them")
+    return max(1, round(used["epochs"] * length))
+
+
+def schedule(used: Mapping[str, Any], total: int, metric: str) -> schedules.Schedule:
+    """Return the schedule of a run of `total` updates."""
+    lr = used["lr"]
+    mode = "max" if LARGER_IS_BETTER[metric] else "min"
+    kinds = {
+        "constant": lambda: schedules.Constant(lr),
+        "step": lambda: schedules.Step(lr, used["lr_every"], used["lr_factor"]),
+        "plateau": lambda: schedules.Plateau(
+            lr, used["patience"], used["lr_factor"], used["lr_minimum"], mode, 0.5
+        ),
+        "cosine": lambda: schedules.Cosine(lr, total, used["warmup"]),
+        "one-cycle": lambda: schedules.OneCycle(lr, total),
+    }
+    return kinds[used["schedule"]]()

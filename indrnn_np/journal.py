@@ -1,0 +1,97 @@
+"""A run's metrics as they come: kept in memory, appended to metrics.jsonl, shown to whoever watches."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from .progress import Reporter, short
+from .run_directory import RunDirectory
+
+
+@dataclass
+class Totals:
+    """Sums since the last log line; they go into checkpoints, so a resumed curve has the same means."""
+
+    loss: float = 0.0
+    norm: float = 0.0
+    iterations: int = 0
+    steps: int = 0
+    seconds: float = 0.0
+
+    def add(self, loss: float, norm: float, steps: int, seconds: float) -> None:
+        """Take one iteration."""
+        self.loss += loss
+        self.norm += norm
+        self.iterations += 1
+        self.steps += steps
+        self.seconds += seconds
+
+    def means(self, loss: str) -> dict[str, Any]:
+        """Return the means: the loss under its name, the gradient norm, and the speed."""
+        return {
+            loss: self.loss / self.iterations,
+            "gradient_norm": self.norm / self.iterations,
+            "steps_per_second": round(self.steps / self.seconds),
+        }
+
+
+class Journal:
+    """The lines of one run.
+
+    Each line has a kind ("train", "validation" or "final"), the iteration and what was measured. `seconds` counts from
+    the beginning of the run, evaluations in it, the pause between a stop and a resume not.
+    """
+
+    def __init__(self, directory: RunDirectory | None, reporter: Reporter, iterations: int) -> None:
+        self.directory, self.reporter, self.iterations = directory, reporter, iterations
+        self.history: list[dict[str, Any]] = []
+        self.start = time.perf_counter()
+
+    def elapsed(self) -> float:
+        """Return the seconds since the run began."""
+        return time.perf_counter() - self.start
+
+    def log(self, text: str) -> None:
+        """Show one sentence."""
+        self.reporter.log(text)
+
+    def train(self, iteration: int, loss: str, totals: Totals, lr: float, epoch: float | None) -> None:
+        """Write the means since the last such line."""
+        means = totals.means(loss)
+        where = {} if epoch is None else {"epoch": epoch}
+        left = (self.iterations - iteration) * totals.seconds / totals.iterations
+        text = (
+            f"{loss} {means[loss]:.5g}  lr {lr:.3g}  gradient norm {means['gradient_norm']:.3g}  "
+            f"{short(means['steps_per_second'])} steps/s  {left:.0f} s left"
+        )
+        self._write({"kind": "train", "iteration": iteration, **where, "lr": lr, **means}, text)
+
+    def validation(self, iteration: int, means: dict[str, float], metric: str, improved: bool) -> None:
+        """Write what a validation found."""
+        text = f"validation {metric} {means[metric]:.5g}" + ("  (best so far)" if improved else "")
+        self._write({"kind": "validation", "iteration": iteration, **means}, text)
+
+    def last_validation(self, iteration: int) -> dict[str, float] | None:
+        """Return what a validation after the same update found, if that was the last thing written."""
+        last = self.history[-1] if self.history else {}
+        if last.get("kind") != "validation" or last["iteration"] != iteration:
+            return None
+        return {name: value for name, value in last.items() if name not in ("kind", "iteration", "seconds")}
+
+    def final(self, iteration: int, split: str, means: dict[str, float]) -> None:
+        """Write what a split gave at the end of the run."""
+        text = f"{split} at the end: " + "  ".join(f"{name} {value:.5g}" for name, value in means.items())
+        self._write({"kind": "final", "iteration": iteration, "split": split, **means}, text)
+
+    def _write(self, line: dict[str, Any], text: str) -> None:
+        line["seconds"] = round(self.elapsed(), 3)
+        for name, value in line.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                line[name] = None  # JSON has no NaN
+        self.history.append(line)
+        if self.directory is not None:
+            self.directory.append(line)
+        self.log(f"iteration {line['iteration']}/{self.iterations}  {text}")

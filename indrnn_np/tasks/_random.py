@@ -1,0 +1,31 @@
+"""Orders of samples from the engine's own counter-based generator, so that they depend on nothing but the key."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+
+from .. import backend
+
+# Streams of the generator: (seed, stream, iteration). Dropout uses the layer's number, so tasks start far above.
+STREAMS = {
+    "train": 1 << 20,
+    "validation": 2 << 20,
+    "test": 3 << 20,
+    "epoch": 4 << 20,
+    "split": 5 << 20,
+    "steps": 6 << 20,
+}
+
+
+def order(seed: int, stream: str, number: int, count: int) -> np.ndarray:
+    """Return a permutation of `count` indices (int64), a function of (seed, stream, number)."""
+    # The reference, because it is equal in every bit, quick enough for this, and needs no compiling.
+    bits = backend.get("reference").random.bits((seed, STREAMS[stream], number), count)
+    return np.argsort(bits, kind="stable")  # stable: the rare equal keys keep their order on every machine
+
+
+def fingerprint(array: np.ndarray) -> str:
+    """Return the first 16 hex digits of an array's SHA-256, to tell two permutations apart in results."""
+    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()[:16]

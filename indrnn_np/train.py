@@ -1,0 +1,180 @@
+"""`fit`: train a network on a task or on arrays, in one call. The loop itself is in trainer.py."""
+
+from __future__ import annotations
+
+import json
+import platform
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from . import _check, checkpoint, run_directory
+from .plan import Plan
+from .progress import Reporter
+from .run_directory import RunDirectory
+from .schedules import Constant, Plateau, Schedule
+from .settings import to_toml
+from .tasks import Task
+from .tasks.arrays import Arrays
+from .trainer import Trainer
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run came to. history: its metrics, one dict a line; summary: what summary.json says."""
+
+    net: Any
+    history: list[dict[str, Any]]
+    summary: dict[str, Any]
+
+    def curve(self, name: str, kind: str = "train") -> tuple[list[int], list[float]]:
+        """Return iterations and values of one metric, such as curve("mse") or curve("accuracy", "validation")."""
+        lines = [line for line in self.history if line["kind"] == kind and name in line]
+        return [line["iteration"] for line in lines], [line[name] for line in lines]
+
+
+def fit(
+    net: Any, data: Task | tuple[Any, ...], optimizer: Any, iterations: int | None = None, epochs: float | None = None,
+    batch: int = 32, loss: str | None = None, schedule: Schedule | None = None, clip_norm: float | None = None,
+    clip_value: float | None = None, validate_every: int | None = None, out: str | Path | None = None, seed: int = 0,
+    resume: str | Path | None = None, progress: bool = True, *, validation: Any = None,
+    settings: dict[str, Any] | None = None, reporter: Reporter | None = None, **plan: Any,
+) -> Result:  # fmt: skip
+    """Train `net` and return its history; the network and the optimizer are changed in place.
+
+    Parameters
+    ----------
+    net
+        The network.
+    data
+        A task (tasks.get), or arrays (x, y) or (x, y, lengths), x (T, N, D) with time first; tasks/arrays.py says
+        which y.
+    optimizer
+        ir.Adam or ir.SGD.
+    iterations, epochs
+        How long: updates, or passes through the data. With `resume`, of the run as a whole; else of this call.
+    batch
+        Samples in a batch.
+    loss
+        "mse" or "softmax_cross_entropy"; None takes the task's.
+    schedule
+        From schedules.py; None keeps the optimizer's rate.
+    clip_norm, clip_value
+        Limits of the gradient's global norm and of its elements.
+    validate_every
+        Iterations between two validations; None: once an epoch, or every 100 iterations of data without end; 0: never.
+    out
+        Folder for config, metrics, checkpoints and summary; None writes nothing.
+    seed
+        Of the order of the arrays' samples.
+    resume
+        A run's folder or one of its checkpoints to go on from.
+    progress
+        Show a bar on a terminal, lines elsewhere.
+    validation
+        For arrays: a share to hold out, or (x, y) or (x, y, lengths).
+    settings
+        What is kept in the checkpoints as the run's settings (the command line's).
+    reporter
+        In the place of `progress`.
+    plan
+        More of plan.Plan: log_every, checkpoint_every, evaluation_batch, bn_batch.
+    """
+    task = _task(data, validation, seed)
+    schedule = Constant(optimizer.lr) if schedule is None else schedule
+    directory = None if out is None else RunDirectory(out)
+    contents = None if resume is None else run_directory.read_checkpoint(resume)
+    done = net.iteration if contents is None else 0
+    every = _validate_every(task, validate_every, batch)
+    clips: dict[str, Any] = {"clip_norm": clip_norm or 0.0, "clip_value": clip_value or 0.0}
+    end = _iterations(task, iterations, epochs, batch, done)
+    whole = Plan(end, batch, loss or task.loss, validate_every=every, **clips, **plan)
+    if directory is not None:
+        directory.create(fresh=contents is None)
+        reporter = reporter or Reporter(progress, directory.log)
+        if settings is None:  # the command line has written its own
+            specs = {"plan": vars(whole), "optimizer": optimizer.spec(), "schedule": schedule.spec()}
+            directory.write(directory.config, to_toml(specs))
+    extra = {"settings": settings or {}, "plan": vars(whole), "schedule_spec": schedule.spec()}
+    trainer = Trainer(net, task, optimizer, schedule, whole, directory, reporter or Reporter(progress), extra)
+    if contents is not None:
+        _resume(trainer, contents)
+    trainer.run()
+    summary = _summary(trainer)
+    if directory is not None:
+        directory.write(directory.summary, json.dumps(summary, indent=2) + "\n")
+    return Result(net, trainer.journal.history, summary)
+
+
+def _task(data: Any, validation: Any, seed: int) -> Task:
+    if isinstance(data, tuple):
+        if len(data) not in (2, 3):
+            _check.fail("fit", f"data has {len(data)} entries", "(x, y) or (x, y, lengths)")
+        return Arrays(*data, validation=validation, seed=seed)
+    if not hasattr(data, "batch"):
+        _check.fail(
+            "fit", f"data is a {type(data).__name__}", "a task, (x, y) or (x, y, lengths)", error=TypeError
+        )
+    if validation is not None:
+        _check.fail("fit", "validation is given", "None", "because a task has validation data of its own")
+    return data
+
+
+def _iterations(task: Task, iterations: int | None, epochs: float | None, batch: int, done: int) -> int:
+    if (iterations is None) == (epochs is None):
+        _check.fail("fit", f"iterations is {iterations} and epochs is {epochs}", "exactly one of them")
+    if epochs is None:
+        assert iterations is not None
+        _check.at_least("fit", "iterations", iterations, 1)
+        return done + iterations
+    _check.at_least("fit", "epochs", epochs, 0.0, strictly=True)
+    length = task.epoch_length(batch)
+    if length is None:
+        _check.fail(
+            "fit", f"epochs is {epochs}", "iterations", f"because the data of task {task.name!r} has no end"
+        )
+    return done + max(1, round(epochs * length))
+
+
+def _validate_every(task: Task, every: int | None, batch: int) -> int:
+    if every is not None:
+        return every
+    return (task.epoch_length(batch) or 100) if "validation" in task.splits else 0
+
+
+def _resume(trainer: Trainer, contents: checkpoint.Contents) -> None:
+    """Put a run's last state into the trainer, and its files back to that point."""
+    source = RunDirectory(run_directory.run_of(contents.path))
+    best = None
+    if isinstance(trainer.schedule, Plateau) and source.best.is_file():
+        best = checkpoint.read(source.best)
+    trainer.load(contents, best)
+    iteration, directory = trainer.net.iteration, trainer.directory
+    if directory is not None and directory.path.resolve() == source.path.resolve():
+        trainer.journal.history += directory.rewind(iteration)
+    elif source.metrics.is_file():
+        trainer.journal.history += run_directory.until(source.metrics, iteration)
+    trainer.journal.reporter.log(f"resumed from {contents.path}, after iteration {iteration}")
+
+
+def _summary(trainer: Trainer) -> dict[str, Any]:
+    """Return what a run came to, for people and for scripts."""
+    from . import __version__
+
+    net, plan = trainer.net, trainer.plan
+    last = [line for line in trainer.journal.history if line["kind"] == "train"][-1:]
+    about = ("kind", "split", "iteration", "seconds")
+    final = {line["split"]: {name: value for name, value in line.items() if name not in about}
+             for line in trainer.journal.history if line["kind"] == "final"}  # fmt: skip
+    return {
+        "task": trainer.task.describe(), "ended": trainer.ended, "iterations": net.iteration, "parameters": net.size,
+        "seconds": round(trainer.journal.elapsed(), 3), "loss": plan.loss, "train": last[0][plan.loss] if last else
+        None, "final": final, "best": trainer.best, "metric": trainer.task.metric, "baseline":
+        trainer.task.baseline, "backend": net.backend, "dtype": net.dtype.name, "optimizer":
+        trainer.optimizer.spec(), "schedule": trainer.schedule.spec(), "plan": dict(vars(plan)),
+        "versions": {
+            "indrnn_np": __version__, "python": platform.python_version(), "numpy": version("numpy"),
+            "numba": version("numba"),
+        },
+    }  # fmt: skip

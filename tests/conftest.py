@@ -1,0 +1,39 @@
+"""Hypothesis profiles, the threads of parallel test workers, and the `backend` fixture."""
+
+import os
+
+# Both are read when the libraries are loaded, so before the first import of numpy and numba. Idle OpenMP workers that
+# spin starve OpenBLAS (indrnn_np/_environment.py says more), and each of several test workers would start one BLAS
+# thread a core. Numba keeps its threads: some tests compare thread counts.
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from indrnn_np.backend import NAMES
+
+# No deadline: the first example compiles. Both slow-data checks judge speed, which is no test's business here.
+COMMON = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+settings.register_profile("dev", COMMON, max_examples=30)
+settings.register_profile("ci", COMMON, max_examples=30, derandomize=True, print_blob=True)
+settings.register_profile("nojit", COMMON, max_examples=8, derandomize=True, print_blob=True)
+
+
+def _profile() -> str:
+    """INDRNN_HYPOTHESIS if set; few examples without compiled loops; the same examples each time in CI."""
+    if chosen := os.environ.get("INDRNN_HYPOTHESIS"):
+        return chosen
+    if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
+        return "nojit"
+    return "ci" if os.environ.get("CI") else "dev"
+
+
+settings.load_profile(_profile())
+
+
+@pytest.fixture(params=NAMES)
+def backend(request: pytest.FixtureRequest) -> str:
+    """The name of each backend in turn."""
+    return request.param

@@ -1,0 +1,30 @@
+"""Where the first NaN or Inf stands."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import dtypes, each_backend, seeds
+
+
+@each_backend
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@given(seed=seeds, shape=st.sampled_from([(1,), (7,), (3, 5), (2, 3, 17)]), dtype=dtypes)
+def test_the_first_of_several(ops, bad, seed, shape, dtype):
+    rng = np.random.default_rng(seed)
+    a = rng.standard_normal(shape).astype(dtype)
+    assert ops.finite.first(a) == -1
+    places = np.sort(rng.integers(0, a.size, 2))
+    a.flat[places] = [bad, np.nan]
+    if places[0] == places[1]:
+        a.flat[places[0]] = bad
+    assert ops.finite.first(a) == places[0]
+    assert isinstance(ops.finite.first(a), int)
+
+
+@each_backend
+def test_the_largest_numbers_are_finite(ops):
+    for dtype in (np.float32, np.float64):
+        largest = np.finfo(dtype).max
+        assert ops.finite.first(np.array([largest, -largest, 0], dtype)) == -1
+    assert ops.finite.first(np.zeros((0, 3))) == -1

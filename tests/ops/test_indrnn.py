@@ -1,0 +1,177 @@
+"""h_t = φ(W x_t + u ⊙ h_{t-1} + b): the cell as a whole."""
+
+import numpy as np
+import pytest
+from differences import assert_gradients
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import (
+    REFERENCE,
+    Workspace,
+    assert_same_gates,
+    assert_sums_close,
+    each_activation,
+    each_backend,
+    each_dtype,
+    each_twin,
+    recurrences,
+    with_padding,
+)
+from tolerances import assert_close
+
+from indrnn_np.ops.indrnn import cpu
+
+
+@each_backend
+@each_dtype
+def test_literal_values(ops, dtype):
+    """Two steps, one sample, two inputs, two units; dyadic numbers, so exact."""
+    x = np.array([[[1, 2]], [[-1, 0.5]]], dtype)
+    W = np.array([[1, -0.5], [0.5, 2]], dtype)
+    u, b, h0 = np.array([0.5, -1], dtype), np.array([0.25, -4], dtype), np.array([[2, 1]], dtype)
+    h = ops.indrnn.forward(x, W, u, b, h0)
+    # a_1 = [0, 4.5] + b, h_1 = relu([0.25 + 1, 0.5 - 1]);  a_2 = [-1.25, 0.5] + b, h_2 = relu([-1 + 0.625, -3.5])
+    assert h[:, 0].tolist() == [[2, 1], [1.25, 0], [0, 0]]
+    h = ops.indrnn.forward(x, W, u, b, h0, "identity")
+    assert h[:, 0].tolist() == [[2, 1], [1.25, -0.5], [-0.375, -3]]
+    dh = np.array([[[1, 0]], [[2, 1]]], dtype)
+    dx, dW, du, db, dh0 = ops.indrnn.backward(dh, x, h, W, u, None, "identity")
+    # da_2 = [2, 1], da_1 = [1 + 0.5·2, -1·1]
+    assert dx[:, 0].tolist() == [[2 - 0.5, -1 - 2], [2 + 0.5, -1 + 2]]
+    assert dW.tolist() == [[2 - 2, 4 + 1], [-1 - 1, -2 + 0.5]]
+    assert du.tolist() == [2 * 2 + 2 * 1.25, -1 * 1 + 1 * -0.5]
+    assert db.tolist() == [4, 0]
+    assert dh0.tolist() == [[1, 1]]
+
+
+@each_backend
+@given(p=recurrences())
+def test_it_is_the_recurrence_over_the_products(ops, p):
+    """The reference recurrence judges; both go back from the same states."""
+    cell = p.cell()
+    x, W, b = cell["x"], cell["W"], cell["b"]
+    a = x @ W.T + b
+    work = Workspace()
+    h = ops.indrnn.forward(x, W, p.u, b, p.h0, **p.options, work=work)
+    expected = p.forward(REFERENCE, a=a)
+    assert_close(h, expected, scale=4)  # W x in another order than a
+    if p.options["activation"] == "relu":
+        assert_same_gates(h, expected)
+    dx, dW, du, db, dh0 = ops.indrnn.backward(p.dh, x, h, W, p.u, p.dhT, **p.options, work=work)
+    da, du_, dh0_ = p.backward(REFERENCE, h)
+    size = np.abs(da) + (0.05 * np.abs(p.dh).max() if p.options["activation"] in ("tanh", "sigmoid") else 0)
+    assert_sums_close(dx, da @ W, size @ np.abs(W), "dx")
+    assert_sums_close(dW, np.einsum("tbh,tbd->hd", da, x), np.einsum("tbh,tbd->hd", size, np.abs(x)), "dW")
+    assert_sums_close(db, da.sum(axis=(0, 1), dtype=np.float64).astype(da.dtype), size.sum(axis=(0, 1)), "db")
+    _, du_size, dh0_size = p.sizes(da, h)
+    assert_sums_close(du, du_, du_size, "du")
+    assert_sums_close(dh0, dh0_, dh0_size, "dh0")
+
+
+@each_twin
+@each_activation
+@given(data=st.data())
+def test_twin_equals_reference(ops, activation, data):
+    p = data.draw(recurrences(activations=st.just(activation)))
+    cell = p.cell()
+    x, W, b = cell["x"], cell["W"], cell["b"]
+    expected = REFERENCE.indrnn.forward(x, W, p.u, b, p.h0, **p.options)
+    h = ops.indrnn.forward(x, W, p.u, b, p.h0, **p.options, work=Workspace())
+    assert_close(h, expected, scale=4)  # W x in another order
+    found = ops.indrnn.backward(p.dh, x, expected, W, p.u, p.dhT, **p.options, work=Workspace())
+    wanted = REFERENCE.indrnn.backward(p.dh, x, expected, W, p.u, p.dhT, **p.options)
+    da = p.backward(REFERENCE, expected)[0]
+    arriving, of_u, of_h0 = p.sizes(da, expected)
+    terms = np.abs(da) + (0.05 * arriving[0] if activation in ("tanh", "sigmoid") else 0)
+    rows, inputs = terms.reshape(-1, len(W)), np.abs(x).reshape(-1, x.shape[2])
+    sizes = (rows @ np.abs(W), rows.T @ inputs, of_u, rows.sum(axis=0), of_h0)
+    for name, one, other, size in zip(("dx", "dW", "du", "db", "dh0"), found, wanted, sizes, strict=True):
+        assert_sums_close(one, other, size, name)
+
+
+@each_backend
+@given(p=recurrences())
+def test_padding_changes_nothing(ops, p):
+    cell = p.cell()
+    x, W, b = cell["x"], cell["W"], cell["b"]
+    noisy, dh = with_padding(x, p.valid, 5), with_padding(p.dh, p.valid, -1e6)
+    h = ops.indrnn.forward(x, W, p.u, b, p.h0, **p.options)
+    assert np.array_equal(ops.indrnn.forward(noisy, W, p.u, b, p.h0, **p.options), h)
+    found = ops.indrnn.backward(p.dh, x, h, W, p.u, p.dhT, **p.options)
+    again = ops.indrnn.backward(dh, noisy, h, W, p.u, p.dhT, **p.options)
+    for one, other in zip(again, found, strict=True):
+        assert np.array_equal(one, other)
+    assert not found[0][~p.valid[:, :, 0]].any()
+
+
+@each_activation
+@given(data=st.data())
+def test_reference_against_differences(activation, data):
+    p = data.draw(recurrences(dtypes=st.just("float64"), activations=st.just(activation), smooth=True))
+    arrays = {**p.cell(), "u": p.u, "h0": p.h0}
+    ends = {name: p.options[name] for name in ("lengths", "reverse")}
+
+    def loss(**arrays):
+        h = REFERENCE.indrnn.forward(**arrays, **p.options)
+        return np.sum(h[1:] * p.dh) + np.sum(REFERENCE.recurrence.last(h, **ends) * p.dhT)
+
+    h = REFERENCE.indrnn.forward(**arrays, **p.options)
+    found = REFERENCE.indrnn.backward(p.dh, arrays["x"], h, arrays["W"], p.u, p.dhT, **p.options)
+    assert_gradients(loss, arrays, dict(zip(("x", "W", "u", "b", "h0"), found, strict=True)), p.rng)
+
+
+@each_backend
+@given(p=recurrences(dtypes=st.just("float64")))
+def test_only_the_last_state_is_read(ops, p):
+    """dh=None is a gradient of zeros."""
+    cell = p.cell()
+    x, W = cell["x"], cell["W"]
+    h = ops.indrnn.forward(x, W, p.u, cell["b"], p.h0, **p.options)
+    probes = []
+    found = ops.indrnn.backward(None, x, h, W, p.u, p.dhT, **p.options, probe=lambda *seen: probes.append(seen[2]))
+    wanted = ops.indrnn.backward(np.zeros_like(p.dh), x, h, W, p.u, p.dhT, **p.options)
+    assert probes and all(dh is None for dh in probes)
+    for one, other in zip(found, wanted, strict=True):
+        assert_sums_close(one, other, [1, np.abs(other).max()])
+
+
+@each_twin
+def test_states_and_input_gradient_live_in_the_workspace(ops):
+    rng = np.random.default_rng(0)
+    x, W, u, b, h0 = (rng.standard_normal(shape) for shape in ((5, 2, 3), (4, 3), (4,), (4,), (2, 4)))
+    work = Workspace()
+    h = ops.indrnn.forward(x, W, u, b, h0, work=work)
+    assert work.names == ["h"]
+    ops.indrnn.backward(h[1:].copy(), x, h, W, u, work=work)
+    assert sorted(work.names) == ["da", "dx", "h"]
+
+
+@pytest.mark.parametrize("T, rows", [(0, 3), (1, 1), (7, 1), (7, 3), (7, 7), (7, 100)])
+@pytest.mark.parametrize("from_the_end", [False, True])
+def test_chunks_cover_time_once_in_walking_order(monkeypatch, T, rows, from_the_end):
+    monkeypatch.setattr(cpu, "threads", lambda: 1)
+    monkeypatch.setattr(cpu, "l2_bytes", lambda: 64 * rows / cpu.L2_SHARE)
+    pieces = cpu.chunks(T, 64, from_the_end)
+    walked = [t for s, e in pieces for t in (range(e - 1, s - 1, -1) if from_the_end else range(s, e))]
+    assert walked == (list(range(T))[::-1] if from_the_end else list(range(T)))
+    assert all(0 < e - s <= rows for s, e in pieces)
+
+
+def test_a_row_larger_than_the_cache_is_a_chunk_of_its_own(monkeypatch):
+    monkeypatch.setattr(cpu, "l2_bytes", lambda: 10)
+    monkeypatch.setattr(cpu, "threads", lambda: 2)
+    assert cpu.chunks(3, 64, False) == [(0, 1), (1, 2), (2, 3)]
+    assert cpu.chunks(3, 10, False) == [(0, 1), (1, 2), (2, 3)]
+    assert cpu.chunks(3, 5, True) == [(2, 3), (0, 2)]
+    monkeypatch.undo()
+    assert cpu.l2_bytes() >= 2**15
+
+
+@each_backend
+def test_an_empty_sequence(ops):
+    x, W, u, b, h0 = np.empty((0, 2, 3)), np.ones((4, 3)), np.ones(4), np.ones(4), np.ones((2, 4))
+    h = ops.indrnn.forward(x, W, u, b, h0)
+    assert np.array_equal(h, h0[None])
+    dx, dW, du, db, dh0 = ops.indrnn.backward(None, x, h, W, u, h0)
+    assert dx.shape == x.shape and not dW.any() and not du.any() and not db.any()
+    assert np.array_equal(dh0, h0)

@@ -1,0 +1,141 @@
+"""Cross-entropy of the softmax: at the last step or every step, with a mask; scipy's log_softmax judges."""
+
+import numpy as np
+import pytest
+from differences import assert_gradients
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.special import log_softmax, softmax
+from strategies import REFERENCE, dtypes, each_backend, each_dtype, each_twin, seeds
+from tolerances import TOLERANCE, assert_close, nan_filled
+
+
+def op(ops):
+    return ops.softmax_cross_entropy.loss
+
+
+@st.composite
+def problems(draw, dtypes=dtypes):
+    rng = np.random.default_rng(draw(seeds))
+    rows = draw(st.sampled_from([(1,), (5,), (1, 1), (7, 3), (33, 2)]))
+    K = draw(st.sampled_from([1, 2, 3, 10, 17]))
+    y = (rng.standard_normal((*rows, K)) * draw(st.sampled_from([0.1, 1, 30]))).astype(draw(dtypes))
+    target = rng.integers(0, K, rows).astype(draw(st.sampled_from(["int64", "int32", "uint8"])))
+    mask = None
+    if draw(st.booleans()):
+        mask = rng.random(rows) < 0.5
+        mask.flat[rng.integers(mask.size)] = True
+    return rng, y, target, mask
+
+
+@each_backend
+@each_dtype
+def test_literal_values(ops, dtype):
+    y = np.log(np.array([[1, 2, 1], [3, 3, 2]])).astype(dtype)  # softmax: 1/4 1/2 1/4 and 3/8 3/8 1/4
+    loss, dy = op(ops)(y, np.array([1, 2]))
+    assert loss == pytest.approx((np.log(2) + np.log(4)) / 2, rel=TOLERANCE[dtype])
+    assert_close(dy, np.array([[0.125, -0.25, 0.125], [0.1875, 0.1875, -0.375]], dtype))
+    loss, dy = op(ops)(y, np.array([1, 99]), np.array([True, False]))
+    assert loss == pytest.approx(np.log(2), rel=TOLERANCE[dtype])
+    assert_close(dy, np.array([[0.25, -0.5, 0.25], [0, 0, 0]], dtype))
+
+
+@each_twin
+@given(problem=problems())
+def test_twin_equals_reference(ops, problem):
+    _, y, target, mask = problem
+    out = nan_filled(y.shape, y.dtype)
+    loss, dy = op(ops)(y, target, mask, out)
+    expected, dy_expected = op(REFERENCE)(y, target, mask)
+    assert dy is out
+    assert type(loss) is type(expected) is float
+    scale = max(1.0, float(np.abs(y).max()))  # log p is a difference of scores
+    assert loss == pytest.approx(expected, rel=TOLERANCE[y.dtype.name], abs=scale * TOLERANCE[y.dtype.name])
+    n = y[..., 0].size if mask is None else mask.sum()
+    assert_close(np.append(dy.ravel(), y.dtype.type(1 / n)), np.append(dy_expected.ravel(), y.dtype.type(1 / n)))
+
+
+@each_backend
+@given(problem=problems(dtypes=st.just("float64")))
+def test_scipy_agrees(ops, problem):
+    _, y, target, mask = problem
+    counted = np.ones(target.shape, bool) if mask is None else mask
+    loss, dy = op(ops)(y, target, mask)
+    log_p = log_softmax(y, axis=-1)
+    chosen = np.take_along_axis(log_p, target[..., None].astype(int), axis=-1)[..., 0]
+    assert loss == pytest.approx(-chosen[counted].mean(), rel=1e-12, abs=1e-13)
+    onehot = np.arange(y.shape[-1]) == target[..., None]
+    expected = np.where(counted[..., None], (softmax(y, axis=-1) - onehot) / counted.sum(), 0)
+    assert np.abs(dy - expected).max() < 1e-13
+
+
+@given(problem=problems(dtypes=st.just("float64")))
+def test_reference_against_differences(problem):
+    rng, y, target, mask = problem
+    dy = op(REFERENCE)(y, target, mask)[1]
+    assert_gradients(lambda y: op(REFERENCE)(y, target, mask)[0], {"y": y}, {"y": dy}, rng)
+
+
+@each_backend
+@given(problem=problems(dtypes=st.just("float64")), shift=st.sampled_from([-1e3, 1.0, 1e3]))
+def test_a_shift_of_all_scores_changes_nothing(ops, problem, shift):
+    _, y, target, mask = problem
+    loss, dy = op(ops)(y, target, mask)
+    moved, dy_moved = op(ops)(y + shift, target, mask)
+    assert moved == pytest.approx(loss, abs=1e-9)
+    assert np.abs(dy_moved - dy).max() < 1e-9
+    assert np.abs(dy.sum(axis=-1)).max() < 1e-12
+
+
+@each_backend
+@each_dtype
+def test_large_scores_neither_overflow_nor_vanish(ops, dtype):
+    y = np.array([[1e4, 0, -1e4], [0, 1e4, 0]], dtype)
+    loss, dy = op(ops)(y, np.array([2, 1]))
+    assert loss == pytest.approx(1e4)
+    assert_close(dy, np.array([[0.5, 0, -0.5], [0, 0, 0]], dtype))
+
+
+@each_backend
+@each_dtype
+def test_what_is_not_counted_is_not_read(ops, dtype):
+    y = np.array([[[0.0, 1.0]], [[np.nan, np.inf]]], dtype)
+    target, mask = np.array([[1], [-5]]), np.array([[True], [False]])
+    with np.errstate(invalid="ignore"):
+        loss, dy = op(ops)(y, target, mask)
+    assert loss == pytest.approx(np.log1p(np.exp(-1)), rel=TOLERANCE[dtype])
+    assert np.isfinite(dy).all() and not dy[1].any()
+
+
+@each_backend
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_nan_and_inf_reach_the_loss(ops, bad, place):
+    y = np.zeros((2, 3))
+    y[1, place] = bad
+    with np.errstate(invalid="ignore"):
+        assert np.isnan(op(ops)(y, np.array([0, 0]))[0])
+
+
+@each_backend
+def test_errors(ops):
+    y = np.zeros((2, 1, 3))
+    where = r"softmax_cross_entropy\.loss: "
+    labels = np.zeros((2, 1), int)
+    for target, words in [
+        (np.array([[0], [3]]), r"target\[1, 0\] is 3, expected 0 to 2 to match y with shape \(2, 1, 3\)"),
+        (np.array([[-1], [0]]), r"target\[0, 0\] is -1, expected 0 to 2"),
+        (np.zeros((2, 1)), "target has dtype float64, expected an integer dtype because labels are class numbers"),
+        (np.zeros(2, int), r"target has shape \(2,\), expected \(2, 1\) to match y"),
+    ]:
+        with pytest.raises(ValueError, match=where + words):
+            op(ops)(y, target)
+    for mask, words in [
+        (np.zeros((2, 1), bool), "no label is counted, expected at least one"),
+        (np.ones((2, 1)), "mask has dtype float64, expected bool"),
+        (np.ones(2, bool), r"mask has shape \(2,\), expected \(2, 1\)"),
+    ]:
+        with pytest.raises(ValueError, match=where + words):
+            op(ops)(y, labels, mask)
+    with pytest.raises(ValueError, match=where + r"y has shape \(3,\), expected \(B, K\) or \(T, B, K\)"):
+        op(ops)(np.zeros(3), np.zeros((), int))

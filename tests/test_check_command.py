@@ -1,0 +1,142 @@
+"""The command `indrnn check`: what it covers, its table, its JSON, and that it fails when something is wrong."""
+
+import argparse
+import json
+
+import numpy as np
+import pytest
+
+from indrnn_np import check
+from indrnn_np.backend import NAMES, OPS, get
+from indrnn_np.check_cases import all_checks
+from indrnn_np.check_twins import Outcome, compare_arrays, worst
+from indrnn_np.layers import TYPES
+
+
+def parse(*words):
+    parser = argparse.ArgumentParser()
+    check.add_arguments(parser)
+    return parser.parse_args(words)
+
+
+def test_every_op_and_layer_is_covered_on_every_backend():
+    listed = list(all_checks(NAMES))
+    assert {c.backend for c in listed} == set(NAMES)
+    for backend in NAMES:
+        titles = [c.what for c in listed if c.backend == backend]
+        for layer in TYPES:
+            assert any(layer in title for title in titles if title.startswith("layer ")), layer
+    twins = {
+        name: " ".join(c.what for c in listed if c.against == "reference" and c.dtype == name)
+        for name in ("float32", "float64")
+    }
+    for op in OPS:
+        assert all(op in titles for titles in twins.values()), op
+    assert not [c for c in listed if c.backend == c.against]
+
+
+def test_everything_passes_and_is_told_in_a_table(capsys):
+    assert check.run(parse("--seed", "3")) == 0
+    told = capsys.readouterr().out
+    for word in (
+        "op recurrence, relu",
+        "layer BatchNorm, per step",
+        "largest error",
+        "tolerance",
+        "kinks",
+        "passed",
+        "ms",
+    ):
+        assert word in told
+    count = len(list(all_checks(NAMES)))
+    assert f"{count} of {count} checks passed" in told
+
+
+def test_json_holds_one_entry_for_each_check(capsys):
+    assert check.run(parse("--json", "--backend", "reference")) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["passed"] is True and told["seconds"] > 0
+    assert {entry["backend"] for entry in told["checks"]} == {"reference"}
+    assert set(told["checks"][0]) == {
+        "what", "against", "backend", "dtype", "error", "tolerance", "kinks", "result", "ms", "detail"
+    }  # fmt: skip
+
+
+def test_an_unknown_backend_is_an_error_that_lists_the_known_ones():
+    with pytest.raises(ValueError, match="'tpu', expected one of 'cpu', 'reference'"):
+        check.run(parse("--backend", "tpu"))
+
+
+@pytest.mark.parametrize("backend", NAMES)
+def test_a_wrong_backward_fails_with_exit_code_1(backend, monkeypatch, capsys):
+    module = get(backend).affine
+    right = module.backward
+
+    def wrong(dy, x, W, out=None):
+        dx, dW, db = right(dy, x, W, out)
+        return dx, dW, 2 * db
+
+    monkeypatch.setattr(module, "backward", wrong)
+    assert check.run(parse("--backend", backend)) == 1
+    told = capsys.readouterr().out
+    assert "failed" in told and "b: backward says" in told and "worst element" in told
+    failed = {r["what"] for r in check.run_checks([backend]) if r["result"] == "failed"}
+    assert {"op affine", "layer Linear"} < failed and "op recurrence, relu" not in failed
+
+
+def test_a_twin_that_differs_fails_and_names_the_element(monkeypatch):
+    module = get("cpu").adam
+    right = module.update
+
+    def wrong(p, g, m, v, t, *rest):
+        right(p, g, m, v, t, *rest)
+        p[7] += 1.0
+
+    monkeypatch.setattr(module, "update", wrong)
+    found = check.run_checks(["cpu"], only="adam")
+    assert [r["result"] for r in found] == ["failed", "failed"]
+    assert all("p with weight decay" in r["detail"] and "[7]: " in r["detail"] for r in found)
+
+
+def test_a_mismatch_behind_a_gate_that_flipped_is_undecided():
+    expected, actual = np.array([1.0, 0.0]), np.array([1.0, 1e-3])
+    assert compare_arrays("h", actual, expected, "float64").status == "failed"
+    assert compare_arrays("h", actual, expected, "float64", kinks=1).status == "undecided"
+    assert compare_arrays("h", expected.astype(np.float32), expected, "float64").status == "failed"
+    assert (
+        compare_arrays("bits", np.array([1, 2]), np.array([1, 3]), "float64").detail
+        == "bits: 1 elements differ"
+    )
+
+
+def test_the_worst_outcome_is_told():
+    good, unsure, bad = (
+        Outcome(0.5, 1.0),
+        Outcome(9.0, 1.0, 3, "undecided"),
+        Outcome(2.0, 1.0, 1, "failed", "x"),
+    )
+    assert worst([good, bad, unsure]) == Outcome(2.0, 1.0, 4, "failed", "x")
+    assert worst([good, Outcome(0.1, 0.1)]).error == 0.1
+    assert np.isnan(worst([good, Outcome(float("nan"), 1.0)]).error)
+
+
+def test_what_is_undecided_is_no_pass(monkeypatch, capsys):
+    found = {"what": "net", "against": "derivatives", "backend": "cpu", "dtype": "float64"}
+    found |= {
+        "error": 0.1,
+        "tolerance": 1e-6,
+        "kinks": 4,
+        "result": "undecided",
+        "ms": 1.0,
+        "detail": "4 gates",
+    }
+    monkeypatch.setattr(check, "run_checks", lambda *_: [found])
+    assert check.run(parse()) == 1
+    assert "undecided" in (told := capsys.readouterr().out) and "4 gates" in told
+
+
+def test_options_that_the_parser_has_are_left_alone():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seed", type=int, default=5)
+    check.add_arguments(parser)
+    assert parser.parse_args([]).seed == 5

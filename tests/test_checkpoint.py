@@ -1,0 +1,204 @@
+"""Checkpoints come back bit for bit; damaged ones say what is wrong; a failed write leaves the old file."""
+
+import errno
+import json
+import os
+import zipfile
+
+import numpy as np
+import pytest
+
+import indrnn_np as ir
+from indrnn_np import _files, checkpoint
+
+
+def small_net(hidden=5, **options):
+    options = {"backend": "reference", "dtype": "float64", "seed": 3} | options
+    return ir.plain(2, hidden, 3, layers=2, steps=7, batchnorm=True, dropout=0.2, **options)
+
+
+def updated(net, optimizer, times=3):
+    rng = np.random.default_rng(0)
+    for _ in range(times):
+        x = rng.standard_normal((7, 4, 2)).astype(net.dtype)
+        y, _, tape = net.forward(x)
+        _, dy = ir.softmax_cross_entropy(y, np.arange(4) % 3, backend="reference")
+        optimizer.update(net, net.backward(dy, tape)[2])
+        net.project()
+    return net, optimizer
+
+
+@pytest.fixture
+def saved(tmp_path):
+    net, optimizer = updated(small_net(), ir.Adam(1e-2, weight_decay=0.1))
+    path = ir.save(tmp_path / "run" / "a.npz", net, optimizer, note="so far", best=[1, 2.5])
+    return path, net, optimizer
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("make", [lambda: ir.Adam(1e-2, b1=0.8), lambda: ir.SGD(1e-2, momentum=0.9, nesterov=True)])
+def test_everything_comes_back_and_training_goes_on_the_same(tmp_path, dtype, make):
+    net, optimizer = updated(small_net(dtype=dtype), make())
+    loaded = ir.load(ir.save(tmp_path / "a.npz", net, optimizer, note="x"))
+    assert loaded.meta == {"note": "x"}
+    assert (loaded.net.iteration, loaded.net.seed, loaded.net.dtype, loaded.net.backend) == (3, 3, net.dtype, "reference")
+    assert loaded.optimizer.spec() == optimizer.spec()
+    updated(net, optimizer), updated(loaded.net, loaded.optimizer)
+    for name, array in net.state_dict().items():
+        np.testing.assert_array_equal(array, loaded.net.state_dict()[name], strict=True)
+    for name, array in optimizer.state_dict().items():
+        np.testing.assert_array_equal(array, loaded.optimizer.state_dict()[name])
+
+
+def test_the_file_is_plain_npz_for_others(saved):
+    path, net, _ = saved
+    with np.load(path, allow_pickle=False) as file:
+        names = set(file.files)
+        np.testing.assert_array_equal(file["params/0.W"], net.params["0.W"])
+        header = json.loads(file["meta"].tobytes())
+    assert {"params/0.u", "buffers/1.mean", "optimizer/m", "optimizer/v", "meta"} <= names
+    assert header["format"] == "indrnn_np checkpoint" and header["version"] == 1
+    assert header["iteration"] == 3 and header["meta"] == {"note": "so far", "best": [1, 2.5]}
+
+
+def test_without_an_optimizer_and_onto_another_backend(tmp_path):
+    loaded = ir.load(ir.save(tmp_path / "a.npz", small_net()), backend="cpu")
+    assert loaded.optimizer is None and loaded.meta == {} and loaded.net.backend == "cpu"
+    contents = checkpoint.read(tmp_path / "a.npz")
+    with pytest.raises(ValueError, match="a.npz holds no optimizer, expected one to go on training with"):
+        checkpoint.restore(contents, small_net(), ir.Adam())
+
+
+def test_no_temporary_file_is_left(saved):
+    path, net, _ = saved
+    ir.save(path, net)
+    assert [p.name for p in path.parent.iterdir()] == ["a.npz"]
+
+
+# -- damaged, foreign, newer ---------------------------------------------------------------------------------------------
+
+
+def rewrite(path, change):
+    """Change the arrays of a checkpoint through `change(arrays, header)`."""
+    with np.load(path) as file:
+        arrays = {name: file[name] for name in file.files}
+    header = json.loads(arrays["meta"].tobytes())
+    change(arrays, header)
+    if "meta" in arrays and arrays["meta"].dtype == np.uint8 and arrays["meta"].tobytes().startswith(b"{"):
+        arrays["meta"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
+    np.savez(path, **arrays)
+
+
+CHANGES = [
+    (lambda a, h: a.pop("meta"), "a.npz has no 'meta', expected an archive made by indrnn_np"),
+    (lambda a, h: a.update(meta=np.frombuffer(b"[1", np.uint8)), "has a 'meta' that is not JSON"),
+    (lambda a, h: h.update(format="other"), "has another format in its 'meta'"),
+    (lambda a, h: h.update(version=2), "has format version 2, expected at most 1 because this release"),
+    (lambda a, h: h.pop("network"), r"has no \['network'\] in its 'meta'"),
+    (lambda a, h: a.pop("params/3.u"), "has no array 'params/3.u', expected all parameters and buffers"),
+    (lambda a, h: a.pop("buffers/1.var"), "has no array 'buffers/1.var'"),
+    (lambda a, h: a.update({"params/0.u": np.zeros(6)}), r"'params/0.u' has shape \(6,\), expected \(5,\) to match"),
+    (lambda a, h: a.update({"optimizer/m": np.zeros(6)}), r"'optimizer/m' has shape \(6,\), expected"),
+    (lambda a, h: a.update({"params/9.W": np.zeros(6)}), "holds 'params/9.W', expected only names that the network has"),
+    (lambda a, h: h["optimizer"]["spec"].update(type="Lion"), "is 'Lion', expected one of 'SGD', 'Adam'"),
+    (lambda a, h: h["network"]["layers"][0].update(type="LSTM"), "type is 'LSTM', expected one of"),
+]
+
+
+@pytest.mark.parametrize(("change", "words"), CHANGES)
+def test_a_file_that_does_not_fit_says_why(saved, change, words):
+    rewrite(saved[0], change)
+    with pytest.raises(ValueError, match=words):
+        ir.load(saved[0])
+
+
+def test_truncated_at_any_length(saved):
+    path, data = saved[0], saved[0].read_bytes()
+    for length in range(0, len(data), max(1, len(data) // 40)):
+        path.write_bytes(data[:length])
+        with pytest.raises(ValueError, match="does not end as an npz archive does, expected a checkpoint"):
+            ir.load(path)
+
+
+def test_a_changed_byte_in_any_array_is_found(saved):
+    path, data = saved[0], saved[0].read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        middles = [info.header_offset + info.file_size // 2 + 60 for info in archive.infolist()]
+    for middle in middles:
+        damaged = bytearray(data)
+        damaged[middle] ^= 0xFF
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"a.npz is damaged .*, expected a whole checkpoint"):
+            ir.load(path)
+
+
+def test_other_files(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nowhere.npz is not a file, expected a checkpoint"):
+        ir.load(tmp_path / "nowhere.npz")
+    np.savez(tmp_path / "foreign.npz", x=np.zeros(3))
+    with pytest.raises(ValueError, match="foreign.npz has no 'meta'"):
+        ir.load(tmp_path / "foreign.npz")
+    np.savez(tmp_path / "pickled.npz", meta=np.array([{}], dtype=object))
+    with pytest.raises(ValueError, match="pickled.npz is damaged .*allow_pickle"):
+        ir.load(tmp_path / "pickled.npz")
+
+
+def test_another_optimizer(saved):
+    contents = checkpoint.read(saved[0])
+    with pytest.raises(ValueError, match="holds the state of Adam, expected SGD"):
+        checkpoint.restore(contents, small_net(), ir.SGD(0.1))
+
+
+# -- writes that fail ----------------------------------------------------------------------------------------------------
+
+
+def test_a_full_disk_leaves_the_old_file(saved, monkeypatch):
+    path, net, optimizer = saved
+    before = path.read_bytes()
+
+    class FullDisk:
+        def __init__(self, file):
+            self.file, self.room = file, 3000
+
+        def write(self, data):
+            self.room -= len(bytes(data))
+            if self.room < 0:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return self.file.write(data)
+
+        def __getattr__(self, name):
+            return getattr(self.file, name)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            self.file.close()
+
+    monkeypatch.setattr(_files, "open", lambda *a: FullDisk(open(*a)), raising=False)
+    with pytest.raises(OSError, match=r"checkpoint.save: .*a.npz can't be written \(No space left.*is untouched") as error:
+        ir.save(path, net, optimizer)
+    assert error.value.errno == errno.ENOSPC
+    assert path.read_bytes() == before and [p.name for p in path.parent.iterdir()] == ["a.npz"]
+    monkeypatch.undo()
+    assert ir.load(path).net.iteration == 3
+
+
+def test_ctrl_c_in_the_middle_leaves_the_old_file(saved, monkeypatch):
+    path, net, _ = saved
+    before = path.read_bytes()
+
+    def interrupted(file, **arrays):
+        file.write(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(np, "savez", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        ir.save(path, net)
+    assert path.read_bytes() == before and [p.name for p in path.parent.iterdir()] == ["a.npz"]
+
+
+def test_a_folder_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OSError, match=r"checkpoint.save: .*file/a.npz can't be written .*, expected a folder to write to"):
+        ir.save(tmp_path / "file" / "a.npz", small_net())
