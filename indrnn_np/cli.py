@@ -17,7 +17,7 @@ from . import __version__, _environment
 COMMANDS = {
     "train": ("commands.train", "train a network on a task"),
     "eval": ("commands.evaluate", "evaluate a run's checkpoint"),
-    "check": ("check", "prove the gradients and the fast twins on this machine"),
+    "check": ("commands.check", "prove the gradients and the fast twins on this machine"),
     "info": ("commands.info", "versions, BLAS, threads, folders"),
 }
 

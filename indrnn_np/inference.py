@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .stack import check_input
+from .stack import check_input, zero_padding
 from .workspace import Workspace
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def recompute_statistics(net: Sequential, batches: Iterable[Any]) -> None:
     for k, batch in enumerate(batches):
         x, lengths = batch if isinstance(batch, tuple) else (batch, None)
         check_input(net, x, lengths, True)
-        y = x
+        y = x if lengths is None else zero_padding(x, lengths)
         for i, layer in enumerate(net.layers):
             ctx = net.context(i, lengths=lengths, training=True, dropout=False, momentum=1 / (k + 1))
             y = layer.forward(y, None, ctx)[0]

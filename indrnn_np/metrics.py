@@ -65,8 +65,8 @@ def large_batch_statistics(net: Any, task: Task, size: int, iteration: int) -> I
         return
     kept = {name: array.copy() for name, array in net.buffers.items()}
     large = ((batch.x, batch.lengths) for batch in islice(task.evaluation("train", size, iteration), 1))
-    net.recompute_statistics(large)
     try:
+        net.recompute_statistics(large)
         yield
     finally:
         for name, array in kept.items():

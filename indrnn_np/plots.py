@@ -120,7 +120,11 @@ def _accuracy(figure: Any, metrics: Lines, summary: dict[str, Any]) -> None:
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
     iterations, accuracy = _series(metrics, "validation", "accuracy")
     task, batch = summary["task"], summary["plan"]["batch"]
-    top.plot(iterations, [100 * (1 - a) for a in accuracy], color=ORANGE, marker="s", markersize=3.5, linewidth=1.6,
+    top.set_yscale("log")
+    errors = [
+        100 * (1 - a) if a < 1 else None for a in accuracy
+    ]  # none at all has no place on a logarithmic axis
+    top.plot(iterations, errors, color=ORANGE, marker="s", markersize=3.5, linewidth=1.6,
              label="validation")  # fmt: skip
     end = _end(bottom, metrics)
     points = {
@@ -131,8 +135,7 @@ def _accuracy(figure: Any, metrics: Lines, summary: dict[str, Any]) -> None:
     if points:
         top.plot(list(points), list(points.values()), "o", color=GREEN, markerfacecolor="white", markersize=6,
                  label="authors' log, 6 layers, validation", zorder=3)  # fmt: skip
-    top.set_yscale("log")
-    _ticks(top, [*points.values(), *(100 * (1 - a) for a in accuracy)])
+    _ticks(top, [*points.values(), *(error for error in errors if error is not None)])
     _style(top, "error rate / %")
     top.set_title(f"{task['task']}, {task['steps']} steps, batch {batch}" if "steps" in task else task["task"],
                   loc="left", fontsize=11)  # fmt: skip
@@ -143,11 +146,11 @@ def _accuracy(figure: Any, metrics: Lines, summary: dict[str, Any]) -> None:
 
 
 def _ticks(axes: Any, values: list[float]) -> None:
-    """Let a logarithmic axis of percentages begin and end at round ones; a zero has no place on it."""
-    ticks = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100]
-    positive = [value for value in values if value > 0] or [1.0]
-    first = max(0, sum(tick < 0.95 * min(positive) for tick in ticks) - 1)
-    last = min(len(ticks) - 1, sum(tick < max(positive) for tick in ticks))
+    """Let a logarithmic axis of percentages begin and end at round ones."""
+    ticks = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100]
+    values = values or [1.0]
+    first = max(0, sum(tick < 0.95 * min(values) for tick in ticks) - 1)
+    last = min(len(ticks) - 1, sum(tick < max(values) for tick in ticks))
     axes.set_ylim(ticks[first], ticks[last] if last > first else ticks[first] * 2)
     axes.set_yticks(ticks[first : last + 1], [f"{tick:g}" for tick in ticks[first : last + 1]])
     axes.set_yticks([], minor=True)

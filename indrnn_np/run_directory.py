@@ -78,14 +78,17 @@ class RunDirectory:
             old.unlink()
         return path
 
-    def rewind(self, iteration: int) -> list[dict[str, Any]]:
-        """Forget what a run wrote after its checkpoint at `iteration`; return the metrics that stay."""
-        kept = until(self.metrics, iteration)
-        self.write(self.metrics, "".join(json.dumps(line) + "\n" for line in kept))
+    def rewind(self, iteration: int, source: RunDirectory) -> list[dict[str, Any]]:
+        """Begin where `source`, this folder or another, stood at a checkpoint; return the metrics so far."""
+        lines = until(source.metrics, iteration) if source.metrics.is_file() else []
+        self.write(self.metrics, "".join(json.dumps(line) + "\n" for line in lines))
+        if source.path.resolve() != self.path.resolve() and source.best.is_file():
+            content = source.best.read_bytes()
+            _files.replace("train", self.best, lambda file: file.write(content))
         for path in self.checkpoints.glob(PATTERN):
             if int(path.stem.split("-")[1]) > iteration:
                 path.unlink()
-        return kept
+        return lines
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from .backend import get as get_backend
 from .layers import Layer
 from .layers.base import Context
 from .parameters import Views, load_arrays, total_size
-from .stack import check_input, check_stack, layer_from_spec
+from .stack import check_input, check_stack, layer_from_spec, zero_padding
 from .workspace import Workspace
 
 
@@ -120,7 +120,7 @@ class Sequential:
             self.context(i, lengths=lengths, training=training, work=work, **options)
             for i in range(len(self.layers))
         ]
-        states, tapes, y = [], [], x
+        states, tapes, y = [], [], x if lengths is None else zero_padding(x, lengths)
         for layer, ctx, before in zip(self.layers, contexts, self._states(state), strict=True):
             y, after, tape = layer.forward(y, before, ctx)
             states.append(after)

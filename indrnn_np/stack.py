@@ -59,3 +59,8 @@ def check_input(net: Sequential, x: np.ndarray, lengths: np.ndarray | None, trai
     ):
         because = f"(steps of the network), because the bounds on |u| hold for sequences of that length{hint}"
         _check.fail(where, f"x has {T} steps", f"at most {net.steps} in training", because)
+
+
+def zero_padding(x: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """A copy of x (T, B, D) with zeros after each sample's end: whatever stood there, NaN too, reaches nothing."""
+    return np.where((np.arange(len(x))[:, None] < lengths)[:, :, None], x, x.dtype.type(0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -39,7 +40,7 @@ def fit(
     batch: int = 32, loss: str | None = None, schedule: Schedule | None = None, clip_norm: float | None = None,
     clip_value: float | None = None, validate_every: int | None = None, out: str | Path | None = None, seed: int = 0,
     resume: str | Path | None = None, progress: bool = True, *, validation: Any = None,
-    settings: dict[str, Any] | None = None, reporter: Reporter | None = None, **plan: Any,
+    settings: dict[str, Any] | None = None, reporter: Reporter | None = None, notes: Sequence[str] = (), **plan: Any,
 ) -> Result:  # fmt: skip
     """Train `net` and return its history; the network and the optimizer are changed in place.
 
@@ -75,13 +76,15 @@ def fit(
     validation
         For arrays: a share to hold out, or (x, y) or (x, y, lengths).
     settings
-        What is kept in the checkpoints as the run's settings (the command line's).
+        What is kept as the run's settings, in config.toml and the checkpoints (the command line's).
     reporter
         In the place of `progress`.
+    notes
+        Lines for the log, ahead of all others.
     plan
         More of plan.Plan: log_every, checkpoint_every, evaluation_batch, bn_batch.
     """
-    task = _task(data, validation, seed)
+    task = _task(net, data, validation, seed)
     schedule = Constant(optimizer.lr) if schedule is None else schedule
     directory = None if out is None else RunDirectory(out)
     contents = None if resume is None else run_directory.read_checkpoint(resume)
@@ -90,16 +93,20 @@ def fit(
     clips: dict[str, Any] = {"clip_norm": clip_norm or 0.0, "clip_value": clip_value or 0.0}
     end = _iterations(task, iterations, epochs, batch, done)
     whole = Plan(end, batch, loss or task.loss, validate_every=every, **clips, **plan)
+    specs = {"plan": vars(whole), "optimizer": optimizer.spec(), "schedule": schedule.spec()}
+    reporter = reporter or Reporter(progress, None if directory is None else directory.log)
+    trainer = Trainer(
+        net, task, optimizer, schedule, whole, directory, reporter, {"settings": settings or {}}
+    )
+    if contents is not None:
+        trainer.load(contents, _best_beside(contents, schedule))
     if directory is not None:
         directory.create(fresh=contents is None)
-        reporter = reporter or Reporter(progress, directory.log)
-        if settings is None:  # the command line has written its own
-            specs = {"plan": vars(whole), "optimizer": optimizer.spec(), "schedule": schedule.spec()}
-            directory.write(directory.config, to_toml(specs))
-    extra = {"settings": settings or {}, "plan": vars(whole), "schedule_spec": schedule.spec()}
-    trainer = Trainer(net, task, optimizer, schedule, whole, directory, reporter or Reporter(progress), extra)
+        directory.write(directory.config, to_toml(settings or specs))
+    for note in notes:
+        reporter.log(note)
     if contents is not None:
-        _resume(trainer, contents)
+        _take_history(trainer, contents)
     trainer.run()
     summary = _summary(trainer)
     if directory is not None:
@@ -107,11 +114,11 @@ def fit(
     return Result(net, trainer.journal.history, summary)
 
 
-def _task(data: Any, validation: Any, seed: int) -> Task:
+def _task(net: Any, data: Any, validation: Any, seed: int) -> Task:
     if isinstance(data, tuple):
         if len(data) not in (2, 3):
             _check.fail("fit", f"data has {len(data)} entries", "(x, y) or (x, y, lengths)")
-        return Arrays(*data, validation=validation, seed=seed)
+        return Arrays(*data, validation=validation, classes=net.layers[-1].output_size, seed=seed)
     if not hasattr(data, "batch"):
         _check.fail(
             "fit", f"data is a {type(data).__name__}", "a task, (x, y) or (x, y, lengths)", error=TypeError
@@ -143,19 +150,20 @@ def _validate_every(task: Task, every: int | None, batch: int) -> int:
     return (task.epoch_length(batch) or 100) if "validation" in task.splits else 0
 
 
-def _resume(trainer: Trainer, contents: checkpoint.Contents) -> None:
-    """Put a run's last state into the trainer, and its files back to that point."""
-    source = RunDirectory(run_directory.run_of(contents.path))
-    best = None
-    if isinstance(trainer.schedule, Plateau) and source.best.is_file():
-        best = checkpoint.read(source.best)
-    trainer.load(contents, best)
-    iteration, directory = trainer.net.iteration, trainer.directory
-    if directory is not None and directory.path.resolve() == source.path.resolve():
-        trainer.journal.history += directory.rewind(iteration)
+def _best_beside(contents: checkpoint.Contents, schedule: Schedule) -> checkpoint.Contents | None:
+    """Return the best checkpoint of the run, which only a plateau schedule goes back to."""
+    path = RunDirectory(run_directory.run_of(contents.path)).best
+    return checkpoint.read(path) if isinstance(schedule, Plateau) and path.is_file() else None
+
+
+def _take_history(trainer: Trainer, contents: checkpoint.Contents) -> None:
+    """Put the metrics so far into the trainer, and the run's files back to that point."""
+    source, iteration = RunDirectory(run_directory.run_of(contents.path)), trainer.net.iteration
+    if trainer.directory is not None:
+        trainer.journal.history += trainer.directory.rewind(iteration, source)
     elif source.metrics.is_file():
         trainer.journal.history += run_directory.until(source.metrics, iteration)
-    trainer.journal.reporter.log(f"resumed from {contents.path}, after iteration {iteration}")
+    trainer.journal.log(f"resumed from {contents.path}, after iteration {iteration}")
 
 
 def _summary(trainer: Trainer) -> dict[str, Any]:
@@ -168,13 +176,12 @@ def _summary(trainer: Trainer) -> dict[str, Any]:
     final = {line["split"]: {name: value for name, value in line.items() if name not in about}
              for line in trainer.journal.history if line["kind"] == "final"}  # fmt: skip
     return {
-        "task": trainer.task.describe(), "ended": trainer.ended, "iterations": net.iteration, "parameters": net.size,
-        "seconds": round(trainer.journal.elapsed(), 3), "loss": plan.loss, "train": last[0][plan.loss] if last else
-        None, "final": final, "best": trainer.best, "metric": trainer.task.metric, "baseline":
-        trainer.task.baseline, "backend": net.backend, "dtype": net.dtype.name, "optimizer":
-        trainer.optimizer.spec(), "schedule": trainer.schedule.spec(), "plan": dict(vars(plan)),
-        "versions": {
-            "indrnn_np": __version__, "python": platform.python_version(), "numpy": version("numpy"),
-            "numba": version("numba"),
-        },
+        "task": trainer.task.describe(), "ended": trainer.ended, "iterations": net.iteration,
+        "parameters": net.size, "seconds": round(trainer.journal.elapsed(), 3),
+        "loss": plan.loss, "train": last[0][plan.loss] if last else None, "final": final,
+        "metric": trainer.task.metric, "best": trainer.best, "baseline": trainer.task.baseline,
+        "backend": net.backend, "dtype": net.dtype.name, "optimizer": trainer.optimizer.spec(),
+        "schedule": trainer.schedule.spec(), "plan": dict(vars(plan)),
+        "versions": {"indrnn_np": __version__, "python": platform.python_version()}
+        | {name: version(name) for name in ("numpy", "numba")},
     }  # fmt: skip

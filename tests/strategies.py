@@ -1,6 +1,7 @@
-"""What hypothesis draws for ops: the shape, the options and a seed; the arrays come from the seed, not element by element.
+"""What hypothesis draws for ops: shape, options and a seed; the arrays come from the seed, not element by element.
 
-Sizes reach 1 and odd numbers, recurrent weights stand near -1, 0 and 1, initial states are not zero, lengths go from 0 to T.
+Sizes reach 1 and odd numbers, recurrent weights stand near -1, 0 and 1, initial states are not zero, lengths go
+from 0 to T.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ REFERENCE = backend.get("reference")
 TWINS = tuple(name for name in backend.NAMES if name != REFERENCE.name)
 DTYPES = ("float32", "float64")
 # Hypothesis refuses the `backend` fixture, which lives for one function, beside @given.
-each_backend = pytest.mark.parametrize("ops", [backend.get(name) for name in backend.NAMES], ids=backend.NAMES)
+each_backend = pytest.mark.parametrize(
+    "ops", [backend.get(name) for name in backend.NAMES], ids=backend.NAMES
+)
 each_twin = pytest.mark.parametrize("ops", [backend.get(name) for name in TWINS], ids=TWINS)
 each_dtype = pytest.mark.parametrize("dtype", DTYPES)
 each_activation = pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -95,7 +98,9 @@ class Recurrence:
         """
         arriving = max(np.abs(g).max() for g in (self.arrays["dh"], self.arrays["dhT"], da))
         before = np.maximum(np.abs(h[:1]), np.abs(h)).max(axis=0)
-        terms = (np.abs(da) + (0.05 * arriving if self.options["activation"] in ("tanh", "sigmoid") else 0)) * before
+        terms = (
+            np.abs(da) + (0.05 * arriving if self.options["activation"] in ("tanh", "sigmoid") else 0)
+        ) * before
         return [arriving], terms.sum(axis=(0, 1)), [arriving]
 
     def cell(self):
@@ -113,7 +118,11 @@ def recurrences(draw, dtypes=dtypes, activations=activations, lengths=True, smoo
     T, B, H = draw(steps), draw(batches), draw(units)
     dtype = draw(dtypes)
     arrays = {name: rng.standard_normal((T, B, H)) for name in ("a", "dh")}
-    arrays |= {"u": recurrent_weight(rng, H), "h0": rng.standard_normal((B, H)), "dhT": rng.standard_normal((B, H))}
+    arrays |= {
+        "u": recurrent_weight(rng, H),
+        "h0": rng.standard_normal((B, H)),
+        "dhT": rng.standard_normal((B, H)),
+    }
     if smooth:
         arrays["u"] += rng.normal(0, 1e-3, H)
     elif draw(st.booleans()):

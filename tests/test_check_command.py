@@ -6,10 +6,10 @@ import json
 import numpy as np
 import pytest
 
-from indrnn_np import check
 from indrnn_np.backend import NAMES, OPS, get
-from indrnn_np.check_cases import all_checks
-from indrnn_np.check_twins import Outcome, compare_arrays, worst
+from indrnn_np.commands import check
+from indrnn_np.gradcheck.cases import all_checks
+from indrnn_np.gradcheck.twins import Outcome, compare_arrays, worst
 from indrnn_np.layers import TYPES
 
 
@@ -140,3 +140,11 @@ def test_options_that_the_parser_has_are_left_alone():
     parser.add_argument("--seed", type=int, default=5)
     check.add_arguments(parser)
     assert parser.parse_args([]).seed == 5
+
+
+def test_threads_are_set_for_the_process(monkeypatch):
+    chosen = []
+    monkeypatch.setattr("indrnn_np._threads.set_threads", chosen.append)
+    monkeypatch.setattr(check, "run_checks", lambda *_: [])
+    assert check.run(parse("--threads", "2")) == 1  # no check ran, so nothing is proved
+    assert chosen == [2]

@@ -36,12 +36,19 @@ def saved(tmp_path):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("make", [lambda: ir.Adam(1e-2, b1=0.8), lambda: ir.SGD(1e-2, momentum=0.9, nesterov=True)])
+@pytest.mark.parametrize(
+    "make", [lambda: ir.Adam(1e-2, b1=0.8), lambda: ir.SGD(1e-2, momentum=0.9, nesterov=True)]
+)
 def test_everything_comes_back_and_training_goes_on_the_same(tmp_path, dtype, make):
     net, optimizer = updated(small_net(dtype=dtype), make())
     loaded = ir.load(ir.save(tmp_path / "a.npz", net, optimizer, note="x"))
     assert loaded.meta == {"note": "x"}
-    assert (loaded.net.iteration, loaded.net.seed, loaded.net.dtype, loaded.net.backend) == (3, 3, net.dtype, "reference")
+    assert (loaded.net.iteration, loaded.net.seed, loaded.net.dtype, loaded.net.backend) == (
+        3,
+        3,
+        net.dtype,
+        "reference",
+    )
     assert loaded.optimizer.spec() == optimizer.spec()
     updated(net, optimizer), updated(loaded.net, loaded.optimizer)
     for name, array in net.state_dict().items():
@@ -65,7 +72,7 @@ def test_without_an_optimizer_and_onto_another_backend(tmp_path):
     loaded = ir.load(ir.save(tmp_path / "a.npz", small_net()), backend="cpu")
     assert loaded.optimizer is None and loaded.meta == {} and loaded.net.backend == "cpu"
     contents = checkpoint.read(tmp_path / "a.npz")
-    with pytest.raises(ValueError, match="a.npz holds no optimizer, expected one to go on training with"):
+    with pytest.raises(ValueError, match=r"a.npz holds no optimizer, expected one to go on training with"):
         checkpoint.restore(contents, small_net(), ir.Adam())
 
 
@@ -75,7 +82,7 @@ def test_no_temporary_file_is_left(saved):
     assert [p.name for p in path.parent.iterdir()] == ["a.npz"]
 
 
-# -- damaged, foreign, newer ---------------------------------------------------------------------------------------------
+# -- damaged, foreign, newer ---------------------------------------------------------------------------------
 
 
 def rewrite(path, change):
@@ -97,9 +104,15 @@ CHANGES = [
     (lambda a, h: h.pop("network"), r"has no \['network'\] in its 'meta'"),
     (lambda a, h: a.pop("params/3.u"), "has no array 'params/3.u', expected all parameters and buffers"),
     (lambda a, h: a.pop("buffers/1.var"), "has no array 'buffers/1.var'"),
-    (lambda a, h: a.update({"params/0.u": np.zeros(6)}), r"'params/0.u' has shape \(6,\), expected \(5,\) to match"),
+    (
+        lambda a, h: a.update({"params/0.u": np.zeros(6)}),
+        r"'params/0.u' has shape \(6,\), expected \(5,\) to match",
+    ),
     (lambda a, h: a.update({"optimizer/m": np.zeros(6)}), r"'optimizer/m' has shape \(6,\), expected"),
-    (lambda a, h: a.update({"params/9.W": np.zeros(6)}), "holds 'params/9.W', expected only names that the network has"),
+    (
+        lambda a, h: a.update({"params/9.W": np.zeros(6)}),
+        "holds 'params/9.W', expected only names that the network has",
+    ),
     (lambda a, h: h["optimizer"]["spec"].update(type="Lion"), "is 'Lion', expected one of 'SGD', 'Adam'"),
     (lambda a, h: h["network"]["layers"][0].update(type="LSTM"), "type is 'LSTM', expected one of"),
 ]
@@ -116,7 +129,7 @@ def test_truncated_at_any_length(saved):
     path, data = saved[0], saved[0].read_bytes()
     for length in range(0, len(data), max(1, len(data) // 40)):
         path.write_bytes(data[:length])
-        with pytest.raises(ValueError, match="does not end as an npz archive does, expected a checkpoint"):
+        with pytest.raises(ValueError, match=r"does not end as an npz archive does, expected a checkpoint"):
             ir.load(path)
 
 
@@ -133,23 +146,23 @@ def test_a_changed_byte_in_any_array_is_found(saved):
 
 
 def test_other_files(tmp_path):
-    with pytest.raises(FileNotFoundError, match="nowhere.npz is not a file, expected a checkpoint"):
+    with pytest.raises(FileNotFoundError, match=r"nowhere.npz is not a file, expected a checkpoint"):
         ir.load(tmp_path / "nowhere.npz")
     np.savez(tmp_path / "foreign.npz", x=np.zeros(3))
-    with pytest.raises(ValueError, match="foreign.npz has no 'meta'"):
+    with pytest.raises(ValueError, match=r"foreign.npz has no 'meta'"):
         ir.load(tmp_path / "foreign.npz")
     np.savez(tmp_path / "pickled.npz", meta=np.array([{}], dtype=object))
-    with pytest.raises(ValueError, match="pickled.npz is damaged .*allow_pickle"):
+    with pytest.raises(ValueError, match=r"pickled.npz is damaged .*allow_pickle"):
         ir.load(tmp_path / "pickled.npz")
 
 
 def test_another_optimizer(saved):
     contents = checkpoint.read(saved[0])
-    with pytest.raises(ValueError, match="holds the state of Adam, expected SGD"):
+    with pytest.raises(ValueError, match=r"holds the state of Adam, expected SGD"):
         checkpoint.restore(contents, small_net(), ir.SGD(0.1))
 
 
-# -- writes that fail ----------------------------------------------------------------------------------------------------
+# -- writes that fail ----------------------------------------------------------------------------------------
 
 
 def test_a_full_disk_leaves_the_old_file(saved, monkeypatch):
@@ -175,8 +188,10 @@ def test_a_full_disk_leaves_the_old_file(saved, monkeypatch):
         def __exit__(self, *error):
             self.file.close()
 
-    monkeypatch.setattr(_files, "open", lambda *a: FullDisk(open(*a)), raising=False)
-    with pytest.raises(OSError, match=r"checkpoint.save: .*a.npz can't be written \(No space left.*is untouched") as error:
+    monkeypatch.setattr(_files, "open", lambda *a: FullDisk(open(*a)), raising=False)  # noqa: SIM115
+    with pytest.raises(
+        OSError, match=r"checkpoint.save: .*a.npz can't be written \(No space left.*is untouched"
+    ) as error:
         ir.save(path, net, optimizer)
     assert error.value.errno == errno.ENOSPC
     assert path.read_bytes() == before and [p.name for p in path.parent.iterdir()] == ["a.npz"]
@@ -200,5 +215,7 @@ def test_ctrl_c_in_the_middle_leaves_the_old_file(saved, monkeypatch):
 
 def test_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(OSError, match=r"checkpoint.save: .*file/a.npz can't be written .*, expected a folder to write to"):
+    with pytest.raises(
+        OSError, match=r"checkpoint.save: .*file/a.npz can't be written .*, expected a folder to write to"
+    ):
         ir.save(tmp_path / "file" / "a.npz", small_net())

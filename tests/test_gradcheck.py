@@ -218,3 +218,11 @@ def test_the_method_can_be_chosen():
 def test_unknown_choices_list_the_known_ones(call, words):
     with pytest.raises(ValueError, match=words):
         gradcheck(**call)
+
+
+def test_a_report_gives_a_row_by_name_and_says_which_there_are():
+    arrays = point()
+    report = check_function(cubes, right(arrays), arrays)
+    assert report["w"].name == "w" and list(report) == list(report.rows)
+    with pytest.raises(KeyError, match="no row for 'v'; there are w, x"):
+        report["v"]

@@ -96,3 +96,11 @@ def test_a_network_at_the_kink_counts_every_pre_activation():
     report = ir.gradcheck(net, np.zeros((5, 2, 3)), state="zeros")
     assert not report.failed and not report.passed
     assert report["0.b"].kinks == 5 * 2 * 4 and report["0.b"].status == "undecided"
+
+
+def test_a_new_network_of_real_size_is_decided_though_its_biases_are_at_zero():
+    rng = np.random.default_rng(0)
+    net = ir.plain(2, 48, 1, layers=2, steps=30)
+    x = rng.random((30, 20, 2), np.float32)
+    report = ir.gradcheck(net, x, rng.random((20, 1), np.float32), "mse")
+    assert report.passed, report

@@ -21,7 +21,9 @@ def run(folder, task, lines, **summary):
 
 def lines(name, end, loss="mse"):
     made = [{"kind": "train", "iteration": i, loss: 1 / i} for i in range(100, end + 1, 100)]
-    return made + [{"kind": "validation", "iteration": i, name: 0.1 + 10 / i} for i in range(100, end + 1, 100)]
+    return made + [
+        {"kind": "validation", "iteration": i, name: 0.1 + 10 / i} for i in range(100, end + 1, 100)
+    ]
 
 
 @pytest.fixture
@@ -67,7 +69,9 @@ def test_mnist(tmp_path, figure):
 
 
 def test_arrays_without_validation_and_a_value_that_was_not_finite(tmp_path, figure):
-    found = [{"kind": "train", "iteration": i, "mse": value} for i, value in ((10, 0.5), (20, None), (30, 0.2))]
+    found = [
+        {"kind": "train", "iteration": i, "mse": value} for i, value in ((10, 0.5), (20, None), (30, 0.2))
+    ]
     folder = run(tmp_path / "u", {"task": "arrays"}, found)
     plots.learning_curve(folder, folder / "curve.png")
     axes = figure[0].axes[0]
@@ -77,10 +81,12 @@ def test_arrays_without_validation_and_a_value_that_was_not_finite(tmp_path, fig
 
 def test_a_run_without_any_lines_and_a_perfect_one(tmp_path, figure):
     for name, found in (("none", []), ("perfect", [{"kind": "validation", "iteration": 5, "accuracy": 1.0}])):
-        folder = run(tmp_path / name, {"task": "mnist"}, found, metric="accuracy", loss="softmax_cross_entropy")
+        folder = run(
+            tmp_path / name, {"task": "mnist"}, found, metric="accuracy", loss="softmax_cross_entropy"
+        )
         size_of(plots.learning_curve(folder, folder / "curve.png"))
 
 
 def test_no_metrics(tmp_path):
-    with pytest.raises(FileNotFoundError, match="metrics.jsonl is not there, expected the metrics of a run"):
+    with pytest.raises(FileNotFoundError, match=r"metrics.jsonl is not there, expected the metrics of a run"):
         plots.learning_curve(tmp_path, tmp_path / "curve.png")

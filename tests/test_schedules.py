@@ -49,7 +49,14 @@ def test_one_cycle_rises_and_then_falls(iterations):
 
 def test_plateau_waits_reduces_and_ends():
     plateau = Plateau(1e-3, patience=2, factor=0.1, minimum=1e-5)
-    assert [plateau.observe(v) for v in (3.0, 2.0, 2.5, 2.0, 2.0, 1.0)] == [False, False, False, True, False, False]
+    assert [plateau.observe(v) for v in (3.0, 2.0, 2.5, 2.0, 2.0, 1.0)] == [
+        False,
+        False,
+        False,
+        True,
+        False,
+        False,
+    ]
     assert plateau(0) == pytest.approx(1e-4) and not plateau.exhausted
     assert [plateau.observe(9.0) for _ in range(4)] == [False, True, False, True]
     assert plateau(0) == pytest.approx(1e-6) and plateau.exhausted
@@ -81,9 +88,15 @@ def test_plateau_state_round_trip():
         (lambda: Constant(0.0), "Constant: lr is 0.0, expected a number above 0"),
         (lambda: Step(1.0, 0), "Step: every is 0"),
         (lambda: Cosine(1.0, 5, warmup=5), "Cosine: iterations is 5, expected a number of at least 6"),
-        (lambda: OneCycle(1.0, 10, rise=1.0), "OneCycle: rise is 1.0, expected a number from 0.0 to below 1.0"),
+        (
+            lambda: OneCycle(1.0, 10, rise=1.0),
+            "OneCycle: rise is 1.0, expected a number from 0.0 to below 1.0",
+        ),
         (lambda: Plateau(1.0, 2, mode="up"), "Plateau: mode is 'up', expected one of 'min', 'max'"),
-        (lambda: schedules.from_spec({"type": "Linear", "lr": 1.0}), "type is 'Linear', expected one of 'Constant'"),
+        (
+            lambda: schedules.from_spec({"type": "Linear", "lr": 1.0}),
+            "type is 'Linear', expected one of 'Constant'",
+        ),
         (lambda: Constant(1.0).load_state_dict({"bad": 1}), "Constant.load_state_dict: state holds"),
         (lambda: Plateau(1.0, 2).load_state_dict({}), "Plateau.load_state_dict: state holds"),
     ],

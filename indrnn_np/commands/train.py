@@ -49,23 +49,15 @@ def run(args: argparse.Namespace) -> int:
     from .._threads import set_threads
     from ..progress import Reporter
     from ..run_directory import RunDirectory
-    from . import build
 
     before = None if args.resume is None else _settings_of(args.resume)
     used = _used(args, before or {})
     said = [] if before is None else settings.changes(before, used)
     if used["threads"]:
         set_threads(used["threads"])
-    task = build.task(used)
-    net = build.network(used, task)
     directory = RunDirectory(_out(args))
-    directory.create(fresh=before is None)
-    directory.write(directory.config, settings.to_toml(used))
     reporter = Reporter(not args.quiet, directory.log)
-    reporter.log(f"{task.name}: {net.size} parameters, {net.backend}, {net.dtype}, into {directory.path}")
-    for change in said:
-        reporter.log(f"changed from the run: {change}")
-    summary = _fit(used, task, net, directory, args.resume, reporter)
+    summary = _fit(used, directory, args.resume, reporter, said)
     _draw(directory, reporter)
     sys.stdout.write(json.dumps(summary, indent=2) + "\n" if args.json else words(summary, directory.path))
     return 130 if summary["ended"] == "interrupted" else 0
@@ -89,25 +81,21 @@ def _out(args: argparse.Namespace) -> Path:
 
 
 def _fit(
-    used: dict[str, Any], task: Any, net: Any, directory: Any, resume: str | None, reporter: Any
+    used: dict[str, Any], directory: Any, resume: str | None, reporter: Any, said: list[str]
 ) -> dict[str, Any]:
     from ..train import fit
     from . import build
 
-    total = build.iterations(used, task)
-    names = (
-        "batch",
-        "clip_norm",
-        "clip_value",
-        "validate_every",
-        "log_every",
-        "checkpoint_every",
-        "evaluation_batch",
-        "bn_batch",
-    )
+    task = build.task(used)
+    net, total = build.network(used, task), build.iterations(used, task)
+    notes = [f"{task.name}: {net.size} parameters, {net.backend}, {net.dtype}, into {directory.path}"]
+    notes += [f"changed from the run: {change}" for change in said]
+    names = ["batch", "clip_norm", "clip_value", "bn_batch", "evaluation_batch"]
+    names += ["validate_every", "log_every", "checkpoint_every"]
     result = fit(
         net, task, build.optimizer(used), iterations=total, schedule=build.schedule(used, total, task.metric),
-        out=directory.path, resume=resume, settings=used, reporter=reporter, **{name: used[name] for name in names},
+        out=directory.path, resume=resume, settings=used, reporter=reporter, notes=notes,
+        **{name: used[name] for name in names},
     )  # fmt: skip
     return result.summary
 

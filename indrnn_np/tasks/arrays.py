@@ -115,7 +115,9 @@ class Arrays:
 def _check_arrays(x: np.ndarray, y: np.ndarray, lengths: np.ndarray | None, prefix: str) -> None:
     if not isinstance(x, np.ndarray):
         _check.fail(WHERE, f"{prefix}x is a {type(x).__name__}", "a numpy.ndarray", error=TypeError)
-    if x.ndim != 3:  # it need not be contiguous, because batches are copies: a view such as x[:, :100] will do
+    if (
+        x.ndim != 3
+    ):  # it need not be contiguous, because batches are copies: a view such as x[:, :100] will do
         _check.fail(WHERE, f"{prefix}x has shape {x.shape}", LAYOUT)
     _check.floats(WHERE, **{f"{prefix}x": x})
     if y.dtype.kind not in "iuf":

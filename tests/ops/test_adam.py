@@ -56,7 +56,9 @@ def test_twin_equals_reference(ops, seed, P, dtype, weight_decay, decoupled, mas
     mine, theirs = ([array.copy() for array in (p, m, v)] for _ in range(2))
     for t in range(start, start + 3):
         for ops_, (p_, m_, v_) in ((ops, mine), (REFERENCE, theirs)):
-            ops_.adam.update(p_, g, m_, v_, t, 0.01, weight_decay=weight_decay, decoupled=decoupled, decay=decay)
+            ops_.adam.update(
+                p_, g, m_, v_, t, 0.01, weight_decay=weight_decay, decoupled=decoupled, decay=decay
+            )
     for name, one, other in zip("pmv", mine, theirs, strict=True):
         assert_sums_close(one, other, [np.abs(p).max() + np.abs(g).max() ** 2], name)
 
@@ -68,7 +70,9 @@ def test_the_minimum_of_a_quadratic(ops, dtype, settings):
     curvature, target = np.array([1, 4, 0.5], dtype), np.array([1, -2, 3], dtype)
     p, (m, v) = np.zeros(3, dtype), state(3, dtype)
     for t in range(1, 801):
-        lr = settings["lr"] * (1 if t < 400 else 0.98 ** (t - 400))  # Adam's steps do not shrink by themselves
+        lr = settings["lr"] * (
+            1 if t < 400 else 0.98 ** (t - 400)
+        )  # Adam's steps do not shrink by themselves
         ops.adam.update(p, curvature * (p - target), m, v, t, **{**settings, "lr": lr})
     assert np.abs(p - target).max() < 1e-3
 
@@ -89,7 +93,9 @@ def test_coupled_decay_is_a_gradient_and_decoupled_decay_is_not(ops):
     p, (m, v) = np.array([2.0, -2.0, 2.0]), state(3)
     decay = np.array([1.0, 1.0, 0.0])
     ops.adam.update(p, np.zeros(3), m, v, 1, 0.1, weight_decay=0.5, decay=decay)
-    assert_close(p, np.array([1.9, -1.9, 2]), scale=1e4)  # a full step of lr, whatever the coefficient; eps shows
+    assert_close(
+        p, np.array([1.9, -1.9, 2]), scale=1e4
+    )  # a full step of lr, whatever the coefficient; eps shows
     assert m.any()
     p, (m, v) = np.array([2.0, -2.0, 2.0]), state(3)
     ops.adam.update(p, np.zeros(3), m, v, 1, 0.1, weight_decay=0.5, decoupled=True, decay=decay)

@@ -20,7 +20,11 @@ def problem(seed, lead, D, K, dtype="float64"):
 @each_backend
 @each_dtype
 def test_literal_values(ops, dtype):
-    x, W, b = np.array([[1, 2], [3, -1]], dtype), np.array([[2, 0.5], [-1, 1], [0, 3]], dtype), np.array([1, 0, -2], dtype)
+    x, W, b = (
+        np.array([[1, 2], [3, -1]], dtype),
+        np.array([[2, 0.5], [-1, 1], [0, 3]], dtype),
+        np.array([1, 0, -2], dtype),
+    )
     assert ops.affine.forward(x, W, b).tolist() == [[4, 1, 4], [6.5, -4, -5]]
     dx, dW, db = ops.affine.backward(np.array([[1, 0, 2], [0, -1, 1]], dtype), x, W)
     assert dx.tolist() == [[2, 6.5], [1, 2]]
@@ -53,7 +57,10 @@ def test_reference_against_differences(seed, lead, D, K):
     dy = p.pop("dy")
     found = REFERENCE.affine.backward(dy, p["x"], p["W"])
     assert_gradients(
-        lambda **arrays: np.sum(REFERENCE.affine.forward(**arrays) * dy), p, dict(zip(("x", "W", "b"), found, strict=True)), rng
+        lambda **arrays: np.sum(REFERENCE.affine.forward(**arrays) * dy),
+        p,
+        dict(zip(("x", "W", "b"), found, strict=True)),
+        rng,
     )
 
 

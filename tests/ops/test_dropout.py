@@ -74,5 +74,7 @@ def test_the_mask_is_that_of_the_key_in_every_dtype(ops):
 @each_backend
 @pytest.mark.parametrize("rate", [-0.1, 1.0, 1.5, float("nan")])
 def test_impossible_rates(ops, rate):
-    with pytest.raises(ValueError, match=r"dropout\.\w+: rate is .*, expected a number from 0\.0 to below 1\.0"):
+    with pytest.raises(
+        ValueError, match=r"dropout\.\w+: rate is .*, expected a number from 0\.0 to below 1\.0"
+    ):
         ops.dropout.forward(np.ones((2, 3)), rate, KEY)

@@ -128,7 +128,9 @@ def test_only_the_last_state_is_read(ops, p):
     x, W = cell["x"], cell["W"]
     h = ops.indrnn.forward(x, W, p.u, cell["b"], p.h0, **p.options)
     probes = []
-    found = ops.indrnn.backward(None, x, h, W, p.u, p.dhT, **p.options, probe=lambda *seen: probes.append(seen[2]))
+    found = ops.indrnn.backward(
+        None, x, h, W, p.u, p.dhT, **p.options, probe=lambda *seen: probes.append(seen[2])
+    )
     wanted = ops.indrnn.backward(np.zeros_like(p.dh), x, h, W, p.u, p.dhT, **p.options)
     assert probes and all(dh is None for dh in probes)
     for one, other in zip(found, wanted, strict=True):

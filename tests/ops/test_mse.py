@@ -26,7 +26,7 @@ def problems(draw, dtypes=dtypes):
 def test_literal_values(ops, dtype):
     y, target = np.array([[1, 2], [3, 4]], dtype), np.array([[0, 2], [5, 1]], dtype)
     loss, dy = ops.mse.loss(y, target)
-    assert loss == (1 + 0 + 4 + 9) / 4 and type(loss) is float
+    assert loss == (1 + 0 + 4 + 9) / 4 and isinstance(loss, float)
     assert dy.tolist() == [[0.5, 0], [-1, 1.5]]
     loss, dy = ops.mse.loss(y, target, np.array([False, True]))
     assert loss == 13 / 2
@@ -69,7 +69,9 @@ def test_what_is_not_counted_is_not_read(ops):
 @each_backend
 def test_errors(ops):
     y = np.zeros((2, 3))
-    with pytest.raises(ValueError, match=r"mse\.loss: target has shape \(2,\), expected \(2, 3\) to match y with shape"):
+    with pytest.raises(
+        ValueError, match=r"mse\.loss: target has shape \(2,\), expected \(2, 3\) to match y with shape"
+    ):
         ops.mse.loss(y, np.zeros(2))
     with pytest.raises(ValueError, match=r"mse\.loss: target has dtype float32, expected float64 to match y"):
         ops.mse.loss(y, y.astype("float32"))

@@ -48,11 +48,13 @@ def test_twin_equals_reference(ops, problem):
     loss, dy = op(ops)(y, target, mask, out)
     expected, dy_expected = op(REFERENCE)(y, target, mask)
     assert dy is out
-    assert type(loss) is type(expected) is float
+    assert isinstance(loss, float) and isinstance(expected, float)
     scale = max(1.0, float(np.abs(y).max()))  # log p is a difference of scores
     assert loss == pytest.approx(expected, rel=TOLERANCE[y.dtype.name], abs=scale * TOLERANCE[y.dtype.name])
     n = y[..., 0].size if mask is None else mask.sum()
-    assert_close(np.append(dy.ravel(), y.dtype.type(1 / n)), np.append(dy_expected.ravel(), y.dtype.type(1 / n)))
+    assert_close(
+        np.append(dy.ravel(), y.dtype.type(1 / n)), np.append(dy_expected.ravel(), y.dtype.type(1 / n))
+    )
 
 
 @each_backend
@@ -125,7 +127,10 @@ def test_errors(ops):
     for target, words in [
         (np.array([[0], [3]]), r"target\[1, 0\] is 3, expected 0 to 2 to match y with shape \(2, 1, 3\)"),
         (np.array([[-1], [0]]), r"target\[0, 0\] is -1, expected 0 to 2"),
-        (np.zeros((2, 1)), "target has dtype float64, expected an integer dtype because labels are class numbers"),
+        (
+            np.zeros((2, 1)),
+            "target has dtype float64, expected an integer dtype because labels are class numbers",
+        ),
         (np.zeros(2, int), r"target has shape \(2,\), expected \(2, 1\) to match y"),
     ]:
         with pytest.raises(ValueError, match=where + words):

@@ -20,7 +20,10 @@ def test_one_marker_in_each_half_and_their_sum(T, B, iteration, seed):
 
 
 def test_batches_are_functions_of_seed_split_and_iteration():
-    task, same = tasks.get("adding", steps=20, seed=3), tasks.get("adding", steps=20, seed=3, backend="reference")
+    task, same = (
+        tasks.get("adding", steps=20, seed=3),
+        tasks.get("adding", steps=20, seed=3, backend="reference"),
+    )
     task.batch(7, 4)
     np.testing.assert_array_equal(task.batch(5, 4).x, same.batch(5, 4).x)
     others = [task.batch(6, 4).x, tasks.get("adding", steps=20, seed=4).batch(5, 4).x]
@@ -62,9 +65,9 @@ def test_float64():
 
 
 def test_errors():
-    with pytest.raises(ValueError, match="tasks.Adding: steps is 1, expected a number of at least 2"):
+    with pytest.raises(ValueError, match=r"tasks.Adding: steps is 1, expected a number of at least 2"):
         tasks.get("adding", steps=1)
-    with pytest.raises(ValueError, match="tasks.get: name is 'copying', expected one of 'adding', 'mnist'"):
+    with pytest.raises(ValueError, match=r"tasks.get: name is 'copying', expected one of 'adding', 'mnist'"):
         tasks.get("copying")
-    with pytest.raises(ValueError, match="split is 'tset', expected one of 'train', 'validation', 'test'"):
+    with pytest.raises(ValueError, match=r"split is 'tset', expected one of 'train', 'validation', 'test'"):
         next(tasks.get("adding").evaluation("tset", 10))

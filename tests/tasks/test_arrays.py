@@ -40,7 +40,13 @@ def test_an_epoch_holds_every_sample_once_and_ends_with_what_is_left():
 )
 def test_y_tells_the_loss_and_when_it_is_read(y, loss, output, size):
     task = Arrays(data()[0], y)
-    assert (task.loss, task.output, task.output_size, task.input_size, task.steps) == (loss, output, size, D, T)
+    assert (task.loss, task.output, task.output_size, task.input_size, task.steps) == (
+        loss,
+        output,
+        size,
+        D,
+        T,
+    )
     assert task.batch(0, 7).target.shape == ((7, *y.shape[1:]) if output == "last" else (T, 7, *y.shape[2:]))
 
 
@@ -75,7 +81,11 @@ def spoilt(index, value):
 
 X, Y = data()
 WRONG = [
-    ((X.transpose(1, 0, 2).copy(), Y), {}, r"x has shape \(23, 6, 3\).*batch first, expected x with time first, \(T, N, D\)"),
+    (
+        (X.transpose(1, 0, 2).copy(), Y),
+        {},
+        r"x has shape \(23, 6, 3\).*batch first, expected x with time first, \(T, N, D\)",
+    ),
     ((X.transpose(1, 0, 2).copy(), Y), {}, r"numpy.ascontiguousarray\(x.transpose\(1, 0, 2\)\) makes one"),
     ((X.transpose(1, 0, 2), Y), {}, "looks like batch first"),
     ((X[0], Y), {}, r"x has shape \(23, 3\), expected \(T, N, D\), time first"),
@@ -83,7 +93,11 @@ WRONG = [
     ((X, Y[:5]), {}, r"y has shape \(5,\), expected \(23,\) first to match x with shape \(6, 23, 3\)"),
     ((X, Y.astype(str)), {}, "y has dtype <U.*, expected integer labels or real values"),
     ((X, Y.astype(float)), {}, r"y has shape \(23,\), expected integers \(N,\) or \(T, N\), or floats"),
-    ((spoilt((2, 5, 1), np.nan), Y), {}, r"x\[2, 5, 1\] is nan, expected finite numbers \(1 of them are not\)"),
+    (
+        (spoilt((2, 5, 1), np.nan), Y),
+        {},
+        r"x\[2, 5, 1\] is nan, expected finite numbers \(1 of them are not\)",
+    ),
     ((X, np.full((N, 1), np.inf)), {}, r"y\[0, 0\] is inf"),
     ((X, Y - 1), {}, r"y\[0\] is -1, expected 0 to 2 because there are 3 classes"),
     ((X, Y), {"classes": 3}, r"y\[3\] is 3, expected 0 to 2 because there are 3 classes"),
@@ -102,12 +116,12 @@ def test_what_is_wrong_is_said(arrays, options, words):
 
 
 def test_lists_are_not_arrays():
-    with pytest.raises(TypeError, match="tasks.Arrays: x is a list, expected a numpy.ndarray"):
+    with pytest.raises(TypeError, match=r"tasks.Arrays: x is a list, expected a numpy.ndarray"):
         Arrays([[1.0]], [0])
 
 
 def test_there_is_no_validation_unless_asked_for():
-    with pytest.raises(ValueError, match="split is 'validation', expected one of 'train'"):
+    with pytest.raises(ValueError, match=r"split is 'validation', expected one of 'train'"):
         next(Arrays(X, Y).evaluation("validation", 5))
-    with pytest.raises(ValueError, match="tasks.Arrays: batch is 0"):
+    with pytest.raises(ValueError, match=r"tasks.Arrays: batch is 0"):
         Arrays(X, Y).epoch_length(0)

@@ -4,12 +4,9 @@ import gzip
 import struct
 import sys
 import types
-from pathlib import Path
 
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 import small_mnist
 
 from indrnn_np import tasks
@@ -34,7 +31,9 @@ def test_pixels_come_one_a_step_and_scaled(folder):
     batches = list(task.evaluation("test", 5))
     assert [batch.x.shape for batch in batches] == [(9, 5, 1), (9, 5, 1), (9, 2, 1)]
     assert all(batch.x.flags.c_contiguous and batch.target.dtype == np.int64 for batch in batches)
-    np.testing.assert_array_equal(np.concatenate([b.x for b in batches], axis=1)[:, :, 0], grey(images).reshape(12, 9).T)
+    np.testing.assert_array_equal(
+        np.concatenate([b.x for b in batches], axis=1)[:, :, 0], grey(images).reshape(12, 9).T
+    )
     np.testing.assert_array_equal(np.concatenate([b.target for b in batches]), np.arange(12) % 10)
     assert (task.input_size, task.output_size, task.steps, task.name) == (1, 10, 9, "mnist")
 
@@ -81,9 +80,11 @@ def test_batches_depend_on_the_iteration_only(folder):
 def test_an_epoch_can_be_counted_as_the_authors_do(folder):
     task = get(folder, batches_per_epoch=5)
     assert task.epoch_length(6) == 5
-    with pytest.raises(ValueError, match="batches_per_epoch is 5, expected at most 4 for batches of 7 out of 30"):
+    with pytest.raises(
+        ValueError, match=r"batches_per_epoch is 5, expected at most 4 for batches of 7 out of 30"
+    ):
         task.epoch_length(7)
-    with pytest.raises(ValueError, match="tasks.Mnist: batch is 31, expected a number from 1 to below 31"):
+    with pytest.raises(ValueError, match=r"tasks.Mnist: batch is 31, expected a number from 1 to below 31"):
         task.epoch_length(31)
 
 
@@ -99,19 +100,43 @@ GOOD = small_mnist.idx(small_mnist.contents()["train-images-idx3-ubyte"])
 @pytest.mark.parametrize(
     ("name", "data", "words"),
     [
-        (IMAGES, GOOD[:100], r"images-idx3-ubyte.gz has 84 bytes of data, expected 360 for the shape \(40, 3, 3\)"),
+        (
+            IMAGES,
+            GOOD[:100],
+            r"images-idx3-ubyte.gz has 84 bytes of data, expected 360 for the shape \(40, 3, 3\)",
+        ),
         (IMAGES, GOOD + b"x", "has 361 bytes of data, expected 360"),
         (IMAGES, GOOD[:10], "has 10 bytes, expected at least 16 for its header"),
         (IMAGES, b"", "has 0 bytes, expected at least 4 for the magic number"),
-        (IMAGES, b"\x00\x00\x08\x01" + GOOD[4:], "has magic number 2049, expected 2051 for unsigned bytes with 3 axes"),
-        (IMAGES, struct.pack(">4I", 2051, 2**32 - 1, 2**32 - 1, 2**32 - 1), "has 0 bytes of data, expected 7922816"),
-        (IMAGES, small_mnist.idx(np.zeros((0, 3, 3))), r"labels-idx1-ubyte.gz holds 40 labels, expected 0 to match"),
+        (
+            IMAGES,
+            b"\x00\x00\x08\x01" + GOOD[4:],
+            "has magic number 2049, expected 2051 for unsigned bytes with 3 axes",
+        ),
+        (
+            IMAGES,
+            struct.pack(">4I", 2051, 2**32 - 1, 2**32 - 1, 2**32 - 1),
+            "has 0 bytes of data, expected 7922816",
+        ),
+        (
+            IMAGES,
+            small_mnist.idx(np.zeros((0, 3, 3))),
+            r"labels-idx1-ubyte.gz holds 40 labels, expected 0 to match",
+        ),
         (IMAGES, gzip.compress(GOOD)[:-20], "is a damaged gzip file .*, expected one that unpacks"),
         (IMAGES, gzip.compress(GOOD)[:-8] + b"\0" * 8, "is a damaged gzip file .*CRC"),
         (IMAGES, b"\x1f\x8b" + GOOD, "is a damaged gzip file"),
         (LABELS, small_mnist.idx(np.arange(39)), "holds 39 labels, expected 40 to match"),
-        (LABELS, small_mnist.idx(np.full(40, 10)), "labels-idx1-ubyte.gz has label 10 at position 0, expected 0 to 9"),
-        ("t10k-images-idx3-ubyte.gz", small_mnist.idx(np.zeros((12, 2, 2))), "has 4 pixels an image, expected 9"),
+        (
+            LABELS,
+            small_mnist.idx(np.full(40, 10)),
+            "labels-idx1-ubyte.gz has label 10 at position 0, expected 0 to 9",
+        ),
+        (
+            "t10k-images-idx3-ubyte.gz",
+            small_mnist.idx(np.zeros((12, 2, 2))),
+            "has 4 pixels an image, expected 9",
+        ),
     ],
 )
 def test_files_are_not_trusted(folder, name, data, words):
@@ -122,9 +147,13 @@ def test_files_are_not_trusted(folder, name, data, words):
 
 def test_missing_files(folder, tmp_path):
     (folder / LABELS).unlink()
-    with pytest.raises(FileNotFoundError, match="has no train-labels-idx1-ubyte.gz, expected the four idx files"):
+    with pytest.raises(
+        FileNotFoundError, match=r"has no train-labels-idx1-ubyte.gz, expected the four idx files"
+    ):
         get(folder)
-    with pytest.raises(FileNotFoundError, match="tasks.Mnist: data is '.*nowhere', expected a folder with the four"):
+    with pytest.raises(
+        FileNotFoundError, match=r"tasks.Mnist: data is '.*nowhere', expected a folder with the four"
+    ):
         get(tmp_path / "nowhere")
 
 
@@ -140,7 +169,9 @@ def test_the_download_compares_checksums_and_names_the_files(folder, monkeypatch
         asked.append((url, known_hash))
         return str(folder / fname)
 
-    monkeypatch.setitem(sys.modules, "pooch", types.SimpleNamespace(retrieve=retrieve, os_cache=lambda _: tmp_path))
+    monkeypatch.setitem(
+        sys.modules, "pooch", types.SimpleNamespace(retrieve=retrieve, os_cache=lambda _: tmp_path)
+    )
     assert tasks.get("mnist", held_out=10).steps == 9
     assert len(asked) == 4 and all(url.endswith(".gz") and known.startswith("md5:") for url, known in asked)
 
@@ -148,5 +179,7 @@ def test_the_download_compares_checksums_and_names_the_files(folder, monkeypatch
         raise ConnectionError("no route to host\nmore")
 
     monkeypatch.setattr(sys.modules["pooch"], "retrieve", offline)
-    with pytest.raises(OSError, match=r"the download from .* failed \(no route to host\).*give their folder as data"):
+    with pytest.raises(
+        OSError, match=r"the download from .* failed \(no route to host\).*give their folder as data"
+    ):
         tasks.get("mnist")

@@ -70,99 +70,115 @@ def _block(B, per_step):
 
 @njit
 def _moments(x, ends, block, per_step, mean, var, j0, j1):
-    """Fill mean and var (S, H), both float64 and zero on entry."""
-    T, B, H = x.shape
-    zero = x.dtype.type(0)
+    """Fill mean and var (S, H) for neurons j0 to j1, both float64 and zero on entry."""
+    T, H = len(x), j1 - j0
     total, centre, square = np.zeros(H, x.dtype), np.zeros(H, x.dtype), np.zeros(H, x.dtype)
     n = 0
     for t0 in range(0, T, block):
         t1 = min(t0 + block, T)
         row = t0 if per_step else 0
-        count = 0
-        total[:] = zero
-        for t in range(t0, t1):
-            for b in range(B):
-                if t < ends[b]:
-                    count += 1
-                    for j in range(j0, j1):
-                        total[j] += x[t, b, j]
+        count = _add_rows(x, ends, t0, t1, j0, j1, total)
         if count == 0:
             continue
-        for j in range(j0, j1):
+        for j in range(H):
             centre[j] = total[j] / x.dtype.type(count)
-        square[:] = zero
-        for t in range(t0, t1):
-            for b in range(B):
-                if t < ends[b]:
-                    for j in range(j0, j1):
-                        square[j] += (x[t, b, j] - centre[j]) * (x[t, b, j] - centre[j])
+        _add_squares(x, centre, ends, t0, t1, j0, j1, square)
         n = count if per_step else n + count
-        for j in range(j0, j1):  # join the block to what came before it
-            exact = np.float64(centre[j])
-            exact += (np.float64(total[j]) - exact * count) / count  # the block's mean, beyond the dtype of x
-            delta = exact - mean[row, j]
-            rounding = exact - np.float64(centre[j])
-            mean[row, j] += delta * count / n
-            var[row, j] += square[j] - count * rounding * rounding + delta * delta * count * (n - count) / n
+        _join(total, centre, square, count, n, mean[row, j0:j1], var[row, j0:j1])
         if per_step:
-            for j in range(j0, j1):
-                var[row, j] /= n
+            var[row, j0:j1] /= n
     if not per_step:
-        for j in range(j0, j1):
-            var[0, j] /= n
+        var[0, j0:j1] /= n
+
+
+@njit
+def _add_rows(x, ends, t0, t1, j0, j1, total):
+    """total = Σ x over the rows of steps t0 to t1 that count; returns how many they are."""
+    count = 0
+    total[:] = x.dtype.type(0)
+    for t in range(t0, t1):
+        for b in range(x.shape[1]):
+            if t < ends[b]:
+                count += 1
+                x_t = x[t, b, j0:j1]
+                for j in range(len(x_t)):
+                    total[j] += x_t[j]
+    return count
+
+
+@njit
+def _add_squares(x, centre, ends, t0, t1, j0, j1, square):
+    """square = Σ (x - centre)² over the same rows."""
+    square[:] = x.dtype.type(0)
+    for t in range(t0, t1):
+        for b in range(x.shape[1]):
+            if t < ends[b]:
+                x_t = x[t, b, j0:j1]
+                for j in range(len(x_t)):
+                    d = x_t[j] - centre[j]
+                    square[j] += d * d
+
+
+@njit
+def _join(total, centre, square, count, n, mean, var):
+    """Join a block to what came before it (Chan, Golub & LeVeque); n counts both. var is still a sum of squares."""
+    for j in range(len(mean)):
+        exact = np.float64(centre[j])
+        exact += (np.float64(total[j]) - exact * count) / count  # the block's mean, beyond the dtype of x
+        delta, rounding = exact - mean[j], exact - np.float64(centre[j])
+        mean[j] += delta * count / n
+        var[j] += square[j] - count * rounding * rounding + delta * delta * count * (n - count) / n
 
 
 @njit
 def _scale_and_shift(x, mean, factor, shift, ends, y, t0, t1):
-    """y = (x - mean) factor + shift, zero in padding; mean and factor (S, H)."""
-    B, H = x.shape[1:]
-    zero = x.dtype.type(0)
+    """y = (x - mean) factor + shift for steps t0 to t1, zero in padding; mean and factor (S, H)."""
     for t in range(t0, t1):
         row = t if len(mean) > 1 else 0
-        for b in range(B):
+        m, f = mean[row], factor[row]
+        for b in range(x.shape[1]):
+            x_t, y_t = x[t, b], y[t, b]
             if t < ends[b]:
-                for j in range(H):
-                    y[t, b, j] = (x[t, b, j] - mean[row, j]) * factor[row, j] + shift[j]
+                for j in range(len(x_t)):
+                    y_t[j] = (x_t[j] - m[j]) * f[j] + shift[j]
             else:
-                y[t, b, :] = zero
+                y_t[:] = x.dtype.type(0)
 
 
 @njit
 def _sums(dy, x, mean, rstd, ends, block, sum_dy, sum_dy_x_hat, j0, j1):
-    """Add Σ dy and Σ dy x̂ into float64 (S, H)."""
-    T, B, H = x.shape
-    zero = x.dtype.type(0)
-    first, second = np.zeros(H, x.dtype), np.zeros(H, x.dtype)
+    """Add Σ dy and Σ dy x̂ of neurons j0 to j1 into float64 (S, H)."""
+    T, B, _ = x.shape
+    first, second = np.zeros(j1 - j0, x.dtype), np.zeros(j1 - j0, x.dtype)
     for t0 in range(0, T, block):
         row = t0 if len(mean) > 1 else 0
-        first[:] = zero
-        second[:] = zero
+        m, r = mean[row, j0:j1], rstd[row, j0:j1]
+        first[:] = x.dtype.type(0)
+        second[:] = x.dtype.type(0)
         for t in range(t0, min(t0 + block, T)):
             for b in range(B):
                 if t < ends[b]:
-                    for j in range(j0, j1):
-                        first[j] += dy[t, b, j]
-                        second[j] += dy[t, b, j] * (x[t, b, j] - mean[row, j])
-        for j in range(j0, j1):
-            sum_dy[row, j] += first[j]
-            sum_dy_x_hat[row, j] += np.float64(second[j]) * np.float64(rstd[row, j])
+                    x_t, dy_t = x[t, b, j0:j1], dy[t, b, j0:j1]
+                    for j in range(len(x_t)):
+                        first[j] += dy_t[j]
+                        second[j] += dy_t[j] * (x_t[j] - m[j])
+        to_dy, to_dy_x_hat = sum_dy[row, j0:j1], sum_dy_x_hat[row, j0:j1]
+        for j in range(len(m)):
+            to_dy[j] += first[j]
+            to_dy_x_hat[j] += np.float64(second[j]) * np.float64(r[j])
 
 
 @njit
 def _input_gradient(dy, x, mean, rstd, scale, mean_dy, mean_dy_x_hat, ends, dx, t0, t1):
-    """dx = scale rstd (dy - mean_dy - x̂ mean_dy_x_hat), zero in padding."""
-    B, H = x.shape[1:]
-    zero = x.dtype.type(0)
+    """dx = scale rstd (dy - mean_dy - x̂ mean_dy_x_hat) for steps t0 to t1, zero in padding."""
     for t in range(t0, t1):
         row = t if len(mean) > 1 else 0
-        for b in range(B):
+        m, r, m_dy, m_dy_x_hat = mean[row], rstd[row], mean_dy[row], mean_dy_x_hat[row]
+        for b in range(x.shape[1]):
+            x_t, dy_t, dx_t = x[t, b], dy[t, b], dx[t, b]
             if t < ends[b]:
-                for j in range(H):
-                    x_hat = (x[t, b, j] - mean[row, j]) * rstd[row, j]
-                    dx[t, b, j] = (
-                        scale[j]
-                        * rstd[row, j]
-                        * (dy[t, b, j] - mean_dy[row, j] - x_hat * mean_dy_x_hat[row, j])
-                    )
+                for j in range(len(x_t)):
+                    x_hat = (x_t[j] - m[j]) * r[j]
+                    dx_t[j] = scale[j] * r[j] * (dy_t[j] - m_dy[j] - x_hat * m_dy_x_hat[j])
             else:
-                dx[t, b, :] = zero
+                dx_t[:] = x.dtype.type(0)

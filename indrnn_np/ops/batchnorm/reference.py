@@ -39,7 +39,7 @@ def backward(dy, x, mean, var, scale, eps=1e-5, lengths=None, per_step=False, ou
     axes = 1 if per_step else (0, 1)
     wide = np.result_type(x.dtype, np.float64)
     rstd = 1 / np.sqrt(var + eps)[:, None]
-    x_hat = (x - mean[:, None]) * rstd
+    x_hat = np.where(valid, (x - mean[:, None]) * rstd, 0)
     dy = np.where(valid, dy, 0)
     sum_dy = np.sum(dy, axis=axes, dtype=wide).reshape(len(n), -1)
     sum_dy_x_hat = np.sum(dy * x_hat, axis=axes, dtype=wide).reshape(len(n), -1)

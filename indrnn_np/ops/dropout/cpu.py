@@ -37,6 +37,9 @@ def _apply(where, x, rate, key, out):
 
 @njit
 def _multiply(x, mask, y, j0, j1):
+    """y = mask x in columns j0 to j1."""
+    m = mask[j0:j1]
     for t in range(x.shape[0]):
-        for j in range(j0, j1):
-            y[t, j] = x[t, j] * mask[j]
+        x_t, y_t = x[t, j0:j1], y[t, j0:j1]
+        for j in range(len(x_t)):
+            y_t[j] = x_t[j] * m[j]

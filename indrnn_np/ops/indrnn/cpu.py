@@ -45,7 +45,10 @@ def backward(dh, x, h, W, u, dhT=None, activation="relu", lengths=None, reverse=
             probe(t0, t1, None if dh is None else dh[t0:t1], da[: t1 - t0])
         da_rows = da[: t1 - t0].reshape(-1, H)
         np.matmul(da_rows, W, out=dx[t0:t1].reshape(-1, D))
-        np.matmul(da_rows.T, x[t0:t1].reshape(-1, D), out=dW_chunk)
+        x_rows = (
+            x[t0:t1] if lengths is None else np.where(reference.valid(x[t0:t1], lengths, t0), x[t0:t1], 0)
+        )
+        np.matmul(da_rows.T, x_rows.reshape(-1, D), out=dW_chunk)
         dW += dW_chunk
     return dx, dW, walk.du, walk.db, walk.dh0
 

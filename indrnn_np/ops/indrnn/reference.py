@@ -35,9 +35,14 @@ def backward(dh, x, h, W, u, dhT=None, activation="relu", lengths=None, reverse=
         probe(0, len(da), dh, da)
     # forward: a = x @ W.T + b
     dx = da @ W
-    dW = np.einsum("tbh,tbd->hd", da, x)
+    dW = np.einsum("tbh,tbd->hd", da, x if lengths is None else np.where(valid(x, lengths), x, 0))
     db = da.sum(axis=(0, 1), dtype=np.result_type(da.dtype, np.float64)).astype(da.dtype)
     return dx, dW, du, db, dh0
+
+
+def valid(x, lengths, t0=0):
+    """Which rows of x (T, B, D), whose first step is number t0, are no padding: (T, B, 1)."""
+    return (np.arange(t0, t0 + len(x))[:, None] < lengths)[:, :, None]
 
 
 def check_forward(where, x, W, u, b, h0, activation, lengths):

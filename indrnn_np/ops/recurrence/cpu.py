@@ -120,21 +120,23 @@ class BackwardPass:
 
 @functools.cache
 def forward_kernel(code, in_place):
-    """h[t+1] = φ(a[t] + b + u h[t]) for t0 <= t < t1; in place, a[t] stands in h[t+1] and a is not read."""
+    """h[t+1] = φ(a[t] + b + u h[t]) for t0 <= t < t1 and units j0 to j1; in place, a[t] stands in h[t+1]."""
 
     @njit
     def kernel(a, h, u, b, ends, t0, t1, reverse, j0, j1):
         zero, one = h.dtype.type(0), h.dtype.type(1)
+        u, b = u[j0:j1], b[j0:j1]
         for i in range(t1 - t0):
             t = t1 - 1 - i if reverse else t0 + i
             for s in range(h.shape[1]):
+                h_t = h[t + 1, s, j0:j1]
                 if t >= ends[s]:
-                    h[t + 1, s, j0:j1] = zero
+                    h_t[:] = zero
                     continue
-                p = t if not reverse else (0 if t == ends[s] - 1 else t + 2)  # the row of h_{t-1}
-                for j in range(j0, j1):
-                    a_t = h[t + 1, s, j] if in_place else a[t, s, j]
-                    h[t + 1, s, j] = phi(code, a_t + b[j] + u[j] * h[p, s, j], zero, one)
+                p = t if not reverse else (0 if t == ends[s] - 1 else t + 2)
+                h_prev, a_t = h[p, s, j0:j1], h_t if in_place else a[t, s, j0:j1]
+                for j in range(len(h_t)):  # from 0: an index that might be negative does not vectorise
+                    h_t[j] = phi(code, a_t[j] + b[j] + u[j] * h_prev[j], zero, one)
 
     return kernel
 
@@ -146,25 +148,34 @@ def backward_kernel(code, has_dh):
     @njit
     def kernel(dh, h, u, carry, partial, total, da, ends, t0, t1, reverse, j0, j1):
         zero, one = h.dtype.type(0), h.dtype.type(1)
+        u = u[j0:j1]
         for i in range(t1 - t0):
             t = t0 + i if reverse else t1 - 1 - i
             for s in range(h.shape[1]):
+                da_t, c, du, db = (
+                    da[t - t0, s, j0:j1],
+                    carry[s, j0:j1],
+                    partial[0, s, j0:j1],
+                    partial[1, s, j0:j1],
+                )
                 if t >= ends[s]:
-                    da[t - t0, s, j0:j1] = zero
+                    da_t[:] = zero
                 else:
                     p = t if not reverse else (0 if t == ends[s] - 1 else t + 2)
-                    for j in range(j0, j1):
-                        g = dh[t, s, j] + carry[s, j] if has_dh else carry[s, j]
-                        d = dphi(code, h[t + 1, s, j], zero, one) * g
-                        da[t - t0, s, j] = d
-                        carry[s, j] = u[j] * d
-                        partial[0, s, j] += d * h[p, s, j]
-                        partial[1, s, j] += d
+                    h_t, h_prev, dh_t = h[t + 1, s, j0:j1], h[p, s, j0:j1], dh[t, s, j0:j1] if has_dh else c
+                    for j in range(len(h_t)):
+                        g = dh_t[j] + c[j] if has_dh else c[j]
+                        d = dphi(code, h_t[j], zero, one) * g
+                        da_t[j] = d
+                        c[j] = u[j] * d
+                        du[j] += d * h_prev[j]
+                        db[j] += d
                 if t % FLUSH == (FLUSH - 1 if reverse else 0) or (t == ends[s] - 1 and reverse):
-                    for j in range(j0, j1):
-                        total[0, s, j] += partial[0, s, j]
-                        total[1, s, j] += partial[1, s, j]
-                        partial[0, s, j] = zero
-                        partial[1, s, j] = zero
+                    du_total, db_total = total[0, s, j0:j1], total[1, s, j0:j1]
+                    for j in range(len(du)):
+                        du_total[j] += du[j]
+                        db_total[j] += db[j]
+                        du[j] = zero
+                        db[j] = zero
 
     return kernel

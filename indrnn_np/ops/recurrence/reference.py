@@ -9,7 +9,7 @@ from ... import _check
 φ = {
     "relu": lambda a: np.where(a.real < 0, np.zeros((), a.dtype), a),  # NaN stays NaN
     "tanh": np.tanh,
-    "sigmoid": lambda a: 1 / (1 + np.exp(-a)),
+    "sigmoid": lambda a: np.where(a.real < 0, decay(a) / (1 + decay(a)), 1 / (1 + decay(a))),
     "identity": lambda a: a,
 }
 dφ = {  # the derivative, from the output h = φ(a)
@@ -18,6 +18,11 @@ dφ = {  # the derivative, from the output h = φ(a)
     "sigmoid": lambda h: h * (1 - h),
     "identity": lambda h: np.ones_like(h),
 }
+
+
+def decay(a):
+    """exp(-|a|), which does not overflow; for a complex step, with the sign of the real part."""
+    return np.exp(np.where(a.real < 0, a, -a))
 
 
 def forward(a, u, h0, activation="relu", lengths=None, reverse=False, out=None):

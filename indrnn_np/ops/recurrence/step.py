@@ -24,7 +24,8 @@ def phi(code, a, zero, one):
     if code == TANH:
         return math.tanh(a)
     if code == SIGMOID:
-        return one / (one + math.exp(-a))
+        e = math.exp(a if a < zero else -a)  # exp(-|a|) does not overflow
+        return (e if a < zero else one) / (one + e)
     return a
 
 

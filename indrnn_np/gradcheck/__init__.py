@@ -16,11 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from . import _check, op_cases
-from .backend import get
+from .. import _check
+from ..backend import get
+from . import op_cases
 from .finite_differences import STEP, Evaluation, check_function
-from .gradcheck_network import check_layer, check_network
-from .gradient_report import Element, GradientError, Report, Row
+from .network import check_layer, check_network
+from .report import Element, GradientError, Report, Row
 
 __all__ = [
     "Element",

@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from . import layers, op_cases
-from .check_twins import PLAIN_OPS, REFERENCE, TOLERANCE, Outcome, compare, op_twin, worst
-from .gradcheck import gradcheck
-from .gradient_report import Report
-from .networks import Sequential
+from .. import layers
+from ..sequential import Sequential
+from . import gradcheck, op_cases
+from .report import Report
+from .twins import PLAIN_OPS, REFERENCE, TOLERANCE, Outcome, compare, op_twin, worst
 
 DERIVATIVES = "derivatives"
 Options = dict[str, Any]

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from . import _check, losses
-from .backend import get
+from .. import _check, losses
+from ..backend import get
+from ..sequential import Sequential
 from .finite_differences import Evaluation, check_function
-from .gradient_report import Report
-from .networks import Sequential
+from .report import Report
 
 KNOWN_LOSSES = {losses.mse: "mse", losses.softmax_cross_entropy: "softmax_cross_entropy"}
 
@@ -138,12 +138,11 @@ def check_layer(
 
 
 def leaves(tree: Any, prefix: str = "") -> Iterator[tuple[str, np.ndarray]]:
-    """The arrays in nested lists, tuples and dicts, with dotted names; None is passed over."""
+    """The arrays in nested lists and tuples, with dotted names; anything else is passed over."""
     if isinstance(tree, np.ndarray):
         yield prefix, tree
-    elif isinstance(tree, Mapping | list | tuple):
-        items = tree.items() if isinstance(tree, Mapping) else enumerate(tree)
-        for key, branch in items:
+    elif isinstance(tree, list | tuple):
+        for key, branch in enumerate(tree):
             yield from leaves(branch, f"{prefix}.{key}" if prefix else str(key))
 
 
@@ -151,11 +150,6 @@ def map_leaves(f: Callable[[str, np.ndarray], Any], tree: Any, prefix: str = "")
     """The same nesting with f(name, array) for each array, and None for anything else (a count of steps)."""
     if isinstance(tree, np.ndarray):
         return f(prefix, tree)
-    if isinstance(tree, Mapping):
-        return {
-            key: map_leaves(f, branch, f"{prefix}.{key}" if prefix else str(key))
-            for key, branch in tree.items()
-        }
     if isinstance(tree, list | tuple):
         return type(tree)(
             map_leaves(f, branch, f"{prefix}.{i}" if prefix else str(i)) for i, branch in enumerate(tree)

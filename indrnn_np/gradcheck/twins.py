@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from ..backend import get
 from . import op_cases
-from .backend import get
-from .gradient_report import FAILED, PASSED, UNDECIDED
+from .report import FAILED, PASSED, UNDECIDED
 
 TOLERANCE = {"float32": 2e-5, "float64": 1e-12}
 REFERENCE = "reference"

@@ -12,8 +12,10 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from .gradient_report import FAILED, PASSED
-
+PASSED, FAILED = (
+    "passed",
+    "failed",
+)  # words of gradcheck.report; importing it would load numpy for every command
 _COLOURS = {PASSED: "green", FAILED: "bold red"}
 
 
@@ -25,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "metavar": "NAME",
             "help": "check this backend only (default: all that this machine has)",
         },
+        "--threads": {"type": int, "default": 0, "help": "threads; 0: one a core (default: 0)"},
         "--seed": {"type": int, "default": 0, "help": "of the arrays that are drawn (default: 0)"},
         "--json": {"action": "store_true", "help": "print the results as JSON"},
     }
@@ -35,8 +38,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run all checks, print them, and return the exit code."""
-    from .backend import backends, get
+    from .._threads import set_threads
+    from ..backend import backends, get
 
+    if args.threads:
+        set_threads(args.threads)
     chosen = [get(args.backend).name] if args.backend else list(backends())
     started = time.perf_counter()
     results = run_checks(chosen, args.seed or 0)
@@ -50,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
 
 def run_checks(backends: Iterable[str], seed: int = 0, only: str = "") -> list[dict[str, Any]]:
     """Run the checks whose title holds `only`; one dict of plain values for each, in the order of the table."""
-    from .check_cases import all_checks
+    from ..gradcheck.cases import all_checks
 
     results = []
     for check in all_checks(backends, seed):

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from . import _check
+from .. import _check
 
 Arrays = Mapping[str, np.ndarray]
 SIZES = {"T": 37, "B": 5, "D": 7, "H": 19, "K": 11}

@@ -25,8 +25,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import _check
-from .gradient_report import FAILED, PASSED, UNDECIDED, Element, Report, Row
+from .. import _check
+from .report import FAILED, PASSED, UNDECIDED, Element, Report, Row
 
 EPS = float(np.finfo(np.float64).eps)
 STEP = {"central": EPS ** (1 / 3), "complex": 1e-20}

@@ -1,0 +1,127 @@
+"""Where the time of one training iteration goes: kernels, matrix products, and everything else.
+
+    python benchmarks/iteration_profile.py [--shape T B D H] [--layers L] [--out FILE.json]
+
+One iteration is forward, loss, backward, clipping, Adam, projection, for L IndRNN layers with the last step read
+out. `numpy.matmul` and each compiled kernel are timed on the calling thread; what is left is Python, copies,
+allocation, handing work to threads and waiting for it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import importlib
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import machine
+import numpy as np
+
+import indrnn_np as ir
+from indrnn_np import _threads
+from indrnn_np._threads import set_threads
+
+KERNELS = ("adam", "gradient", "softmax_cross_entropy", "mse")  # called directly
+SHARED = ("recurrence", "batchnorm", "dropout")  # called through `over`
+
+
+class Clock:
+    """Adds up the seconds that wrapped functions take on the calling thread."""
+
+    def __init__(self) -> None:
+        self.seconds: collections.Counter[str] = collections.Counter()
+        self.inside = False
+
+    def wrap(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def timed(*args: Any, **kwargs: Any) -> Any:
+            start = time.perf_counter()
+            result = function(*args, **kwargs)
+            self.seconds[name] += time.perf_counter() - start
+            return result
+
+        return timed
+
+    def over(self, name: str) -> Callable[..., None]:
+        """A twin of _threads.over that times the caller's own piece of the work."""
+
+        def timed(size: int, elements: int, kernel: Callable[[int, int], object]) -> None:
+            def piece(start: int, end: int) -> None:
+                begin = time.perf_counter()
+                kernel(start, end)
+                if start == 0:  # the caller's piece
+                    self.seconds[name] += time.perf_counter() - begin
+
+            _threads.over(size, elements, piece)
+
+        return timed
+
+
+def instrument(clock: Clock) -> None:
+    """Put the clock around products and kernels of the cpu backend."""
+    np.matmul = clock.wrap("matrix products", np.matmul)
+    for op in SHARED:
+        importlib.import_module(f"indrnn_np.ops.{op}.cpu").over = clock.over(f"{op} kernels")  # type: ignore[attr-defined]
+    for op in KERNELS:
+        module = importlib.import_module(f"indrnn_np.ops.{op}.cpu")
+        for name in ("_kernel", "_sum_of_squares"):
+            if hasattr(module, name):
+                setattr(module, name, clock.wrap(f"{op} kernel", getattr(module, name)))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--shape", type=int, nargs=4, default=(784, 32, 128, 128), metavar=("T", "B", "D", "H")
+    )
+    parser.add_argument("--layers", type=int, default=1)
+    parser.add_argument("--repeats", type=int, default=30)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--out")
+    args = parser.parse_args()
+    set_threads(args.threads)
+    T, B, D, H = args.shape
+    rng = np.random.default_rng(0)
+    net = ir.plain(D, H, 10, args.layers, T)
+    x, labels = rng.random((T, B, D), dtype=np.float32), rng.integers(0, 10, B)
+    optimizer, work = ir.Adam(), ir.Workspace()
+
+    def iterate() -> None:
+        y, _, tape = net.forward(x, work=work)
+        _, dy = ir.softmax_cross_entropy(y, labels)
+        _, _, grads = net.backward(dy, tape)
+        ir.clip_norm(grads, 1.0)
+        optimizer.update(net, grads)
+        net.project()
+
+    for _ in range(3):
+        iterate()
+    clock = Clock()
+    instrument(clock)
+    rows = []
+    for _ in range(args.repeats):
+        clock.seconds.clear()
+        start = time.perf_counter()
+        iterate()
+        total = time.perf_counter() - start
+        rows.append({**clock.seconds, "iteration": total, "outside": total - sum(clock.seconds.values())})
+    median = {name: float(np.median([row[name] for row in rows])) * 1e3 for name in rows[0]}
+    share = float(np.median([row["outside"] / row["iteration"] for row in rows]))
+    print(
+        f"(T, B, D, H) = {(T, B, D, H)}, {args.layers} layer(s), {args.threads} threads, median of {args.repeats}"
+    )
+    for name, ms in median.items():
+        print(f"  {name:32s} {ms:8.3f} ms")
+    print(f"  outside kernels and products: {share:.1%} of an iteration")
+    if args.out:
+        result = {"shape": [T, B, D, H], "layers": args.layers, "threads": args.threads, "repeats": args.repeats,
+                  "median_ms": median, "outside_share": share, "machine": machine.describe()}  # fmt: skip
+        with open(args.out, "w", encoding="utf-8") as file:
+            json.dump(result, file, indent=2)
+            file.write("\n")
+
+
+if __name__ == "__main__":
+    main()

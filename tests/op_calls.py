@@ -1,0 +1,91 @@
+"""Arguments for one call of every function of every op: what the contract is tried on."""
+
+import inspect
+
+import numpy as np
+import pytest
+
+from indrnn_np import backend
+
+T, B, D, H, K, P = 5, 3, 2, 4, 6, 11
+KEY = (3, 2, 1)
+
+
+def calls(dtype, seed):
+    """Arguments for one call of every function of every op."""
+    rng = np.random.default_rng(seed)
+
+    def real(*shape):
+        return rng.standard_normal(shape).astype(dtype)
+
+    lengths = np.array([T, 0, 2])
+    recurrent = {"u": real(H), "lengths": lengths, "reverse": True}
+    cell = {**recurrent, "x": real(T, B, D), "W": real(H, D)}
+    norm = {"x": real(T, B, H), "scale": real(H), "lengths": lengths}
+    statistics = {"mean": real(1, H), "var": np.abs(real(1, H))}
+    scores = {"y": real(T, B, K), "mask": rng.random((T, B)) < 0.8}
+    update = {
+        "p": real(P),
+        "g": real(P),
+        "m": real(P),
+        "lr": 0.1,
+        "weight_decay": 0.1,
+        "decay": np.abs(real(P)),
+    }
+    return {
+        "recurrence.forward": {**recurrent, "a": real(T, B, H), "h0": real(B, H)},
+        "recurrence.backward": {**recurrent, "dh": real(T, B, H), "h": real(T + 1, B, H), "dhT": real(B, H)},
+        "recurrence.last": {"h": real(T + 1, B, H), "lengths": lengths},
+        "indrnn.forward": {**cell, "b": real(H), "h0": real(B, H)},
+        "indrnn.backward": {**cell, "dh": real(T, B, H), "h": real(T + 1, B, H), "dhT": real(B, H)},
+        "affine.forward": {"x": real(T, B, D), "W": real(K, D), "b": real(K)},
+        "affine.backward": {"dy": real(T, B, K), "x": real(T, B, D), "W": real(K, D)},
+        "batchnorm.forward": {**norm, "shift": real(H)},
+        "batchnorm.backward": {**norm, **statistics, "dy": real(T, B, H)},
+        "batchnorm.apply": {**norm, **statistics, "shift": real(H)},
+        "dropout.forward": {"x": real(T, B, H), "rate": 0.3, "key": KEY},
+        "dropout.backward": {"dy": real(T, B, H), "rate": 0.3, "key": KEY},
+        "random.bits": {"key": KEY, "count": 7},
+        "random.uniform": {"key": KEY, "shape": (3, 5), "dtype": dtype},
+        "softmax_cross_entropy.loss": {**scores, "target": rng.integers(0, K, (T, B))},
+        "mse.loss": {**scores, "target": real(T, B, K)},
+        "sgd.update": {**update, "momentum": 0.9},
+        "adam.update": {**update, "v": np.abs(real(P)), "t": 2},
+        "gradient.norm": {"g": real(P)},
+        "gradient.clip_norm": {"g": real(P), "limit": 0.5},
+        "gradient.clip_value": {"g": real(P), "limit": 0.5},
+        "project.project": {"u": real(H), "bound": 0.5},
+        "finite.first": {"a": real(T, B)},
+    }
+
+
+def arguments(op, name, dtype="float64", seed=0):
+    """Arguments of one call."""
+    return calls(dtype, seed)[f"{op}.{name}"]
+
+
+FUNCTIONS = [tuple(name.split(".")) for name in calls("float64", 0)]
+each_function = pytest.mark.parametrize("op, name", FUNCTIONS, ids=[".".join(case) for case in FUNCTIONS])
+CHANGED = {  # in place
+    "sgd.update": "pm",
+    "adam.update": "pmv",
+    "gradient.clip_norm": "g",
+    "gradient.clip_value": "g",
+    "project.project": "u",
+}
+
+
+def run(name, op, function, **options):
+    """Call it, and return everything that it gave or changed, as arrays."""
+    given = arguments(op, function, **options)
+    result = getattr(getattr(backend.get(name), op), function)(**given)
+    changed = [given[letter] for letter in CHANGED.get(f"{op}.{function}", "")]
+    parts = result if isinstance(result, tuple) else (result,)
+    return [np.asarray(part) for part in (*parts, *changed) if part is not None]
+
+
+OUT = [
+    (op, name)
+    for op, name in FUNCTIONS
+    if "out" in inspect.signature(getattr(getattr(backend.get("reference"), op), name)).parameters
+]

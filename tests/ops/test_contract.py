@@ -1,0 +1,114 @@
+"""What every op promises in every backend: names, dtypes, untouched inputs, the same bits twice."""
+
+import importlib
+import inspect
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from op_calls import CHANGED, FUNCTIONS, OUT, arguments, each_function, run
+from strategies import DTYPES
+from tolerances import nan_filled
+
+import indrnn_np.ops
+from indrnn_np import backend
+
+ROOT = Path(indrnn_np.ops.__file__).parent
+
+
+@pytest.mark.parametrize("op", backend.OPS)
+def test_twins_are_listed_and_exist(op):
+    """Both ways: a module that no table serves is as wrong as a name without a module."""
+    listed = importlib.import_module(f"indrnn_np.ops.{op}").TWINS
+    files = {path.stem for path in (ROOT / op).glob("*.py")} & {*backend.NAMES, "cuda"}
+    assert set(listed) == files
+    assert "reference" in listed and len(set(listed)) == len(listed)
+    for name in backend.NAMES:
+        assert getattr(backend.get(name), op).__name__.endswith(
+            f".{op}.{name if name in listed else 'reference'}"
+        )
+
+
+def test_every_folder_is_an_op():
+    assert {path.parent.name for path in ROOT.glob("*/__init__.py")} == set(backend.OPS)
+    text = indrnn_np.ops.__doc__
+    for op in backend.OPS:
+        listed = set(importlib.import_module(f"indrnn_np.ops.{op}").TWINS) - {"reference"}
+        row = re.search(rf"^ +{op} .*$", text, re.M)[0]
+        assert row.split()[-1].strip("-").split(",") == (sorted(listed) or [""]), (
+            f"the index of ops/ says of {op}: {row}"
+        )
+
+
+@each_function
+def test_twins_have_equal_signatures(op, name):
+    reference = inspect.signature(getattr(getattr(backend.get("reference"), op), name))
+    for twin in backend.NAMES:
+        assert inspect.signature(getattr(getattr(backend.get(twin), op), name)) == reference, twin
+    positional = {inspect.Parameter.POSITIONAL_OR_KEYWORD}
+    assert {parameter.kind for parameter in reference.parameters.values()} == positional
+
+
+@pytest.mark.parametrize("op", backend.OPS)
+def test_every_function_of_an_op_is_tried_here(op):
+    """What a twin defines under a public name is a function of the op, in the reference and in the table above."""
+    known = {name for other, name in FUNCTIONS if other == op}
+    assert known <= set(vars(getattr(backend.get("reference"), op)))
+    for name in backend.NAMES:
+        module = getattr(backend.get(name), op)
+        own = {
+            n for n, f in vars(module).items() if inspect.isfunction(f) and f.__module__ == module.__name__
+        }
+        shared = set(vars(getattr(backend.get("reference"), op)))
+        assert known <= set(vars(module))
+        if module.__name__.endswith(name) and name != "reference":
+            assert {n for n in own & shared if not n.startswith("_")} <= known
+
+
+@each_function
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_dtype_is_kept(backend, op, name, dtype):
+    results = run(backend, op, name, dtype=dtype)
+    arrays = [found for found in results if found.ndim]
+    if (op, name) == ("random", "bits"):
+        assert arrays[0].dtype == np.uint32
+    else:
+        assert {found.dtype for found in arrays} <= {np.dtype(dtype)}
+    assert all(found.flags.c_contiguous for found in arrays)
+
+
+@each_function
+def test_inputs_are_untouched(backend, op, name):
+    given = arguments(op, name)
+    before = {key: value.tobytes() for key, value in given.items() if isinstance(value, np.ndarray)}
+    getattr(getattr(indrnn_np.backend.get(backend), op), name)(**given)
+    changed = {key for key, value in before.items() if given[key].tobytes() != value}
+    assert changed == set(CHANGED.get(f"{op}.{name}", ""))
+
+
+@each_function
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_two_runs_give_the_same_bits(backend, op, name, dtype):
+    first, second = (run(backend, op, name, dtype=dtype) for _ in range(2))
+    assert [found.tobytes() for found in first] == [found.tobytes() for found in second]
+
+
+@each_function
+def test_twins_agree_on_numbers(op, name):
+    expected = run("reference", op, name)
+    for twin in backend.NAMES:
+        for one, other in zip(run(twin, op, name), expected, strict=True):
+            assert one.shape == other.shape and one.dtype == other.dtype
+            assert np.allclose(one, other, rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize("op, name", OUT)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_out_is_filled_and_returned(backend, op, name, dtype):
+    expected = run(backend, op, name, dtype=dtype)
+    which = 1 if name == "loss" else 0
+    out = nan_filled(expected[which].shape, dtype)
+    result = getattr(getattr(indrnn_np.backend.get(backend), op), name)(**arguments(op, name, dtype), out=out)
+    assert (result[which] if isinstance(result, tuple) else result) is out
+    assert np.array_equal(out, expected[which])
