@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from .backend import backends as backends
     from .checkpoint import load as load
     from .checkpoint import save as save
+    from .gradcheck import GradientError as GradientError
+    from .gradcheck import check_function as check_function
     from .gradcheck import gradcheck as gradcheck
     from .init import recurrent_bound as recurrent_bound
     from .interop import import_torch as import_torch
@@ -59,7 +61,7 @@ _HOMES = {
     "schedules": ("Constant", "Cosine", "OneCycle", "Plateau", "Step"),
     "init": ("recurrent_bound",),
     "backend": ("backends",),
-    "gradcheck": ("gradcheck",),
+    "gradcheck": ("GradientError", "check_function", "gradcheck"),
     "train": ("fit",),
     "checkpoint": ("load", "save"),
     "interop": ("import_torch",),

@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if unknown:
         return _fail(_unknown(unknown[0], args.command, commands[args.command]))
     module = importlib.import_module(f".{COMMANDS[args.command][0]}", __package__)
-    from .diagnose import Diverged
+    from .training.diagnose import Diverged
 
     try:
         return module.run(args)

@@ -28,9 +28,10 @@ def infer(
     widest = max(max(layer.outputs or 0, layer.inputs or 0) for layer in net.layers)
     window = max(1, WINDOW_BYTES // max(1, B * widest * net.dtype.itemsize))
     if not net.causal or window >= T:
-        y, states, _ = net.forward(x, state, lengths, training=False)
-        return y, states
-    work, out, states = Workspace(), np.empty(0), state
+        y, after, _ = net.forward(x, state, lengths, training=False)
+        return y, after
+    work, out = Workspace(), np.empty(0)
+    states: Sequence[Any] | None = state
     for t0 in range(0, T, window):
         part = x[t0 : t0 + window]
         ends = None if lengths is None else np.clip(lengths - t0, 0, len(part))

@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from .run_directory import RunDirectory, read_metrics
+from .training.run_directory import RunDirectory, read_metrics
 
 # Okabe & Ito's colours, which colour-blind people tell apart; shapes and line styles differ too.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"

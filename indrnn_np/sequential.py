@@ -207,10 +207,8 @@ class Sequential:
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """Copies of all parameters and buffers, by name, as NumPy arrays."""
-        return {
-            name: self.ops.to_host(value).copy()
-            for name, value in (*self.params.items(), *self.buffers.items())
-        }
+        own = {**self.params, **self.buffers}
+        return {name: self.ops.to_host(value).copy() for name, value in own.items()}
 
     def load_state_dict(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Take over all parameters and buffers; on a missing or unknown name or a wrong shape nothing is changed."""

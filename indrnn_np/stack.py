@@ -31,6 +31,7 @@ def check_stack(layers: Sequence[Any]) -> None:
 
 
 def layer_from_spec(spec: Mapping[str, Any]) -> Layer:
+    """The layer that `Layer.spec` described."""
     _check.choice("Sequential.from_spec", "type", spec["type"], TYPES)
     options = {k: layer_from_spec(v) if isinstance(v, Mapping) else v for k, v in spec.items() if k != "type"}
     return TYPES[spec["type"]](**options)

@@ -10,15 +10,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from . import _check, checkpoint, run_directory
-from .plan import Plan
-from .progress import Reporter
-from .run_directory import RunDirectory
+from . import _check, checkpoint
 from .schedules import Constant, Plateau, Schedule
 from .settings import to_toml
 from .tasks import Task
 from .tasks.arrays import Arrays
-from .trainer import Trainer
+from .training import run_directory
+from .training.plan import Plan
+from .training.progress import Reporter
+from .training.run_directory import RunDirectory
+from .training.trainer import Trainer
 
 
 @dataclass(frozen=True)

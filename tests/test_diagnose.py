@@ -11,8 +11,9 @@ import pytest
 from small_runs import QUIET, adding, adding_run, curve, net_for
 
 import indrnn_np as ir
-from indrnn_np import _files, run_directory
-from indrnn_np.diagnose import Diverged
+from indrnn_np import _files
+from indrnn_np.training import run_directory
+from indrnn_np.training.diagnose import Diverged
 
 
 def test_a_nan_parameter_is_found_where_it_first_acts(tmp_path):

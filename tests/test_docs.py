@@ -13,7 +13,9 @@ PAGES = sorted(p for p in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")))
 def quotes():
     """(page, file, line) of every line in a code block that starts with the name of a file of the package."""
     for page in PAGES:
-        for block in re.findall(r"```python\n# (indrnn_np/\S+\.py)\n(.*?)```", page.read_text("utf-8"), re.DOTALL):
+        for block in re.findall(
+            r"```python\n# (indrnn_np/\S+\.py)\n(.*?)```", page.read_text("utf-8"), re.DOTALL
+        ):
             yield page.name, block[0], [line.strip() for line in block[1].splitlines() if line.strip()]
 
 

@@ -4,8 +4,8 @@ import pytest
 from small_runs import adding, net_for
 
 import indrnn_np as ir
-from indrnn_np import run_directory
-from indrnn_np.progress import Reporter, short
+from indrnn_np.training import run_directory
+from indrnn_np.training.progress import Reporter, short
 
 
 class Screen:

@@ -13,7 +13,8 @@ import indrnn_np
 SURFACE = """
     Sequential Workspace plain IndRNN Bidirectional Linear BatchNorm Dropout LastStep
     mse softmax_cross_entropy length_mask SGD Adam clip_norm clip_value
-    Constant Step Plateau Cosine OneCycle recurrent_bound gradcheck fit save load import_torch backends __version__
+    Constant Step Plateau Cosine OneCycle recurrent_bound gradcheck check_function GradientError
+    fit save load import_torch backends set_threads __version__
 """.split()
 
 

@@ -9,7 +9,8 @@ import small_mnist
 from small_runs import QUIET, adding, adding_run, curve, net_for
 
 import indrnn_np as ir
-from indrnn_np import run_directory, schedules, tasks, trainer
+from indrnn_np import schedules, tasks
+from indrnn_np.training import run_directory, trainer
 
 # -- exact resumption ----------------------------------------------------------------------------------------
 

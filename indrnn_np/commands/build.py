@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import networks, optim, schedules, tasks
-from ..metrics import LARGER_IS_BETTER
 from ..settings import ADDING
+from ..training.metrics import LARGER_IS_BETTER
 
 
 def task(used: Mapping[str, Any], data: str | None = None) -> tasks.Task:

@@ -29,8 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate, print, and return 0."""
-    from .. import checkpoint, metrics, run_directory
+    from .. import checkpoint
     from .._threads import set_threads
+    from ..training import metrics, run_directory
     from . import build
 
     path = run_directory.find_checkpoint(args.run_dir, args.which)

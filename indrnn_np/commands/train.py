@@ -47,8 +47,8 @@ def _help(setting: settings.Setting) -> str:
 def run(args: argparse.Namespace) -> int:
     """Train, print the summary, and return 0, or 130 after Ctrl-C."""
     from .._threads import set_threads
-    from ..progress import Reporter
-    from ..run_directory import RunDirectory
+    from ..training.progress import Reporter
+    from ..training.run_directory import RunDirectory
 
     before = None if args.resume is None else _settings_of(args.resume)
     used = _used(args, before or {})
@@ -73,7 +73,7 @@ def _used(args: argparse.Namespace, before: dict[str, Any]) -> dict[str, Any]:
 
 def _out(args: argparse.Namespace) -> Path:
     """Return the folder of the results: as told, the resumed run's, or a new one."""
-    from .. import run_directory
+    from ..training import run_directory
 
     if args.out is not None:
         return Path(args.out)
@@ -102,7 +102,7 @@ def _fit(
 
 def _settings_of(resume: str) -> dict[str, Any]:
     """Return the settings of the run to go on with, out of its checkpoint."""
-    from .. import run_directory
+    from ..training import run_directory
 
     contents = run_directory.read_checkpoint(resume)
     found = contents.header["meta"].get("settings")

@@ -73,7 +73,8 @@ class Bidirectional(Layer):
         self, dy: Any, tape: Any, dstate: Any, ctx: Context
     ) -> tuple[Any, Any, dict[str, np.ndarray]]:
         H, dy = self.layer.hidden_size, ctx.dense(dy)
-        dx, dstates, grads = None, [], {}
+        dx, dstates = None, []
+        grads: dict[str, np.ndarray] = {}
         for i, (name, half) in enumerate(self._halves().items()):
             dy_half = ctx.scratch.array("half", (*dy.shape[:2], H))
             dy_half[...] = dy[:, :, i * H : (i + 1) * H]
@@ -86,4 +87,5 @@ class Bidirectional(Layer):
 
     def gates(self, tape: Any) -> np.ndarray | None:
         halves = [half.gates(t) for half, t in zip(self._halves().values(), tape, strict=True)]
-        return None if halves[0] is None else np.concatenate(halves, axis=2)
+        known = [gates for gates in halves if gates is not None]
+        return np.concatenate(known, axis=2) if known else None

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ... import _check
 
-φ = {
+φ: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "relu": lambda a: np.where(a.real < 0, np.zeros((), a.dtype), a),  # NaN stays NaN
     "tanh": np.tanh,
     "sigmoid": lambda a: np.where(a.real < 0, decay(a) / (1 + decay(a)), 1 / (1 + decay(a))),
     "identity": lambda a: a,
 }
-dφ = {  # the derivative, from the output h = φ(a)
+dφ: dict[str, Callable[[np.ndarray], np.ndarray]] = {  # the derivative, from the output h = φ(a)
     "relu": lambda h: (h.real > 0).astype(h.dtype),
     "tanh": lambda h: 1 - h * h,
     "sigmoid": lambda h: h * (1 - h),

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from . import _check, losses
-from .tasks import Batch, Task
+from .. import _check, losses
+from ..tasks import Batch, Task
 
 LOSSES: dict[str, Callable[..., tuple[float, np.ndarray]]] = {
     "mse": losses.mse,

@@ -13,14 +13,15 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from . import _check, checkpoint, diagnose, metrics
+from .. import _check, checkpoint
+from ..schedules import Plateau, Schedule
+from ..tasks import Batch, Task
+from ..workspace import Workspace
+from . import diagnose, metrics
 from .journal import Journal, Totals
 from .plan import Plan
 from .progress import Interrupt, Reporter
 from .run_directory import RunDirectory
-from .schedules import Plateau, Schedule
-from .tasks import Batch, Task
-from .workspace import Workspace
 
 
 class Trainer:

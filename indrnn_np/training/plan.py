@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from . import _check, metrics
+from .. import _check
+from . import metrics
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from . import _check, _files, checkpoint
+from .. import _check, _files, checkpoint
 
 KEPT = 2
 PATTERN = "iteration-*.npz"

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from ..tasks import Batch
 from . import metrics
-from .tasks import Batch
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, TextIO
 
-from . import _files
+from .. import _files
 
 
 class Reporter:
