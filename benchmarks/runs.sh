@@ -24,7 +24,7 @@ for name in "$@"; do
     seed=${name##*seed}
     case $name in
         adding-100-seed*) run "$name" train adding --steps 100 --iterations 3000 --seed "$seed" ;;
-        adding-1000-seed*) run "$name" train adding --steps 1000 --iterations 4000 --lr 3e-4 --schedule cosine --seed "$seed" ;;
+        adding-1000-seed*) run "$name" train adding --steps 1000 --iterations 4000 --lr 5e-4 --schedule one-cycle --clip-norm 1 --seed "$seed" ;;
         # batch 32, constant 2e-4, clip 10: the code that belongs to the paper
         adding-1000-paper) run "$name" train adding --steps 1000 --iterations 15000 --batch 32 --lr 2e-4 --clip-value 10 ;;
         # the authors' later code: the defaults of the command; their epoch is 1700 batches of 32
