@@ -49,6 +49,8 @@ def floats(where: str, allowed: Iterable[np.dtype] = REAL, **arrays: np.ndarray 
     for name, value in arrays.items():
         if value is None:
             continue
+        if not isinstance(value, np.ndarray):
+            fail(where, f"{name} is a {type(value).__name__}", "a numpy.ndarray", error=TypeError)
         if value.dtype not in allowed:
             fail(where, f"{name} has dtype {value.dtype}", " or ".join(d.name for d in allowed))
         if dtype is None:

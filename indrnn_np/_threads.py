@@ -1,12 +1,11 @@
-"""Threads for compiled kernels: ordinary Python threads, since the kernels release the GIL.
+"""One pool of ordinary Python threads for compiled kernels and matrix products, since both release the GIL.
 
-Not numba's own parallel regions: their OpenMP workers spin beside OpenBLAS's and made the two fight for the
-cores, their plain layer is not safe to call from several threads, and each parallel kernel takes three
-times as long to compile. A piece of work handed to a waiting Python thread costs about 20 microseconds;
-`over` keeps small work on the caller's thread.
+Not OpenBLAS's own threads beside others: after a product its workers spin for milliseconds and take the core from
+whoever works next. So where work is shared here, each thread runs its products by itself, and there is one pool. Work
+is handed over rarely, once a pass through a layer: a thread that has to be woken costs from 20 to 200 microseconds.
 
-Kernels are cut over neurons or over rows that do not depend on each other, so no bit depends on the number
-of threads.
+Pieces are ranges of samples, neurons or rows that do not depend on each other, so the bits of a kernel do not depend
+on the number of threads; products may differ in rounding, as BLAS chooses its kernels by shape.
 """
 
 from __future__ import annotations
@@ -17,12 +16,12 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from . import _check
 
 GRAIN = 64  # pieces start at multiples of this many neurons or rows: whole cache lines, whole vectors
-SMALL = 2**17  # elements: below this, a second thread costs more than it saves
+SMALL = 2**18  # elements of a thread's piece: for less, handing it over costs more than it saves
 
 _chosen: list[int] = []
 
@@ -45,20 +44,35 @@ def set_threads(n: int) -> None:
     threadpool_limits(int(n))
 
 
-def over(size: int, elements: int, kernel: Callable[[int, int], object]) -> None:
-    """Call kernel(start, end) for pieces of range(size), on as many threads as `elements` elements pay for."""
-    pieces = min(threads(), max(1, 2 * elements // SMALL), -(-size // GRAIN))
-    if pieces <= 1:
-        kernel(0, size)
-        return
-    edges = [min(size, round(size * i / pieces / GRAIN) * GRAIN) for i in range(pieces)] + [size]
+def over(size: int, elements: int, kernel: Callable[[int, int], object], grain: int = GRAIN) -> None:
+    """Call kernel(start, end) for pieces of range(size), on as many threads as `elements` elements pay for.
+
+    Pieces start at multiples of `grain`. While several threads work, numpy's BLAS runs each product on the one that
+    calls it.
+    """
+    pieces = min(threads(), max(1, elements // SMALL), -(-size // grain))
+    edges = [min(size, round(size * i / pieces / grain) * grain) for i in range(pieces)] + [size]
     spans = [(start, end) for start, end in itertools.pairwise(edges) if start < end]
+    if len(spans) == 1:
+        kernel(*spans[0])
+    elif spans:
+        with _blas().limit(limits=1):
+            _run(kernel, spans)
+
+
+def _run(kernel: Callable[[int, int], object], spans: list[tuple[int, int]]) -> None:
+    """Call the kernel for every span, the first one on this thread."""
     others = [_pool(os.getpid()).submit(kernel, *span) for span in spans[1:]]
     try:
         kernel(*spans[0])
     finally:
         for other in others:
             other.result()
+
+
+@functools.cache
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController().select(user_api="blas")
 
 
 @functools.cache

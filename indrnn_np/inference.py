@@ -23,7 +23,7 @@ def infer(
 
     Returns the output, of all steps or of the last, and the state after the last step.
     """
-    check_input(net, x, lengths, False)
+    lengths = check_input(net, x, lengths, False)
     T, B, _ = x.shape
     widest = max(max(layer.outputs or 0, layer.inputs or 0) for layer in net.layers)
     window = max(1, WINDOW_BYTES // max(1, B * widest * net.dtype.itemsize))
@@ -52,8 +52,8 @@ def recompute_statistics(net: Sequential, batches: Iterable[Any]) -> None:
     """
     for k, batch in enumerate(batches):
         x, lengths = batch if isinstance(batch, tuple) else (batch, None)
-        check_input(net, x, lengths, True)
-        y = x if lengths is None else zero_padding(x, lengths)
+        lengths = check_input(net, x, lengths, True)
+        y = zero_padding(x, lengths)
         for i, layer in enumerate(net.layers):
             ctx = net.context(i, lengths=lengths, training=True, dropout=False, momentum=1 / (k + 1))
             y = layer.forward(y, None, ctx)[0]

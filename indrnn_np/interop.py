@@ -20,10 +20,10 @@ KINDS = {
 def import_torch(state_dict: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The arrays of a PyTorch stack of IndRNN layers as `{"0.W": ..., "0.u": ..., "0.b": ..., "1.W": ...}`.
 
-    Layers are numbered in the order of the dictionary: a layer ends when its next W or u comes. W (H, D)
-    may be called weight_ih or weight (of a Linear before the recurrence), u (H,) weight_hh (also (1, H) or
-    (H, 1)), b bias_ih, bias or bias_hh (two biases of a layer are added; a layer without one gets zeros);
-    suffixes `_l0`, `_l1`, ... name the layer. Load the result with
+    W (H, D) may be called weight_ih or weight (of a Linear before the recurrence), u (H,) weight_hh (also (1, H) or
+    (H, 1)), b bias_ih, bias or bias_hh (two biases of a layer are added; a layer without one gets zeros).
+    Arrays belong together that have the same number in their names (`cells.0.weight_hh`, `weight_hh_l0`);
+    where the numbers count modules and not layers, a layer ends where its next W or u comes. Load the result by
     `net.load_state_dict({**net.state_dict(), **arrays})`.
 
     Parameters
@@ -36,36 +36,55 @@ def import_torch(state_dict: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     ValueError
         For a name that is none of these, a shape that does not fit, or a layer without W or u.
     """
-    layers: list[dict[str, np.ndarray]] = []
-    numbers: dict[str, int] = {}
-    for name, value in state_dict.items():
-        letter, suffix = _kind(name)
-        array = np.asarray(value)
-        if letter == "u":
-            array = array.reshape(-1) if array.size == max(array.shape, default=0) else array
-        if suffix:
-            index = numbers.setdefault(suffix, len(numbers))
-            while len(layers) <= index:
-                layers.append({})
-            layer = layers[index]
-        else:
-            if not layers or (letter in layers[-1] and letter != "b"):
-                layers.append({})
-            layer = layers[-1]
-        layer[letter] = layer[letter] + array if letter in layer else array
+    named = [(_kind(name), _number(name), np.asarray(value)) for name, value in state_dict.items()]
+    layers = _by_number(named)
+    if not all({"W", "u"} <= set(layer) for layer in layers):
+        layers = _in_order(named)
     return {f"{i}.{k}": v for i, layer in enumerate(layers) for k, v in _complete(i, layer).items()}
 
 
-def _kind(name: str) -> tuple[str, str]:
-    """The letter that a name stands for, and its layer suffix."""
-    match = re.fullmatch(r"(.*?)(_l\d+)?", name.rsplit(".", 1)[-1])
-    last, suffix = match.group(1), match.group(2) or ""  # type: ignore[union-attr]
+Named = list[tuple[str, "int | None", np.ndarray]]
+
+
+def _by_number(named: Named) -> list[dict[str, np.ndarray]]:
+    """Layers by the number in their arrays' names."""
+    layers: dict[int, dict[str, np.ndarray]] = {}
+    for letter, number, array in named:
+        _put(layers.setdefault(-1 if number is None else number, {}), letter, array)
+    return [layers[number] for number in sorted(layers)]
+
+
+def _in_order(named: Named) -> list[dict[str, np.ndarray]]:
+    """Layers in the order of the dictionary: one ends where its next W or u comes."""
+    layers: list[dict[str, np.ndarray]] = [{}]
+    for letter, _, array in named:
+        if letter in layers[-1] and letter != "b":
+            layers.append({})
+        _put(layers[-1], letter, array)
+    return layers
+
+
+def _put(layer: dict[str, np.ndarray], letter: str, array: np.ndarray) -> None:
+    if letter == "u" and array.size == max(array.shape, default=0):
+        array = array.reshape(-1)
+    layer[letter] = layer[letter] + array if letter in layer else array
+
+
+def _kind(name: str) -> str:
+    """The letter that a name stands for."""
+    last = re.sub(r"_l\d+$", "", name.rsplit(".", 1)[-1])
     letters = {n: letter for letter, names in KINDS.items() for n in names}
     if last not in letters:
         _check.fail(
             "import_torch", f"the name {name!r} is unknown", f"names that end in one of {', '.join(letters)}"
         )
-    return letters[last], suffix
+    return letters[last]
+
+
+def _number(name: str) -> int | None:
+    """The number of the layer or module that a name holds: `cells.0.u`, `u_l0`."""
+    found = re.search(r"(?:^|\.|_l)(\d+)(?:\.|$)", name)
+    return None if found is None else int(found.group(1))
 
 
 def _complete(i: int, layer: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

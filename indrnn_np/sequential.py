@@ -115,12 +115,12 @@ class Sequential:
         `state`, where its gradient ends), and the tape. With `training` the batch's statistics and dropout
         are used. `work` is used again in each iteration.
         """
-        check_input(self, x, lengths, training)
+        lengths = check_input(self, x, lengths, training)
         contexts = [
             self.context(i, lengths=lengths, training=training, work=work, **options)
             for i in range(len(self.layers))
         ]
-        states, tapes, y = [], [], x if lengths is None else zero_padding(x, lengths)
+        states, tapes, y = [], [], zero_padding(x, lengths, work)
         for layer, ctx, before in zip(self.layers, contexts, self._states(state), strict=True):
             y, after, tape = layer.forward(y, before, ctx)
             states.append(after)

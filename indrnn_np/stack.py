@@ -9,6 +9,7 @@ import numpy as np
 
 from . import _check
 from .layers import TYPES, Layer
+from .workspace import Workspace
 
 if TYPE_CHECKING:
     from .sequential import Sequential
@@ -37,8 +38,10 @@ def layer_from_spec(spec: Mapping[str, Any]) -> Layer:
     return TYPES[spec["type"]](**options)
 
 
-def check_input(net: Sequential, x: np.ndarray, lengths: np.ndarray | None, training: bool) -> None:
-    """Check a batch x (T, B, D) and its lengths against the network, before any layer sees them."""
+def check_input(
+    net: Sequential, x: np.ndarray, lengths: np.ndarray | None, training: bool
+) -> np.ndarray | None:
+    """Check a batch x (T, B, D) and its lengths against the network; returns the lengths as int64."""
     where = "Sequential.forward"
     _check.array(where, "x", x, 3, "(T, B, D): time, batch, inputs")
     T, B, D = x.shape
@@ -60,8 +63,14 @@ def check_input(net: Sequential, x: np.ndarray, lengths: np.ndarray | None, trai
     ):
         because = f"(steps of the network), because the bounds on |u| hold for sequences of that length{hint}"
         _check.fail(where, f"x has {T} steps", f"at most {net.steps} in training", because)
+    return None if lengths is None else lengths.astype(np.int64)
 
 
-def zero_padding(x: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """A copy of x (T, B, D) with zeros after each sample's end: whatever stood there, NaN too, reaches nothing."""
-    return np.where((np.arange(len(x))[:, None] < lengths)[:, :, None], x, x.dtype.type(0))
+def zero_padding(x: np.ndarray, lengths: np.ndarray | None, work: Workspace | None = None) -> np.ndarray:
+    """x (T, B, D) with zeros after each sample's end, in a copy: whatever stands there, NaN too, reaches nothing."""
+    if lengths is None:
+        return x
+    copy = np.empty_like(x) if work is None else work.array("x", x.shape, x.dtype)
+    copy[...] = x
+    copy[np.arange(len(x))[:, None] >= lengths] = 0
+    return copy

@@ -145,15 +145,17 @@ def test_states_and_input_gradient_live_in_the_workspace(ops):
     h = ops.indrnn.forward(x, W, u, b, h0, work=work)
     assert work.names == ["h"]
     ops.indrnn.backward(h[1:].copy(), x, h, W, u, work=work)
-    assert sorted(work.names) == ["da", "dx", "h"]
+    assert sorted(work.names) == ["da of samples 0", "dx", "h"]
 
 
 @pytest.mark.parametrize("T, rows", [(0, 3), (1, 1), (7, 1), (7, 3), (7, 7), (7, 100)])
 @pytest.mark.parametrize("from_the_end", [False, True])
 def test_chunks_cover_time_once_in_walking_order(monkeypatch, T, rows, from_the_end):
-    monkeypatch.setattr(cpu, "threads", lambda: 1)
     monkeypatch.setattr(cpu, "l2_bytes", lambda: 64 * rows / cpu.L2_SHARE)
-    pieces = cpu.chunks(T, 64, from_the_end)
+    x = np.zeros((T, 2, 3), np.float32)
+    pieces = cpu.Piece(x, 0, 2, 8, None).chunks(
+        from_the_end
+    )  # a row of 2 samples of 8 float32 units has 64 bytes
     walked = [t for s, e in pieces for t in (range(e - 1, s - 1, -1) if from_the_end else range(s, e))]
     assert walked == (list(range(T))[::-1] if from_the_end else list(range(T)))
     assert all(0 < e - s <= rows for s, e in pieces)
@@ -161,10 +163,9 @@ def test_chunks_cover_time_once_in_walking_order(monkeypatch, T, rows, from_the_
 
 def test_a_row_larger_than_the_cache_is_a_chunk_of_its_own(monkeypatch):
     monkeypatch.setattr(cpu, "l2_bytes", lambda: 10)
-    monkeypatch.setattr(cpu, "threads", lambda: 2)
-    assert cpu.chunks(3, 64, False) == [(0, 1), (1, 2), (2, 3)]
-    assert cpu.chunks(3, 10, False) == [(0, 1), (1, 2), (2, 3)]
-    assert cpu.chunks(3, 5, True) == [(2, 3), (0, 2)]
+    piece = cpu.Piece(np.zeros((3, 2, 3), np.float32), 0, 2, 8, None)
+    assert piece.chunks(False) == [(0, 1), (1, 2), (2, 3)]
+    assert cpu.chunks(3, 2, True) == [(2, 3), (0, 2)]
     monkeypatch.undo()
     assert cpu.l2_bytes() >= 2**15
 

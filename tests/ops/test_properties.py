@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import (
     Recurrence,
+    Workspace,
     assert_sums_close,
     each_activation,
     each_backend,
@@ -85,9 +86,9 @@ def test_any_chunk_size_of_the_cell_gives_the_bits_of_the_bare_recurrence(p, row
     results = []
     for size in (rows, T):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(indrnn_cpu, "threads", lambda: 1)
             patch.setattr(indrnn_cpu, "l2_bytes", lambda size=size: 2 * size * p.a[0].nbytes)
-            assert max(e - s for s, e in indrnn_cpu.chunks(T, p.a[0].nbytes, False)) == min(size, T)
+            piece = indrnn_cpu.Piece(p.a, 0, p.a.shape[1], H, None)
+            assert max(e - s for s, e in piece.chunks(False)) == min(size, T)
             h = indrnn_cpu.forward(p.a, one, p.u, zero, p.h0, **p.options)
             seen = nan_filled(p.a.shape, p.a.dtype)
 
@@ -128,6 +129,27 @@ def test_any_number_of_threads_gives_the_same_bits(monkeypatch, dtype, activatio
             equal(one, other)
 
 
+@given(p=recurrences(), rows=st.integers(1, 40))
+def test_threads_that_share_the_samples_of_the_cell_change_no_bit(p, rows):
+    """W = 1 again; each thread has chunks of its own, in a workspace."""
+    H = p.a.shape[2]
+    zero, one, results = np.zeros(H, p.a.dtype), np.eye(H, dtype=p.a.dtype), []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_threads, "SMALL", 1)
+        patch.setattr(indrnn_cpu, "l2_bytes", lambda: 2 * rows * H * p.a.itemsize)
+        for n in (1, 2, 3):
+            patch.setattr(_threads, "_chosen", [n])
+            work = Workspace()
+            h = indrnn_cpu.forward(p.a, one, p.u, zero, p.h0, **p.options, work=work)
+            dx, dW, du, db, dh0 = indrnn_cpu.backward(p.dh, p.a, h, one, p.u, p.dhT, **p.options, work=work)
+            results.append((h, du, db, dh0, dx.copy(), dW))
+    for result in results[1:]:
+        for threaded, single in zip(result[:5], results[0][:5], strict=True):
+            equal(threaded, single)
+        size = np.einsum("tbh,tbd->hd", np.abs(results[0][4]), np.abs(p.a))
+        assert_sums_close(result[5], results[0][5], size, "dW")
+
+
 @each_twin
 @given(p=recurrences(), rows=st.integers(1, 40))
 def test_the_probe_sees_every_chunk_once(ops, p, rows):
@@ -141,7 +163,6 @@ def test_the_probe_sees_every_chunk_once(ops, p, rows):
         seen[t0:t1], count[t0:t1] = da, count[t0:t1] + 1
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(indrnn_cpu, "threads", lambda: 1)
         patch.setattr(indrnn_cpu, "l2_bytes", lambda: 2 * rows * p.a[0].nbytes)
         ops.indrnn.backward(p.dh, x, h, W, p.u, p.dhT, **p.options, probe=probe)
     assert (count == 1).all()

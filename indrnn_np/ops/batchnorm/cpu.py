@@ -19,7 +19,7 @@ BLOCK_ROWS = 64  # rows of H numbers that two passes find in the L1 or L2 cache
 
 def forward(x, scale, shift, eps=1e-5, lengths=None, per_step=False, out=None):
     """Twin of reference.forward."""
-    reference.check("batchnorm.forward", x, lengths, scale=scale, shift=shift)
+    reference.check("batchnorm.forward", x, lengths, out, scale=scale, shift=shift)
     _check.floats("batchnorm.forward", x=x)
     T, B, H = x.shape
     ends = _ends(lengths, T, B)
@@ -33,8 +33,8 @@ def forward(x, scale, shift, eps=1e-5, lengths=None, per_step=False, out=None):
 
 def backward(dy, x, mean, var, scale, eps=1e-5, lengths=None, per_step=False, out=None):
     """Twin of reference.backward."""
-    reference.check("batchnorm.backward", x, lengths, mean=mean, var=var, scale=scale)
-    reference.check_gradient("batchnorm.backward", dy, x, mean, per_step, out)
+    reference.check("batchnorm.backward", x, lengths, out, mean=mean, var=var, scale=scale)
+    reference.check_gradient("batchnorm.backward", dy, x, mean, per_step)
     _check.floats("batchnorm.backward", x=x)
     T, B, H = x.shape
     ends = _ends(lengths, T, B)
@@ -50,8 +50,8 @@ def backward(dy, x, mean, var, scale, eps=1e-5, lengths=None, per_step=False, ou
 
 def apply(x, mean, var, scale, shift, eps=1e-5, lengths=None, out=None):
     """Twin of reference.apply."""
-    reference.check("batchnorm.apply", x, lengths, mean=mean, var=var, scale=scale, shift=shift)
-    _check.floats("batchnorm.apply", x=x, out=out)
+    reference.check("batchnorm.apply", x, lengths, out, mean=mean, var=var, scale=scale, shift=shift)
+    _check.floats("batchnorm.apply", x=x)
     T, B, _ = x.shape
     y = np.empty_like(x) if out is None else out
     factor, ends = scale / np.sqrt(var + x.dtype.type(eps)), _ends(lengths, T, B)
@@ -82,9 +82,9 @@ def _moments(x, ends, block, per_step, mean, var, j0, j1):
             continue
         for j in range(H):
             centre[j] = total[j] / x.dtype.type(count)
-        _add_squares(x, centre, ends, t0, t1, j0, j1, square)
+        _add_deviations(x, centre, ends, t0, t1, j0, j1, total, square)
         n = count if per_step else n + count
-        _join(total, centre, square, count, n, mean[row, j0:j1], var[row, j0:j1])
+        _join(centre, total, square, count, n, mean[row, j0:j1], var[row, j0:j1])
         if per_step:
             var[row, j0:j1] /= n
     if not per_step:
@@ -107,8 +107,9 @@ def _add_rows(x, ends, t0, t1, j0, j1, total):
 
 
 @njit
-def _add_squares(x, centre, ends, t0, t1, j0, j1, square):
-    """square = Σ (x - centre)² over the same rows."""
+def _add_deviations(x, centre, ends, t0, t1, j0, j1, deviation, square):
+    """deviation = Σ (x - centre) and square = Σ (x - centre)² over the same rows."""
+    deviation[:] = x.dtype.type(0)
     square[:] = x.dtype.type(0)
     for t in range(t0, t1):
         for b in range(x.shape[1]):
@@ -116,18 +117,20 @@ def _add_squares(x, centre, ends, t0, t1, j0, j1, square):
                 x_t = x[t, b, j0:j1]
                 for j in range(len(x_t)):
                     d = x_t[j] - centre[j]
+                    deviation[j] += d
                     square[j] += d * d
 
 
 @njit
-def _join(total, centre, square, count, n, mean, var):
+def _join(centre, deviation, square, count, n, mean, var):
     """Join a block to what came before it (Chan, Golub & LeVeque); n counts both. var is still a sum of squares."""
     for j in range(len(mean)):
-        exact = np.float64(centre[j])
-        exact += (np.float64(total[j]) - exact * count) / count  # the block's mean, beyond the dtype of x
-        delta, rounding = exact - mean[j], exact - np.float64(centre[j])
+        correction = (
+            np.float64(deviation[j]) / count
+        )  # what rounding left between centre and the block's mean
+        delta = np.float64(centre[j]) + correction - mean[j]
         mean[j] += delta * count / n
-        var[j] += square[j] - count * rounding * rounding + delta * delta * count * (n - count) / n
+        var[j] += square[j] - count * correction * correction + delta * delta * count * (n - count) / n
 
 
 @njit

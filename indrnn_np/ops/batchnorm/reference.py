@@ -15,7 +15,7 @@ def forward(x, scale, shift, eps=1e-5, lengths=None, per_step=False, out=None):
     Returns    y (T, B, H) (it is `out` if given), mean (S, H), var (S, H): S = T if per_step else 1, var biased
     Raises     ValueError naming the array, what it has and what was expected; also if no value is counted
     """
-    check("batchnorm.forward", x, lengths, scale=scale, shift=shift)
+    check("batchnorm.forward", x, lengths, out, scale=scale, shift=shift)
     valid, n = counts(x, lengths, per_step)
     check_count("batchnorm.forward", valid.sum(), lengths)
     axes = 1 if per_step else (0, 1)
@@ -33,8 +33,8 @@ def backward(dy, x, mean, var, scale, eps=1e-5, lengths=None, per_step=False, ou
     Returns    dx (T, B, H) (it is `out` if given), dscale (H,), dshift (H,)
     Raises     ValueError naming the array, what it has and what was expected
     """
-    check("batchnorm.backward", x, lengths, mean=mean, var=var, scale=scale)
-    check_gradient("batchnorm.backward", dy, x, mean, per_step, out)
+    check("batchnorm.backward", x, lengths, out, mean=mean, var=var, scale=scale)
+    check_gradient("batchnorm.backward", dy, x, mean, per_step)
     valid, n = counts(x, lengths, per_step)
     axes = 1 if per_step else (0, 1)
     wide = np.result_type(x.dtype, np.float64)
@@ -58,7 +58,7 @@ def apply(x, mean, var, scale, shift, eps=1e-5, lengths=None, out=None):
     Returns    y (T, B, H) (it is `out` if given)
     Raises     ValueError naming the array, what it has and what was expected
     """
-    check("batchnorm.apply", x, lengths, mean=mean, var=var, scale=scale, shift=shift)
+    check("batchnorm.apply", x, lengths, out, mean=mean, var=var, scale=scale, shift=shift)
     y = scale * ((x - mean[:, None]) / np.sqrt(var + eps)[:, None]) + shift
     y = np.where(counts(x, lengths, False)[0], y, 0).astype(x.dtype)
     if out is None:
@@ -76,23 +76,26 @@ def counts(x, lengths, per_step):
     return valid[:, :, None], np.maximum(n, 1)
 
 
-def check(where, x, lengths, **vectors):
-    """The contract that all three functions share with the twin: x, and vectors or statistics of H numbers."""
+def check(where, x, lengths, out=None, **vectors):
+    """The contract that all three functions share with the twin: x, out, and vectors or statistics of H numbers."""
     _check.array(where, "x", x, 3, "(T, B, H): time, batch, units")
     T, B, H = x.shape
-    _check.floats(where, _check.FLOATS, x=x, **vectors)
+    _check.floats(where, _check.FLOATS, x=x, out=out, **vectors)
+    rows = T if "mean" in vectors and len(vectors["mean"]) == T else 1
     for name, value in vectors.items():
         statistic = name in ("mean", "var")
         _check.array(where, name, value, 2 if statistic else 1, "(S, H)" if statistic else "(H,)")
-        rows = (T if statistic and len(value) == T else 1,) if statistic else ()
-        _check.matches(where, name, value, (*rows, H), "x", x)
+        _check.matches(where, name, value, (rows, H) if statistic else (H,), "x", x)
     _check.lengths(where, lengths, T, B)
+    if out is not None:
+        _check.array(where, "out", out, 3, "(T, B, H)")
+        _check.matches(where, "out", out, x.shape, "x", x)
 
 
-def check_gradient(where, dy, x, mean, per_step, out):
+def check_gradient(where, dy, x, mean, per_step):
     """What backward needs besides."""
     _check.array(where, "dy", dy, 3, "(T, B, H)")
-    _check.floats(where, _check.FLOATS, x=x, dy=dy, out=out)
+    _check.floats(where, _check.FLOATS, x=x, dy=dy)
     _check.matches(where, "dy", dy, x.shape, "x", x)
     rows = len(x) if per_step else 1
     _check.shape(

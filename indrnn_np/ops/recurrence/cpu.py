@@ -1,10 +1,9 @@
-"""Compiled twin of reference.py: time outermost, and within a step one flat row of all samples and neurons,
-which vectorises.
+"""Compiled twin of reference.py: time outermost, within a step one flat row of samples and neurons: it vectorises.
 
-Threads share the neurons. The kernels work on rows t0 to t1 of whole arrays, so that a caller can go
-through time in chunks (ops/indrnn/cpu.py); chunks change no bit of h, da, dh0 and du. The sums for du and
-db run in the arrays' dtype over `FLUSH` steps at fixed time indexes and from there in float64, per sample
-and neuron; samples are added last.
+The kernels work on steps t0 to t1 and samples b0 to b1 of whole arrays, so that a caller can go through time in
+chunks and share the samples between threads (ops/indrnn/cpu.py); neither changes a bit of h, da, dh0 and du. The
+sums for du and db run in the arrays' dtype over `FLUSH` steps at fixed time indexes and from there in float64, per
+sample and neuron; samples are added last.
 """
 
 from __future__ import annotations
@@ -31,10 +30,9 @@ def forward(a, u, h0, activation="relu", lengths=None, reverse=False, out=None):
     T, B, H = a.shape
     h = np.empty((T + 1, B, H), a.dtype) if out is None else out
     h[0] = h0
-    in_place = a.size > 0 and np.shares_memory(a, h[1:])
-    if in_place and a.ctypes.data != h[1:].ctypes.data:
-        _check.fail("recurrence.forward", "a overlaps out", "a to be out[1:] itself or another array")
-    ForwardPass(h, u, np.zeros_like(u), activation, lengths, reverse).run(0, T, None if in_place else a)
+    walk = ForwardPass(h, u, np.zeros_like(u), activation, lengths, reverse)
+    a = None if out is not None and np.may_share_memory(a, out) else a  # then it is out[1:] itself
+    over(B, a.size if a is not None else h.size, lambda b0, b1: walk.run(0, T, b0, b1, a), grain=1)
     return h
 
 
@@ -44,63 +42,61 @@ def backward(dh, h, u, dhT=None, activation="relu", lengths=None, reverse=False,
     _check.floats("recurrence.backward", h=h)
     da = np.empty_like(h[1:]) if out is None else out
     walk = BackwardPass(h, u, dhT, activation, lengths, reverse)
-    walk.run(0, len(da), dh, da)
+    over(h.shape[1], h.size, lambda b0, b1: walk.run(0, len(da), b0, b1, dh, da), grain=1)
     return da, walk.du, walk.dh0
 
 
-class Rows:
-    """How a kernel sees the arrays: without lengths all samples of a step are one flat row of one long sample."""
+class Pass:
+    """A walk over h (T+1, B, H) as its kernels see it: flat rows of B·H numbers.
 
-    def __init__(self, h, lengths):
-        T, B, H = h.shape[0] - 1, h.shape[1], h.shape[2]
-        self.repeat, self.H = (B, H) if lengths is None else (1, H)
-        self.samples, self.units = (1, B * H) if lengths is None else (B, H)
-        self.ends = np.array([T]) if lengths is None else lengths.astype(np.int64)
+    Without lengths the samples b0 to b1 are one block of columns that ends at step T; with lengths each is a block.
+    """
 
-    def view(self, array):
-        """(T, B, H) as (T, samples, units)."""
-        return array.reshape(len(array), self.samples, self.units)
+    def __init__(self, h, u, activation, lengths, reverse):
+        self.T, self.B, self.H = h.shape[0] - 1, h.shape[1], h.shape[2]
+        self.code, self.reverse = CODES[activation], reverse
+        self.lengths = None if lengths is None else lengths.astype(np.int64)
+        self.h, self.u = flat(h), np.tile(u, self.B)
 
-    def tile(self, vector):
-        """A vector over neurons, as long as a row."""
-        return np.tile(vector, self.repeat)
-
-    def share(self, steps, kernel, *arguments):
-        """Run the kernel over `steps` steps of all units, a range of units on each thread."""
-        over(self.units, steps * self.samples * self.units, lambda j0, j1: kernel(*arguments, j0, j1))
+    def blocks(self, b0, b1):
+        """Where the blocks of columns start, with the end of the last one, and after how many steps each ends."""
+        if self.lengths is None:
+            return np.array([b0 * self.H, b1 * self.H]), np.array([self.T])
+        return np.arange(b0, b1 + 1) * self.H, self.lengths[b0:b1]
 
 
-class ForwardPass:
-    """A walk over h (T+1, B, H), whose row 0 is set: `run` fills the rows of steps t0 to t1, in walking order."""
+class ForwardPass(Pass):
+    """Row 0 of h is set; `run` fills the rows of steps t0 to t1, to be called in walking order."""
 
     def __init__(self, h, u, b, activation, lengths, reverse):
-        self.rows, self.code, self.reverse = Rows(h, lengths), CODES[activation], reverse
-        self.h, self.u, self.b = self.rows.view(h), self.rows.tile(u), self.rows.tile(b)
+        super().__init__(h, u, activation, lengths, reverse)
+        self.b = np.tile(b, self.B)
 
-    def run(self, t0, t1, a=None):
-        """Pre-activations without their bias stand in a (T, B, H), or in the rows of h themselves."""
+    def run(self, t0, t1, b0, b1, a=None, corner=(0, 0)):
+        """Pre-activations without their bias stand in a, whose [0, 0] is step and sample `corner`, or in h itself."""
         kernel = forward_kernel(self.code, a is None)
-        a = self.h if a is None else self.rows.view(a)
-        self.rows.share(t1 - t0, kernel, a, self.h, self.u, self.b, self.rows.ends, t0, t1, self.reverse)
+        a = self.h if a is None else flat(a)
+        starts, ends = self.blocks(b0, b1)
+        kernel(a, corner[0], corner[1] * self.H, self.h, self.u, self.b, starts, ends, t0, t1, self.reverse)
 
 
-class BackwardPass:
-    """The walk back over h: `run` gives da for steps t0 to t1 and carries the gradient on the state and the sums on."""
+class BackwardPass(Pass):
+    """`run` gives da for steps t0 to t1, and carries the gradient on the state and the sums for du and db on."""
 
     def __init__(self, h, u, dhT, activation, lengths, reverse):
-        self.rows, self.code, self.reverse = Rows(h, lengths), CODES[activation], reverse
-        self.h, self.u = self.rows.view(h), self.rows.tile(u)
-        shape = (self.rows.samples, self.rows.units)
-        self.carry = np.zeros(shape, h.dtype) if dhT is None else dhT.reshape(shape).copy()
-        self.partial = np.zeros((2, *shape), h.dtype)
-        self.total = np.zeros((2, *shape))
+        super().__init__(h, u, activation, lengths, reverse)
+        columns = self.B * self.H
+        self.carry = np.zeros(columns, h.dtype) if dhT is None else dhT.reshape(columns).copy()
+        self.partial = np.zeros((2, columns), h.dtype)
+        self.total = np.zeros((2, columns))
 
-    def run(self, t0, t1, dh, da):
-        """dh (T, B, H) or None; da holds the rows of these steps only."""
-        rows, kernel, da = self.rows, backward_kernel(self.code, dh is not None), self.rows.view(da)
-        dh = da if dh is None else rows.view(dh)
-        rows.share(t1 - t0, kernel, dh, self.h, self.u, self.carry, self.partial, self.total, da, rows.ends,
-                   t0, t1, self.reverse)  # fmt: skip
+    def run(self, t0, t1, b0, b1, dh, da, corner=(0, 0)):
+        """dh (T, B, H) or None; da is written, its [0, 0] is step and sample `corner`."""
+        kernel, da = backward_kernel(self.code, dh is not None), flat(da)
+        dh = da if dh is None else flat(dh)
+        starts, ends = self.blocks(b0, b1)
+        kernel(dh, self.h, self.u, self.carry, self.partial, self.total, da, corner[0], corner[1] * self.H, starts,
+               ends, t0, t1, self.reverse)  # fmt: skip
 
     @property
     def du(self):
@@ -112,66 +108,69 @@ class BackwardPass:
 
     @property
     def dh0(self):
-        return self.carry.reshape(-1, self.rows.H)
+        return self.carry.reshape(self.B, self.H)
 
     def _over_samples(self, which):
-        return self.total[which].reshape(-1, self.rows.H).sum(axis=0).astype(self.carry.dtype)
+        return self.total[which].reshape(self.B, self.H).sum(axis=0).astype(self.carry.dtype)
+
+
+def flat(array):
+    """(T, B, H) as (T, B·H)."""
+    return array.reshape(len(array), array.shape[1] * array.shape[2])
 
 
 @functools.cache
 def forward_kernel(code, in_place):
-    """h[t+1] = φ(a[t] + b + u h[t]) for t0 <= t < t1 and units j0 to j1; in place, a[t] stands in h[t+1]."""
+    """h[t+1] = φ(a[t] + b + u h[t]) for steps t0 to t1 and some blocks of columns; in place, a[t] stands in h[t+1]."""
 
     @njit
-    def kernel(a, h, u, b, ends, t0, t1, reverse, j0, j1):
+    def kernel(a, row, column, h, u, b, starts, ends, t0, t1, reverse):
         zero, one = h.dtype.type(0), h.dtype.type(1)
-        u, b = u[j0:j1], b[j0:j1]
         for i in range(t1 - t0):
             t = t1 - 1 - i if reverse else t0 + i
-            for s in range(h.shape[1]):
-                h_t = h[t + 1, s, j0:j1]
-                if t >= ends[s]:
+            for k in range(len(ends)):
+                j0, j1 = starts[k], starts[k + 1]
+                h_t, u_k, b_k = h[t + 1, j0:j1], u[j0:j1], b[j0:j1]
+                if t >= ends[k]:
                     h_t[:] = zero
                     continue
-                p = t if not reverse else (0 if t == ends[s] - 1 else t + 2)
-                h_prev, a_t = h[p, s, j0:j1], h_t if in_place else a[t, s, j0:j1]
+                p = t if not reverse else (0 if t == ends[k] - 1 else t + 2)
+                h_prev = h[p, j0:j1]
+                a_t = h_t if in_place else a[t - row, j0 - column : j1 - column]
                 for j in range(len(h_t)):  # from 0: an index that might be negative does not vectorise
-                    h_t[j] = phi(code, a_t[j] + b[j] + u[j] * h_prev[j], zero, one)
+                    h_t[j] = phi(code, a_t[j] + b_k[j] + u_k[j] * h_prev[j], zero, one)
 
     return kernel
 
 
 @functools.cache
 def backward_kernel(code, has_dh):
-    """da[t] = φ'(h[t+1]) (dh[t] + carry), carry = u da[t]; sums of da h_{t-1} and da. da holds t0 to t1 only."""
+    """da[t] = φ'(h[t+1]) (dh[t] + carry), carry = u da[t], and the sums of da h_{t-1} and da."""
 
     @njit
-    def kernel(dh, h, u, carry, partial, total, da, ends, t0, t1, reverse, j0, j1):
+    def kernel(dh, h, u, carry, partial, total, da, row, column, starts, ends, t0, t1, reverse):
         zero, one = h.dtype.type(0), h.dtype.type(1)
-        u = u[j0:j1]
         for i in range(t1 - t0):
             t = t0 + i if reverse else t1 - 1 - i
-            for s in range(h.shape[1]):
-                da_t, c, du, db = (
-                    da[t - t0, s, j0:j1],
-                    carry[s, j0:j1],
-                    partial[0, s, j0:j1],
-                    partial[1, s, j0:j1],
-                )
-                if t >= ends[s]:
+            for k in range(len(ends)):
+                j0, j1 = starts[k], starts[k + 1]
+                da_t, c = da[t - row, j0 - column : j1 - column], carry[j0:j1]
+                du, db = partial[0, j0:j1], partial[1, j0:j1]
+                if t >= ends[k]:
                     da_t[:] = zero
                 else:
-                    p = t if not reverse else (0 if t == ends[s] - 1 else t + 2)
-                    h_t, h_prev, dh_t = h[t + 1, s, j0:j1], h[p, s, j0:j1], dh[t, s, j0:j1] if has_dh else c
+                    p = t if not reverse else (0 if t == ends[k] - 1 else t + 2)
+                    h_t, h_prev, u_k = h[t + 1, j0:j1], h[p, j0:j1], u[j0:j1]
+                    dh_t = dh[t, j0:j1] if has_dh else c
                     for j in range(len(h_t)):
                         g = dh_t[j] + c[j] if has_dh else c[j]
                         d = dphi(code, h_t[j], zero, one) * g
                         da_t[j] = d
-                        c[j] = u[j] * d
+                        c[j] = u_k[j] * d
                         du[j] += d * h_prev[j]
                         db[j] += d
-                if t % FLUSH == (FLUSH - 1 if reverse else 0) or (t == ends[s] - 1 and reverse):
-                    du_total, db_total = total[0, s, j0:j1], total[1, s, j0:j1]
+                if t % FLUSH == (FLUSH - 1 if reverse else 0) or (t == ends[k] - 1 and reverse):
+                    du_total, db_total = total[0, j0:j1], total[1, j0:j1]
                     for j in range(len(du)):
                         du_total[j] += du[j]
                         db_total[j] += db[j]
