@@ -107,7 +107,6 @@ class Sequential:
         lengths: np.ndarray | None = None,
         training: bool = True,
         work: Workspace | None = None,
-        **options: Any,
     ) -> tuple[np.ndarray, tuple[Any, ...], Tape]:
         """Run x (T, B, D) through the layers and keep what backward needs.
 
@@ -116,10 +115,8 @@ class Sequential:
         are used. `work` is used again in each iteration.
         """
         lengths = check_input(self, x, lengths, training)
-        contexts = [
-            self.context(i, lengths=lengths, training=training, work=work, **options)
-            for i in range(len(self.layers))
-        ]
+        options = {"lengths": lengths, "training": training, "work": work}
+        contexts = [self.context(i, **options) for i in range(len(self.layers))]
         states, tapes, y = [], [], zero_padding(x, lengths, work)
         for layer, ctx, before in zip(self.layers, contexts, self._states(state), strict=True):
             y, after, tape = layer.forward(y, before, ctx)
@@ -151,10 +148,13 @@ class Sequential:
         _check.floats("Sequential.backward", _check.FLOATS, output=tape.output, dy=dy)
         grads = Views(self.params.shapes, self.ops.empty(self.flat.shape, self.dtype))
         dstates: list[Any] = []
+        slots = ("even", "odd")  # a layer writes where the one above it did not
         for i in reversed(range(len(self.layers))):
-            ctx = tape.contexts[i] if probe is None else dataclasses.replace(tape.contexts[i], probe=probe)
+            ctx = dataclasses.replace(tape.contexts[i], probe=probe, slot=slots[0])
             dlast = None if dstate is None else dstate[i]
-            dy, before, named = self.layers[i].backward(dy, tape.layers[i], dlast, ctx)
+            dx, before, named = self.layers[i].backward(dy, tape.layers[i], dlast, ctx)
+            if dx is not dy:  # a layer that does nothing hands on what it got, and has used no slot
+                dy, slots = dx, slots[::-1]
             dstates.append(before)
             for name, gradient in named.items():
                 grads[f"{i}.{name}"][...] = gradient
@@ -236,7 +236,7 @@ class Sequential:
         """What layer number i gets for one pass."""
         return Context(
             self.ops, self.params, self.buffers, self.dtype, seed=self.seed, iteration=self.iteration,
-            prefix=f"{i}.", slot=str(i % 2), **options,
+            prefix=f"{i}.", **options,
         )  # fmt: skip
 
     def _states(self, state: Sequence[Any] | None) -> Sequence[Any]:

@@ -280,3 +280,16 @@ def test_a_workspace_changes_no_number(backend):
         dx, _, grads = net.backward(np.ones_like(y), tape)
         assert all(np.array_equal(one, other) for one, other in zip((y, dx, grads.flat), fresh, strict=True))
     assert not any(np.shares_memory(buffer, net.flat) for buffer in work._buffers.values())
+
+
+def test_a_layer_that_hands_its_gradient_on_does_not_make_two_layers_share_a_buffer():
+    """Dropout(0) returns what it got; the layer below has fewer inputs, and must not write over what it still reads."""
+    net = ir.Sequential(
+        [ir.IndRNN(2, 8, input_init=0.5), ir.Dropout(0.0), ir.IndRNN(8, 8, input_init=0.5)], steps=600
+    )
+    rng = np.random.default_rng(0)
+    x, dy = (rng.standard_normal(shape).astype(np.float32) for shape in ((600, 70, 2), (600, 70, 8)))
+    fresh = net.backward(dy, net.forward(x)[2])
+    again = net.backward(dy, net.forward(x, work=ir.Workspace())[2])
+    assert np.array_equal(fresh[0], again[0])
+    assert np.array_equal(fresh[2].flat, again[2].flat)

@@ -48,7 +48,7 @@ class Context:
     work: Workspace | None = None
     probe: Callable[..., None] | None = None
     prefix: str = ""
-    slot: str = ""  # where backward writes: gradients alternate between two buffers for the whole network
+    slot: str = ""  # where backward writes: gradients alternate between two buffers for a whole network
 
     def child(self, name: str) -> Context:
         """The context of a layer inside this one: its names start with `name.`."""
