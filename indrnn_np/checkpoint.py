@@ -69,7 +69,11 @@ def save(path: str | Path, net: Any, optimizer: Any | None = None, **meta: Any) 
     arrays["meta"] = np.frombuffer(text, np.uint8)
 
     def write(file: BinaryIO) -> None:
-        np.savez(file, **arrays)  # names with "/" and "." are fine as members of the archive
+        # what np.savez writes; its archive of older releases is left open when the disk is full, and complains later
+        with zipfile.ZipFile(file, "w") as archive:
+            for name, array in arrays.items():
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                    np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
 
     _files.replace("checkpoint.save", path, write)
     return path
