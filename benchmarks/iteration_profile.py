@@ -13,6 +13,7 @@ import argparse
 import collections
 import importlib
 import json
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -21,40 +22,29 @@ import machine
 import numpy as np
 
 import indrnn_np as ir
-from indrnn_np import _threads
 from indrnn_np._threads import set_threads
 
-KERNELS = ("adam", "gradient", "softmax_cross_entropy", "mse")  # called directly
-SHARED = ("recurrence", "batchnorm", "dropout")  # called through `over`
+KERNELS = {  # op: what its cpu twin calls its compiled functions; factories give one for each activation
+    "recurrence": ("forward_kernel", "backward_kernel"),
+    "adam": ("_kernel",),
+    "gradient": ("_sum_of_squares",),
+    "softmax_cross_entropy": ("_kernel",),
+}
 
 
 class Clock:
-    """Adds up the seconds that wrapped functions take on the calling thread."""
+    """Adds up the seconds that wrapped functions take on the calling thread; others work at the same time."""
 
     def __init__(self) -> None:
         self.seconds: collections.Counter[str] = collections.Counter()
-        self.inside = False
 
     def wrap(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def timed(*args: Any, **kwargs: Any) -> Any:
             start = time.perf_counter()
             result = function(*args, **kwargs)
-            self.seconds[name] += time.perf_counter() - start
+            if threading.current_thread() is threading.main_thread():
+                self.seconds[name] += time.perf_counter() - start
             return result
-
-        return timed
-
-    def over(self, name: str) -> Callable[..., None]:
-        """A twin of _threads.over that times the caller's own piece of the work."""
-
-        def timed(size: int, elements: int, kernel: Callable[[int, int], object]) -> None:
-            def piece(start: int, end: int) -> None:
-                begin = time.perf_counter()
-                kernel(start, end)
-                if start == 0:  # the caller's piece
-                    self.seconds[name] += time.perf_counter() - begin
-
-            _threads.over(size, elements, piece)
 
         return timed
 
@@ -62,13 +52,15 @@ class Clock:
 def instrument(clock: Clock) -> None:
     """Put the clock around products and kernels of the cpu backend."""
     np.matmul = clock.wrap("matrix products", np.matmul)
-    for op in SHARED:
-        importlib.import_module(f"indrnn_np.ops.{op}.cpu").over = clock.over(f"{op} kernels")  # type: ignore[attr-defined]
-    for op in KERNELS:
+    for op, names in KERNELS.items():
         module = importlib.import_module(f"indrnn_np.ops.{op}.cpu")
-        for name in ("_kernel", "_sum_of_squares"):
-            if hasattr(module, name):
-                setattr(module, name, clock.wrap(f"{op} kernel", getattr(module, name)))
+        for name in names:
+            function = getattr(module, name)
+            if name.startswith("_"):
+                setattr(module, name, clock.wrap(f"{op} kernel", function))
+            else:
+                make = lambda *a, function=function, op=op: clock.wrap(f"{op} kernels", function(*a))  # noqa: E731
+                setattr(module, name, make)
 
 
 def main() -> None:
