@@ -1,8 +1,8 @@
 """One pool of ordinary Python threads for compiled kernels and matrix products, since both release the GIL.
 
-Not OpenBLAS's own threads beside others: after a product its workers spin for milliseconds and take the core from
+Not OpenBLAS's own threads beside others: after a product its workers wait by spinning, and take the core from
 whoever works next. So where work is shared here, each thread runs its products by itself, and there is one pool. Work
-is handed over rarely, once a pass through a layer: a thread that has to be woken costs from 20 to 200 microseconds.
+is handed over rarely, once a pass through a layer: it takes long to wake a thread.
 
 Pieces are ranges of samples, neurons or rows that do not depend on each other, so the bits of a kernel do not depend
 on the number of threads; products may differ in rounding, as BLAS chooses its kernels by shape.
