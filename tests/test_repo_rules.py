@@ -82,11 +82,16 @@ def functions(path):
 
 
 def text_files():
-    """Yield the files that git knows or would take."""
+    """Yield the files that git knows or would take, without a user's virtual environment, whatever its name."""
+    environments = {found.parent for found in ROOT.glob("*/pyvenv.cfg")}
     asked = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
     for path in (ROOT / name for name in listed):
-        if path.is_file() and b"\0" not in (data := path.read_bytes()):
+        if (
+            environments.isdisjoint(path.parents)
+            and path.is_file()
+            and b"\0" not in (data := path.read_bytes())
+        ):
             yield path, data.decode("utf-8")
 
 
