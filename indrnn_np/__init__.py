@@ -3,8 +3,8 @@
     h_t = φ(W x_t + u ⊙ h_{t-1} + b)            Li et al. 2018, arXiv:1803.04831
 
 Public names are looked up when they are first asked for (PEP 562). So `import indrnn_np` loads no numpy, compiles
-nothing and touches no GPU, and the `indrnn` command can still choose what numpy and OpenMP read from the
-environment when they are loaded.
+nothing and touches no GPU, and the `indrnn` command can still choose what numpy reads from the environment when
+it is loaded.
 """
 
 from __future__ import annotations

@@ -24,9 +24,13 @@ from pathlib import Path
 from typing import Any
 
 import numba
+import numpy as np
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
+from numba.extending import overload
 
 FASTMATH = {"contract", "reassoc", "nsz", "arcp"}
+CONTRACT = {"contract"}  # a product and a sum may become one instruction; every other rounding as written
+AS_WRITTEN = {"nsz"}  # every rounding as written: two kernels with the same lines give the same bits
 
 
 @functools.cache
@@ -84,11 +88,35 @@ class _KernelCache(FunctionCache):
     _impl_class = _CacheImpl
 
 
-def njit(function: Any = None, **options: Any) -> Any:
-    """`numba.njit` with the project's flags and cache; options are numba's."""
+def njit(function: Any = None, rounding: set[str] = FASTMATH, **options: Any) -> Any:
+    """`numba.njit` with the project's flags and cache.
+
+    Parameters
+    ----------
+    rounding
+        `FASTMATH`, `CONTRACT` or `AS_WRITTEN`: what the compiler may do with the order of operations.
+    options
+        Options of numba.
+    """
     if function is None:
-        return functools.partial(njit, **options)
-    kernel = numba.njit(error_model="numpy", fastmath=FASTMATH, nogil=True, **options)(function)
+        return functools.partial(njit, rounding=rounding, **options)
+    options = {"error_model": "numpy", "fastmath": rounding, "nogil": True, **options}
+    kernel = numba.njit(**options)(function)
     if hasattr(kernel, "_cache"):  # not with NUMBA_DISABLE_JIT=1, where the function itself comes back
         kernel._cache = _KernelCache(kernel.py_func)
     return kernel
+
+
+def by_dtype(float32: Any, float64: Any) -> Any:
+    """A scalar function for kernels: the one or the other of two compiled functions, by the dtype of its argument."""
+
+    def chosen(x: Any) -> Any:
+        return float32(x) if isinstance(x, np.float32) else float64(x)
+
+    @overload(chosen, inline="always")
+    def implementation(x):  # type: ignore[no-untyped-def]
+        if x == numba.types.float32:
+            return lambda x: float32(x)
+        return lambda x: float64(x)
+
+    return chosen

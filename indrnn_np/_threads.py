@@ -2,7 +2,8 @@
 
 Not OpenBLAS's own threads beside others: after a product its workers wait by spinning, and take the core from
 whoever works next. So where work is shared here, each thread runs its products by itself, and there is one pool. Work
-is handed over rarely, once a pass through a layer: it takes long to wake a thread.
+is handed over once a pass through a layer, as it takes long to wake a thread: `over` shares what is independent,
+`relay` what hangs together by a short part only.
 
 Pieces are ranges of samples, neurons or rows that do not depend on each other, so the bits of a kernel do not depend
 on the number of threads; products may differ in rounding, as BLAS chooses its kernels by shape.
@@ -10,9 +11,12 @@ on the number of threads; products may differ in rounding, as BLAS chooses its k
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import functools
 import itertools
 import os
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -22,6 +26,7 @@ from . import _check
 
 GRAIN = 64  # pieces start at multiples of this many neurons or rows: whole cache lines, whole vectors
 SMALL = 2**18  # elements of a thread's piece: for less, handing it over costs more than it saves
+ALONE = 2**12  # elements: products of arrays so small BLAS does by itself on one thread
 
 _chosen: list[int] = []
 
@@ -47,27 +52,123 @@ def set_threads(n: int) -> None:
 def over(size: int, elements: int, kernel: Callable[[int, int], object], grain: int = GRAIN) -> None:
     """Call kernel(start, end) for pieces of range(size), on as many threads as `elements` elements pay for.
 
-    Pieces start at multiples of `grain`. While several threads work, numpy's BLAS runs each product on the one that
-    calls it.
+    Pieces start at multiples of `grain`. Meanwhile numpy's BLAS runs each product on the thread that calls it.
     """
-    pieces = min(threads(), max(1, elements // SMALL), -(-size // grain))
+    pieces = team(elements, -(-size // grain))
     edges = [min(size, round(size * i / pieces / grain) * grain) for i in range(pieces)] + [size]
     spans = [(start, end) for start, end in itertools.pairwise(edges) if start < end]
-    if len(spans) == 1:
-        kernel(*spans[0])
-    elif spans:
-        with _blas().limit(limits=1):
+    if spans:
+        with _products_on_one_thread(elements):
             _run(kernel, spans)
+
+
+def team(elements: int, pieces: int) -> int:
+    """How many threads `elements` elements of work in so many pieces pay for."""
+    return max(1, min(threads(), elements // SMALL, pieces))
+
+
+def relay(
+    count: int,
+    n: int,
+    elements: int,
+    turn: Callable[[int], object],
+    before: Callable[[int], object] | None = None,
+    after: Callable[[int], object] | None = None,
+) -> None:
+    """Call turn(0), turn(1), ... turn(count - 1), one after another, with other threads at work in between.
+
+    Thread k of n takes the items k, k + n, ...: for each it calls before(i), waits until turn(i - 1) is done, and
+    calls turn(i) and after(i). Where a turn is short, a thread that comes to its own finds the one before it long
+    done. Who does what does not depend on timing.
+    """
+    done = [threading.Event() for _ in range(count)]
+    failed: list[bool] = []
+
+    def runner(k: int, _: int) -> None:
+        try:
+            for i in range(k, count, n):
+                if before is not None:
+                    before(i)
+                if i > 0:
+                    done[i - 1].wait()
+                if failed:
+                    return
+                turn(i)
+                done[i].set()
+                if after is not None:
+                    after(i)
+        except BaseException:
+            failed.append(True)
+            for event in done:  # nobody may wait for this thread any more
+                event.set()
+            raise
+
+    with _products_on_one_thread(elements):
+        _run(runner, [(k, k + 1) for k in range(n)])
 
 
 def _run(kernel: Callable[[int, int], object], spans: list[tuple[int, int]]) -> None:
     """Call the kernel for every span, the first one on this thread."""
-    others = [_pool(os.getpid()).submit(kernel, *span) for span in spans[1:]]
+    if len(spans) == 1:
+        kernel(*spans[0])
+        return
+    pool = _pool(os.getpid())
+    pool.keep_off_this_cpu()
+    others = [pool.submit(kernel, *span) for span in spans[1:]]
     try:
         kernel(*spans[0])
     finally:
         for other in others:
             other.result()
+
+
+class _Pool(ThreadPoolExecutor):
+    """The waiting threads.
+
+    A thread that is woken for a few milliseconds often starts on the CPU of the one that woke it, and stays there while
+    other CPUs idle: seen on a virtual machine, where two threads then took as long as one. So, where the system allows
+    it, these threads may run on all CPUs of the process but the one that hands them work.
+    """
+
+    def __init__(self) -> None:
+        self._ids: list[int] = []
+        self._off: tuple[int, int] | None = None
+        super().__init__(
+            max(32, _cores()), "indrnn_np", initializer=lambda: self._ids.append(threading.get_native_id())
+        )
+
+    def keep_off_this_cpu(self) -> None:
+        """Keep the waiting threads off the CPU that this thread runs on."""
+        cpu = _current_cpu()
+        if cpu is None or self._off == (cpu, len(self._ids)):
+            return
+        elsewhere = os.sched_getaffinity(0) - {cpu}
+        if elsewhere:
+            for thread in self._ids:
+                with contextlib.suppress(
+                    OSError
+                ):  # a system may forbid it; the thread then runs where it is put
+                    os.sched_setaffinity(thread, elsewhere)
+            self._off = cpu, len(self._ids)
+
+
+@functools.cache
+def _getcpu() -> Callable[[], int] | None:
+    if not hasattr(os, "sched_setaffinity"):
+        return None
+    return getattr(ctypes.CDLL(None), "sched_getcpu", None)
+
+
+def _current_cpu() -> int | None:
+    """The CPU that this thread runs on at the moment; None where the system does not tell."""
+    getcpu = _getcpu()
+    cpu = -1 if getcpu is None else getcpu()
+    return cpu if cpu >= 0 else None
+
+
+def _products_on_one_thread(elements: int) -> contextlib.AbstractContextManager[object]:
+    """Keep numpy's BLAS on the thread that calls it, where there is work enough that it might wake its own."""
+    return _blas().limit(limits=1) if threads() > 1 and elements > ALONE else contextlib.nullcontext()
 
 
 @functools.cache
@@ -81,6 +182,6 @@ def _cores() -> int:
 
 
 @functools.cache
-def _pool(process: int) -> ThreadPoolExecutor:
-    """The waiting threads; a forked process gets a pool of its own."""
-    return ThreadPoolExecutor(max_workers=max(32, _cores()), thread_name_prefix="indrnn_np")
+def _pool(process: int) -> _Pool:
+    """The pool of this process; a forked one gets a pool of its own."""
+    return _Pool()

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from . import _check
+from . import _arrays, _check
 
 NAMES = ("cpu", "reference")
 OPS = (
@@ -49,7 +49,7 @@ class Backend:
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
         """An array of this backend, contents undefined."""
-        return np.empty(shape, dtype)
+        return _arrays.empty(shape, dtype)
 
     def asarray(self, array: Any, dtype: Any = None) -> np.ndarray:
         """The array as this backend's, C-contiguous."""

@@ -18,6 +18,7 @@ COMMANDS = {
     "train": ("commands.train", "train a network on a task"),
     "eval": ("commands.evaluate", "evaluate a run's checkpoint"),
     "check": ("commands.check", "prove the gradients and the fast twins on this machine"),
+    "bench": ("commands.bench", "time the kernels and a training step on this machine"),
     "info": ("commands.info", "versions, BLAS, threads, folders"),
 }
 

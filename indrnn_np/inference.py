@@ -25,9 +25,8 @@ def infer(
     """
     lengths = check_input(net, x, lengths, False)
     T, B, _ = x.shape
-    widest = max(max(layer.outputs or 0, layer.inputs or 0) for layer in net.layers)
-    window = max(1, WINDOW_BYTES // max(1, B * widest * net.dtype.itemsize))
-    if not net.causal or window >= T:
+    window = window_length(net, T, B)
+    if window == T:
         y, after, _ = net.forward(x, state, lengths, training=False)
         return y, after
     work, out = Workspace(), np.empty(0)
@@ -43,6 +42,13 @@ def infer(
             out = net.ops.empty((T, *y.shape[1:]), net.dtype)
         out[t0 : t0 + window] = y
     return out, tuple(states or ())
+
+
+def window_length(net: Sequential, T: int, B: int) -> int:
+    """Steps of a window for a batch (T, B, D): T itself if that is short, or if a layer reads later steps."""
+    widest = max(max(layer.outputs or 0, layer.inputs or 0) for layer in net.layers)
+    window = max(1, WINDOW_BYTES // max(1, B * widest * net.dtype.itemsize))
+    return window if net.causal and window < T else T
 
 
 def recompute_statistics(net: Sequential, batches: Iterable[Any]) -> None:

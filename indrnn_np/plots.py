@@ -154,3 +154,69 @@ def _ticks(axes: Any, values: list[float]) -> None:
     axes.set_ylim(ticks[first], ticks[last] if last > first else ticks[first] * 2)
     axes.set_yticks(ticks[first : last + 1], [f"{tick:g}" for tick in ticks[first : last + 1]])
     axes.set_yticks([], minor=True)
+
+
+ROLES = {"engine": BLUE, "rival": ORANGE, "other cell": "#BBBBBB", "floor": GREY, "copy": GREY}
+
+
+def bench(result: dict[str, Any], path: str | Path) -> Path:
+    """Draw what `bench.run` returned into a PNG file: times over the floor, and rates beside the copy rate."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    cases = [case for case in result["cases"] if case["lines"]]
+    panels = [
+        (
+            "time over that of the matrix products alone",
+            "times_floor",
+            [c for c in cases if c["kind"] != "recurrence"],
+        ),
+        ("GB/s that a scan has to move", "gb_per_s", [c for c in cases if c["kind"] == "recurrence"]),
+    ]
+    panels = [panel for panel in panels if panel[2]]
+    if not panels:
+        raise ValueError("plots.bench: the result holds no case that was timed, expected at least one")
+    heights = [sum(len(case["lines"]) + 1.2 for case in shown) + 3 for _, _, shown in panels]
+    figure = Figure(figsize=(8, 0.2 * sum(heights)), dpi=150, layout="constrained")
+    FigureCanvasAgg(figure)
+    for axes, panel in zip(figure.subplots(len(panels), 1, height_ratios=heights, squeeze=False)[:, 0], panels,
+                           strict=True):  # fmt: skip
+        _bars(axes, *panel)
+    threads = result["threads"]
+    figure.suptitle(
+        f"{threads} thread{'s' if threads > 1 else ''}, {result['dtype']}, {result['blas']}", fontsize=10
+    )
+    figure.savefig(path)
+    return Path(path)
+
+
+def _bars(axes: Any, label: str, value: str, cases: Lines) -> None:
+    """One horizontal bar for each line, cases below each other, with its number and its milliseconds."""
+    names, place = [], 0.0
+    for case in cases:
+        names.append(
+            (place, f"{case['name']}  {tuple(case[letter] for letter in 'TBDH' if case[letter])}", "bold")
+        )
+        for line in case["lines"]:
+            place += 1
+            names.append((place, line["candidate"], "normal"))
+            axes.barh(place, line[value], color=ROLES[line["role"]], height=0.75)
+            axes.annotate(f"{line[value]:.3g}   ({line['ms']:.3g} ms)", (line[value], place), xytext=(3, 0),
+                          textcoords="offset points", va="center", fontsize=6.5)  # fmt: skip
+        place += 1.7
+    axes.set_yticks([name[0] for name in names], [name[1] for name in names], fontsize=7)
+    for tick, (_, _, weight) in zip(axes.get_yticklabels(), names, strict=True):
+        tick.set_fontweight(weight)
+    axes.set_ylim(place - 0.7, -1)
+    _style(axes, "")
+    axes.grid(False, axis="y")
+    axes.tick_params(axis="y", length=0)
+    values = [line[value] for case in cases for line in case["lines"]]
+    widest = max(values)
+    if value == "times_floor" and widest > 10:
+        axes.set_xscale("log")
+        axes.set_xlim(min(0.5, 0.8 * min(values)), widest * 4)
+        axes.xaxis.set_major_formatter(lambda number, _: f"{number:g}")
+    else:
+        axes.set_xlim(0, widest * 1.25)
+    axes.set_xlabel(label)

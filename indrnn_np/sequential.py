@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import dataclasses
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from . import _check, inference
+from . import _check, inference, recompute
 from .backend import get as get_backend
 from .layers import Layer
-from .layers.base import Context
+from .layers.base import Context, read_lazily
 from .parameters import Views, load_arrays, total_size
-from .stack import check_input, check_stack, layer_from_spec, zero_padding
+from .recompute import KEEP, MEMORY, WindowsTape
+from .stack import (
+    Tape,
+    backward_layers,
+    check_gradient,
+    check_input,
+    check_stack,
+    forward_layers,
+    layer_from_spec,
+    zero_padding,
+)
 from .workspace import Workspace
-
-
-class Tape(NamedTuple):
-    """What backward needs of one forward pass; with a workspace it is valid until the next forward pass."""
-
-    contexts: tuple[Context, ...]
-    layers: tuple[Any, ...]
-    output: np.ndarray
 
 
 class Sequential:
@@ -107,27 +108,27 @@ class Sequential:
         lengths: np.ndarray | None = None,
         training: bool = True,
         work: Workspace | None = None,
-    ) -> tuple[np.ndarray, tuple[Any, ...], Tape]:
+        memory: str = "keep",
+    ) -> tuple[np.ndarray, tuple[Any, ...], Tape | WindowsTape]:
         """Run x (T, B, D) through the layers and keep what backward needs.
 
         Returns y, the state after the last step (one entry a layer; pass it on as the next window's
         `state`, where its gradient ends), and the tape. With `training` the batch's statistics and dropout
-        are used. `work` is used again in each iteration.
+        are used. `work` is used again in each iteration. `memory="recompute"` keeps the states of few steps only, and
+        backward computes the others again (recompute.py).
         """
         lengths = check_input(self, x, lengths, training)
+        _check.choice("Sequential.forward", "memory", memory, MEMORY)
+        if memory != KEEP:
+            return recompute.forward(self, x, self._states(state), lengths, training, work)
         options = {"lengths": lengths, "training": training, "work": work}
         contexts = [self.context(i, **options) for i in range(len(self.layers))]
-        states, tapes, y = [], [], zero_padding(x, lengths, work)
-        for layer, ctx, before in zip(self.layers, contexts, self._states(state), strict=True):
-            y, after, tape = layer.forward(y, before, ctx)
-            states.append(after)
-            tapes.append(tape if training else None)
-        return y, tuple(states), Tape(tuple(contexts), tuple(tapes), y)
+        return forward_layers(self.layers, zero_padding(x, lengths, work), self._states(state), contexts)
 
     def backward(
         self,
         dy: np.ndarray | None,
-        tape: Tape,
+        tape: Tape | WindowsTape,
         dstate: Sequence[Any] | None = None,
         probe: Callable[..., None] | None = None,
     ) -> tuple[np.ndarray, tuple[Any, ...], Views]:
@@ -142,23 +143,13 @@ class Sequential:
             _check.fail(
                 "Sequential.backward", "the tape is of a forward pass with training=False", "training=True"
             )
-        dy = np.zeros_like(tape.output) if dy is None else dy
-        _check.array("Sequential.backward", "dy", dy)
-        _check.matches("Sequential.backward", "dy", dy, tape.output.shape, "the output", tape.output)
-        _check.floats("Sequential.backward", _check.FLOATS, output=tape.output, dy=dy)
-        grads = Views(self.params.shapes, self.ops.empty(self.flat.shape, self.dtype))
-        dstates: list[Any] = []
-        slots = ("even", "odd")  # a layer writes where the one above it did not
-        for i in reversed(range(len(self.layers))):
-            ctx = dataclasses.replace(tape.contexts[i], probe=probe, slot=slots[0])
-            dlast = None if dstate is None else dstate[i]
-            dx, before, named = self.layers[i].backward(dy, tape.layers[i], dlast, ctx)
-            if dx is not dy:  # a layer that does nothing hands on what it got, and has used no slot
-                dy, slots = dx, slots[::-1]
-            dstates.append(before)
-            for name, gradient in named.items():
-                grads[f"{i}.{name}"][...] = gradient
-        return tape.contexts[0].dense(dy), tuple(reversed(dstates)), grads
+        dy = check_gradient(dy, tape.output)
+        grads = Views(self.params.shapes, np.zeros_like(self.flat))
+        if isinstance(tape, WindowsTape):
+            dx, before = recompute.backward(self.layers, dy, tape, dstate, probe, grads)
+        else:
+            dx, before = backward_layers(self.layers, dy, tape, dstate, probe, grads)
+        return dx, before, grads
 
     def __call__(
         self, x: np.ndarray, state: Sequence[Any] | None = None, lengths: np.ndarray | None = None
@@ -178,7 +169,7 @@ class Sequential:
         _check.floats("Sequential.step", net=self.flat, x_t=x_t)
         states, y = [], x_t
         for i, (layer, before) in enumerate(zip(self.layers, self._states(state), strict=True)):
-            y, after = layer.step(y, before, self.context(i))
+            y, after = layer.step(y, before, self.context(i, lazy=False))
             states.append(after)
         return y, tuple(states)
 
@@ -187,10 +178,14 @@ class Sequential:
         for name, bound in self.bounds.items():
             self.ops.project.project(self.params[name], bound)
 
-    def gates(self, tape: Tape) -> list[np.ndarray]:
+    def gates(self, tape: Tape | WindowsTape) -> list[np.ndarray]:
         """Which units are open, (T, B, H) for each layer with a piecewise linear activation."""
-        found = [layer.gates(t) for layer, t in zip(self.layers, tape.layers, strict=True)]
-        return [gates for gates in found if gates is not None]
+        windows = recompute.tapes(self.layers, tape) if isinstance(tape, WindowsTape) else [tape]
+        found = [
+            [layer.gates(t) for layer, t in zip(self.layers, window.layers, strict=True)]
+            for window in windows
+        ]
+        return [np.concatenate(parts) for parts in zip(*found, strict=True) if parts[0] is not None]
 
     def recompute_statistics(self, batches: Iterable[Any]) -> None:
         """Replace batch norm's running statistics by those of large batches: x or (x, lengths) each."""
@@ -234,6 +229,7 @@ class Sequential:
 
     def context(self, i: int, **options: Any) -> Context:
         """What layer number i gets for one pass."""
+        options = {"lazy": read_lazily(self.layers, i)} | options
         return Context(
             self.ops, self.params, self.buffers, self.dtype, seed=self.seed, iteration=self.iteration,
             prefix=f"{i}.", **options,

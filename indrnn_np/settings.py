@@ -51,6 +51,8 @@ SETTINGS = (
     Setting("dtype", str, "float32", "float32 or float64", ("float32", "float64"), fixed=True),
     Setting("seed", int, 0, "seed of weights, data and dropout", fixed=True),
     Setting("threads", int, 0, "threads of kernels and matrix products; 0: one a core"),
+    Setting("memory", str, "keep", "recompute: keep the states of few steps, at the price of one forward pass more",
+            ("keep", "recompute")),
     # data
     Setting("steps", int, 100, "length T of a sequence", tasks=(ADDING,), fixed=True),
     Setting("data", str, None, "folder with the four idx files; without it they are downloaded once", tasks=(MNIST,)),

@@ -1,18 +1,64 @@
-"""What a stack of layers may be made of, and what may be fed to it."""
+"""A stack of layers: what it may be made of, what may be fed to it, and one pass through it, there and back."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from . import _check
 from .layers import TYPES, Layer
+from .layers.base import Context
+from .parameters import Views
 from .workspace import Workspace
 
 if TYPE_CHECKING:
     from .sequential import Sequential
+
+
+class Tape(NamedTuple):
+    """What backward needs of one forward pass; with a workspace it is valid until the next forward pass."""
+
+    contexts: tuple[Context, ...]
+    layers: tuple[Any, ...]
+    output: np.ndarray
+
+
+def forward_layers(
+    layers: Sequence[Layer], x: np.ndarray, states: Sequence[Any], contexts: Sequence[Context]
+) -> tuple[np.ndarray, tuple[Any, ...], Tape]:
+    """Run x (T, B, D) through the layers; returns the output, the states after the last step, and the tape."""
+    y, after, tapes = x, [], []
+    for layer, ctx, before in zip(layers, contexts, states, strict=True):
+        y, state, tape = layer.forward(y, before, ctx)
+        after.append(state)
+        tapes.append(tape if ctx.training else None)
+    return y, tuple(after), Tape(tuple(contexts), tuple(tapes), y)
+
+
+def backward_layers(
+    layers: Sequence[Layer], dy: Any, tape: Tape, dstate: Sequence[Any] | None, probe: Callable[..., None] | None,
+    grads: Views,
+) -> tuple[np.ndarray, tuple[Any, ...]]:  # fmt: skip
+    """Carry dy back through the layers and add the parameters' gradients to `grads`.
+
+    Returns dx (T, B, D) and the gradient of the states before the first step.
+    """
+    dstates: list[Any] = []
+    slots = ("even", "odd")  # a layer writes where the one above it did not
+    for i in reversed(range(len(layers))):
+        ctx = dataclasses.replace(tape.contexts[i], probe=probe, slot=slots[0])
+        dlast = None if dstate is None else dstate[i]
+        dx, before, named = layers[i].backward(dy, tape.layers[i], dlast, ctx)
+        if dx is not dy:  # a layer that does nothing hands on what it got, and has used no slot
+            dy, slots = dx, slots[::-1]
+        dstates.append(before)
+        for name, gradient in named.items():
+            total = grads[f"{i}.{name}"]
+            total += gradient
+    return tape.contexts[0].dense(dy), tuple(reversed(dstates))
 
 
 def check_stack(layers: Sequence[Any]) -> None:
@@ -64,6 +110,16 @@ def check_input(
         because = f"(steps of the network), because the bounds on |u| hold for sequences of that length{hint}"
         _check.fail(where, f"x has {T} steps", f"at most {net.steps} in training", because)
     return None if lengths is None else lengths.astype(np.int64)
+
+
+def check_gradient(dy: np.ndarray | None, output: np.ndarray) -> np.ndarray:
+    """Check the gradient of the output, and return it; None is zero."""
+    if dy is None:
+        return np.zeros_like(output)
+    _check.array("Sequential.backward", "dy", dy)
+    _check.matches("Sequential.backward", "dy", dy, output.shape, "the output", output)
+    _check.floats("Sequential.backward", _check.FLOATS, output=output, dy=dy)
+    return dy
 
 
 def zero_padding(x: np.ndarray, lengths: np.ndarray | None, work: Workspace | None = None) -> np.ndarray:

@@ -15,7 +15,7 @@ from .schedules import Constant, Plateau, Schedule
 from .settings import to_toml
 from .tasks import Task
 from .tasks.arrays import Arrays
-from .training import run_directory
+from .training import room, run_directory
 from .training.plan import Plan
 from .training.progress import Reporter
 from .training.run_directory import RunDirectory
@@ -83,7 +83,13 @@ def fit(
     notes
         Lines for the log, ahead of all others.
     plan
-        More of plan.Plan: log_every, checkpoint_every, evaluation_batch, bn_batch.
+        More of plan.Plan: log_every, checkpoint_every, evaluation_batch, bn_batch, and memory: "keep", or "recompute"
+        for less memory and more time (docs/memory.md).
+
+    Raises
+    ------
+    MemoryError
+        If the run needs more memory than is free; the message says what would fit.
     """
     task = _task(net, data, validation, seed)
     schedule = Constant(optimizer.lr) if schedule is None else schedule
@@ -101,6 +107,7 @@ def fit(
     )
     if contents is not None:
         trainer.load(contents, _best_beside(contents, schedule))
+    notes = [*notes, room.check(net, task, optimizer, whole)]
     if directory is not None:
         directory.create(fresh=contents is None)
         directory.write(directory.config, to_toml(settings or specs))

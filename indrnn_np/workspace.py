@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from ._arrays import empty
+
 
 class Workspace:
     """Arrays by name, each valid until its name is asked for again.
@@ -19,11 +21,11 @@ class Workspace:
         self._buffers: dict[tuple[str, np.dtype], np.ndarray] = {}
 
     def array(self, name: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-        """A C-contiguous array of that shape; what it holds is undefined."""
+        """A C-contiguous array of that shape on a cache line; what it holds is undefined."""
         size, key = math.prod(shape), (name, np.dtype(dtype))
         buffer = self._buffers.get(key)
         if buffer is None or buffer.size < size:
-            buffer = self._buffers[key] = np.empty(size, dtype)
+            buffer = self._buffers[key] = empty(size, dtype)
         return buffer[:size].reshape(shape)
 
     @property

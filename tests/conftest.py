@@ -2,10 +2,8 @@
 
 import os
 
-# Both are read when the libraries are loaded, so before the first import of numpy and numba. Idle OpenMP workers that
-# spin starve OpenBLAS (indrnn_np/_environment.py says more), and each of several test workers would start one BLAS
-# thread a core. Numba keeps its threads: some tests compare thread counts.
-os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+# Read when numpy is loaded, so set before its first import: each of several test workers would start one BLAS thread a
+# core. The engine's own threads stay: some tests compare thread counts.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 

@@ -43,6 +43,8 @@ def calls(dtype, seed):
         "batchnorm.forward": {**norm, "shift": real(H)},
         "batchnorm.backward": {**norm, **statistics, "dy": real(T, B, H)},
         "batchnorm.apply": {**norm, **statistics, "shift": real(H)},
+        "batchnorm.statistics": {"x": real(T, B, H), "lengths": lengths},
+        "dropout.mask": {"shape": (B, H), "rate": 0.3, "key": KEY, "dtype": dtype},
         "dropout.forward": {"x": real(T, B, H), "rate": 0.3, "key": KEY},
         "dropout.backward": {"dy": real(T, B, H), "rate": 0.3, "key": KEY},
         "random.bits": {"key": KEY, "count": 7},

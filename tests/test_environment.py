@@ -1,15 +1,17 @@
 """What the command sets before numpy is loaded, on which machine, and what it leaves alone."""
 
+import os
 import subprocess
 import sys
 
 import pytest
 
-from indrnn_np import _environment
+from indrnn_np import _environment, _machine
 from indrnn_np._environment import prepare
 
 LINUX = ("linux", "x86_64")
 AVX512 = "avx512f avx512dq avx512cd avx512bw avx512vl"
+MADE = {"OPENBLAS_CORETYPE": "SkylakeX"}
 
 
 def cpu(flags, vendor="AuthenticAMD"):
@@ -19,34 +21,29 @@ def cpu(flags, vendor="AuthenticAMD"):
     return one + "\n" + one
 
 
-def test_sets_both_on_an_avx512_cpu():
+def test_sets_the_kernels_of_an_avx512_cpu():
     environ = {"HOME": "here"}
-    made = prepare(environ, cpu(AVX512), LINUX, loaded=())
-    assert made == {"OPENBLAS_CORETYPE": "SkylakeX", "GOMP_SPINCOUNT": "1000"}
-    assert environ == {"HOME": "here", **made}
+    assert prepare(environ, cpu(AVX512), LINUX, loaded=()) == MADE
+    assert environ == {"HOME": "here", **MADE}
 
 
 @pytest.mark.parametrize("missing", AVX512.split())
 def test_every_instruction_set_is_needed(missing):
     flags = " ".join(flag for flag in AVX512.split() if flag != missing)
-    assert prepare({}, cpu(flags), LINUX, loaded=()) == {"GOMP_SPINCOUNT": "1000"}
+    assert prepare({}, cpu(flags), LINUX, loaded=()) == {}
+    assert _environment.has_skylakex(cpu(AVX512)) and not _environment.has_skylakex(cpu(flags))
 
 
 @pytest.mark.parametrize("text", [cpu("avx2"), cpu(AVX512, vendor="GenuineIntel"), "", "flags\n: nothing"])
 def test_kernels_are_left_to_openblas_elsewhere(text):
-    assert "OPENBLAS_CORETYPE" not in prepare({}, text, LINUX, loaded=())
+    environ = {}
+    assert prepare(environ, text, LINUX, loaded=()) == {} == environ
 
 
-@pytest.mark.parametrize("name", ["OPENBLAS_CORETYPE", "GOMP_SPINCOUNT"])
-def test_a_users_own_setting_stays(name):
-    environ = {name: "mine"}
-    assert name not in prepare(environ, cpu(AVX512), LINUX, loaded=())
-    assert environ[name] == "mine"
-
-
-def test_a_users_waiting_policy_stays():
-    environ = {"OMP_WAIT_POLICY": "PASSIVE"}
-    assert "GOMP_SPINCOUNT" not in prepare(environ, cpu(AVX512), LINUX, loaded=())
+def test_a_users_own_setting_stays():
+    environ = {"OPENBLAS_CORETYPE": "mine"}
+    assert prepare(environ, cpu(AVX512), LINUX, loaded=()) == {}
+    assert environ == {"OPENBLAS_CORETYPE": "mine"}
 
 
 @pytest.mark.parametrize("system", [("darwin", "arm64"), ("win32", "AMD64"), ("linux", "aarch64")])
@@ -60,13 +57,21 @@ def test_nothing_is_set_once_numpy_is_loaded():
     assert prepare(environ, cpu(AVX512), LINUX, loaded={"numpy": None}) == {} == environ
 
 
-def test_the_file_of_this_machine_is_read(monkeypatch, tmp_path):
-    file = tmp_path / "cpuinfo"
-    file.write_text(cpu(AVX512))
-    monkeypatch.setattr(_environment, "Path", lambda _: file)
-    assert prepare({}, None, LINUX, loaded=())["OPENBLAS_CORETYPE"] == "SkylakeX"
-    file.unlink()
-    assert "OPENBLAS_CORETYPE" not in prepare({}, None, LINUX, loaded=())
+def test_the_file_of_this_machine_is_read(monkeypatch):
+    monkeypatch.setattr(_machine, "cpuinfo", lambda: cpu(AVX512))
+    assert prepare({}, None, LINUX, loaded=()) == MADE
+    monkeypatch.setattr(_machine, "cpuinfo", lambda: "")
+    assert prepare({}, None, LINUX, loaded=()) == {}
+
+
+def test_what_was_set_in_this_process_is_kept_for_the_report(monkeypatch):
+    monkeypatch.setattr(_environment, "MADE", {})
+    prepare({}, cpu(AVX512), LINUX, loaded=())
+    assert _environment.MADE == {}
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "mine")  # so that it is put back as it was
+    monkeypatch.delenv("OPENBLAS_CORETYPE")
+    prepare(os.environ, cpu(AVX512), LINUX, loaded=())
+    assert MADE == _environment.MADE
 
 
 def test_it_loads_no_numpy():

@@ -18,16 +18,16 @@ each_file = pytest.mark.parametrize("path", FILES, ids=IDS)
 
 # Data flows one way. A module may import those of its own line and of the lines above it.
 TIERS = [
-    ["_check", "_environment", "_numba", "_threads", "_files"],
+    ["_arrays", "_check", "_machine", "_environment", "_numba", "_threads", "_files"],
     ["ops"],
     ["backend", "workspace", "parameters"],
     ["init", "losses", "schedules"],
     ["layers"],
     ["stack"],
-    ["inference"],
+    ["inference", "recompute"],
     ["sequential"],
     ["networks", "optim", "interop", "tasks"],
-    ["gradcheck", "checkpoint", "settings", "study"],
+    ["gradcheck", "checkpoint", "settings", "study", "memory"],
     ["training"],
     ["plots"],
     ["train", "bench"],

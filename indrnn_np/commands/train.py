@@ -90,7 +90,7 @@ def _fit(
     net, total = build.network(used, task), build.iterations(used, task)
     notes = [f"{task.name}: {net.size} parameters, {net.backend}, {net.dtype}, into {directory.path}"]
     notes += [f"changed from the run: {change}" for change in said]
-    names = ["batch", "clip_norm", "clip_value", "bn_batch", "evaluation_batch"]
+    names = ["batch", "clip_norm", "clip_value", "bn_batch", "evaluation_batch", "memory"]
     names += ["validate_every", "log_every", "checkpoint_every"]
     result = fit(
         net, task, build.optimizer(used), iterations=total, schedule=build.schedule(used, total, task.metric),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from .. import _check
 from ..init import Initializer
+from ..ops.indrnn import Norm
 from ..workspace import Workspace
 
 if TYPE_CHECKING:
@@ -31,6 +32,17 @@ class LastRow(NamedTuple):
     steps: int
 
 
+class Normalised(NamedTuple):
+    """An activation (T, B, H) that is not written out: `norm` of x (ops/indrnn). The next layer applies it."""
+
+    x: np.ndarray
+    norm: Norm
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.x.shape
+
+
 @dataclasses.dataclass(frozen=True)
 class Context:
     """What a network hands to a layer for one pass: its arrays, by the layer's own names, and how the pass is run."""
@@ -48,6 +60,7 @@ class Context:
     work: Workspace | None = None
     probe: Callable[..., None] | None = None
     prefix: str = ""
+    lazy: bool = False  # who reads this layer's output takes a Normalised
     slot: str = ""  # where backward writes: gradients alternate between two buffers for a whole network
 
     def child(self, name: str) -> Context:
@@ -110,6 +123,9 @@ class Layer:
         False  # in training, step t of the output depends on all steps of the input
     )
 
+    reads_normalised: ClassVar[bool] = False  # forward takes a Normalised in place of x
+    passes_normalised: ClassVar[bool] = False  # and hands on another one
+
     @property
     def inputs(self) -> int | None:
         """Neurons that the layer reads; None: any number."""
@@ -161,6 +177,16 @@ class Layer:
         return {"type": type(self).__name__} | {
             name: value.spec() if isinstance(value, Layer) else value for name, value in values.items()
         }
+
+
+def read_lazily(layers: Sequence[Layer], i: int) -> bool:
+    """May layer number i hand on its output unwritten? It may if the next one but dropout can apply it."""
+    for layer in layers[i + 1 :]:
+        if layer.reads_normalised:
+            return True
+        if not layer.passes_normalised:
+            return False
+    return False
 
 
 def sequence(where: str, x: np.ndarray, size: int | None) -> None:

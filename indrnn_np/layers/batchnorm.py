@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from .. import _check, init
-from .base import Context, Layer, Parameter, sequence
+from ..ops.indrnn import Norm
+from .base import Context, Layer, Normalised, Parameter, sequence
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,8 @@ class BatchNorm(Layer):
     def forward(self, x: np.ndarray, state: Any, ctx: Context) -> tuple[np.ndarray, Any, Any]:
         """With `per_step` the state is the number of steps before this window."""
         sequence("BatchNorm.forward", x, self.size)
+        if ctx.lazy and not self.per_step and ctx.lengths is None:
+            return self._unwritten(x, ctx)
         t0 = state or 0
         out = ctx.array("y", x.shape)
         scale, shift = ctx.param("scale"), ctx.param("shift")
@@ -79,6 +82,16 @@ class BatchNorm(Layer):
         y, mean, var = ctx.ops.batchnorm.forward(x, scale, shift, self.eps, ctx.lengths, self.per_step, out)
         self._update(mean, var, t0, x, ctx)
         return y, after, (x, mean, var)
+
+    def _unwritten(self, x: np.ndarray, ctx: Context) -> tuple[Any, Any, Any]:
+        """The same with one statistic for all steps, for a next layer that normalises chunk by chunk."""
+        if ctx.training:
+            mean, var = ctx.ops.batchnorm.statistics(x)
+            self._update(mean, var, 0, x, ctx)
+        else:
+            mean, var = ctx.buffer("mean"), ctx.buffer("var")
+        factor = ctx.param("scale") / np.sqrt(var[0] + x.dtype.type(self.eps))
+        return Normalised(x, Norm(mean[0], factor, ctx.param("shift"))), None, (x, mean, var)
 
     def backward(
         self, dy: Any, tape: Any, dstate: Any, ctx: Context

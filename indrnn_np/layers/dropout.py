@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from .. import _check
-from .base import Context, LastRow, Layer
+from .base import Context, LastRow, Layer, Normalised
 
 
 @dataclass(frozen=True)
@@ -19,15 +19,25 @@ class Dropout(Layer):
     every backend.
     """
 
+    passes_normalised: ClassVar[bool] = True
+
     rate: float
 
     def __post_init__(self) -> None:
         _check.between("Dropout", "rate", self.rate, 0.0, 1.0)
 
-    def forward(self, x: np.ndarray, state: Any, ctx: Context) -> tuple[np.ndarray, Any, Any]:
+    def forward(self, x: Any, state: Any, ctx: Context) -> tuple[Any, Any, Any]:
         active = ctx.training and ctx.dropout and self.rate > 0
         if not active:
             return x, None, False
+        if isinstance(x, Normalised):  # who applies the mask forward does so backward
+            mask = ctx.ops.dropout.mask(x.shape[1:], self.rate, ctx.key("dropout"), x.x.dtype)
+            before = x.norm.mask
+            return (
+                x._replace(norm=x.norm._replace(mask=mask if before is None else before * mask)),
+                None,
+                False,
+            )
         return ctx.ops.dropout.forward(x, self.rate, ctx.key("dropout"), ctx.array("y", x.shape)), None, True
 
     def backward(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from .. import _check, init
 from ..ops.recurrence import ACTIVATIONS
-from .base import Context, LastRow, Layer, Parameter, sequence
+from .base import Context, LastRow, Layer, Normalised, Parameter, sequence
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,8 @@ class IndRNN(Layer):
     reverse
         Walk from each sample's last step to its first.
     """
+
+    reads_normalised: ClassVar[bool] = True
 
     input_size: int
     hidden_size: int
@@ -85,7 +87,8 @@ class IndRNN(Layer):
         }
         return parameters | ({"h0": Parameter((H,), zero)} if self.learn_h0 else {})
 
-    def forward(self, x: np.ndarray, state: Any, ctx: Context) -> tuple[np.ndarray, Any, Any]:
+    def forward(self, x: Any, state: Any, ctx: Context) -> tuple[np.ndarray, Any, Any]:
+        x, norm = x if isinstance(x, Normalised) else (x, None)
         sequence("IndRNN.forward", x, self.input_size)
         h0 = self._initial(x, state, ctx)
         h = ctx.ops.indrnn.forward(
@@ -98,14 +101,15 @@ class IndRNN(Layer):
             ctx.lengths,
             self.reverse,
             _Named(ctx),
+            norm,
         )
         last = ctx.ops.recurrence.last(h, ctx.lengths, self.reverse)
-        return h[1:], last, (x, h, state is None)
+        return h[1:], last, (x, h, state is None, norm)
 
     def backward(
         self, dy: Any, tape: Any, dstate: Any, ctx: Context
     ) -> tuple[Any, Any, dict[str, np.ndarray]]:
-        x, h, started = tape
+        x, h, started, norm = tape
         dh, dhT = dy, dstate
         if isinstance(dy, LastRow):
             if self.reverse or (ctx.lengths is not None and (ctx.lengths == 0).any()):
@@ -114,7 +118,7 @@ class IndRNN(Layer):
                 dh, dhT = None, dy.row if dstate is None else dy.row + dstate
         dx, dW, du, db, dh0 = ctx.ops.indrnn.backward(
             dh, x, h, ctx.param("W"), ctx.param("u"), dhT, self.activation, ctx.lengths, self.reverse, ctx.scratch,
-            self._probe(ctx),
+            self._probe(ctx), norm,
         )  # fmt: skip
         grads = {"W": dW, "u": du, "b": db}
         if self.learn_h0:

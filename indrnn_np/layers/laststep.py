@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from .. import _check
-from .base import Context, LastRow, Layer
+from .base import Context, LastRow, Layer, Normalised
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,12 @@ class LastStep(Layer):
                gives; a sample that a window does not reach (length 0) keeps it
     """
 
-    def forward(self, x: np.ndarray, state: Any, ctx: Context) -> tuple[np.ndarray, Any, Any]:
+    reads_normalised: ClassVar[bool] = True
+
+    def forward(self, x: Any, state: Any, ctx: Context) -> tuple[np.ndarray, Any, Any]:
+        if isinstance(x, Normalised):  # without lengths
+            y = x.norm.apply(x.x[-1])
+            return y, y.copy(), (len(x.x), x.norm.mask)
         _check.array("LastStep.forward", "x", x, 3, "(T, B, H)")
         T, B, _ = x.shape
         if T == 0:
@@ -28,17 +33,19 @@ class LastStep(Layer):
         y = x[np.maximum(ends - 1, 0), np.arange(B)]
         if (ends == 0).any():
             y[ends == 0] = 0 if state is None else state[ends == 0]
-        return y, y.copy(), T
+        return y, y.copy(), (T, None)
 
     def backward(
         self, dy: Any, tape: Any, dstate: Any, ctx: Context
     ) -> tuple[Any, Any, dict[str, np.ndarray]]:
+        T, mask = tape
         row = dy if dstate is None else dy + dstate
+        row = row if mask is None else row * mask
         if ctx.lengths is None or (ctx.lengths > 0).all():
-            return LastRow(row, tape), np.zeros_like(row), {}
+            return LastRow(row, T), np.zeros_like(row), {}
         reached = (ctx.lengths > 0)[:, None]
         return (
-            LastRow(np.where(reached, row, 0).astype(row.dtype), tape),
+            LastRow(np.where(reached, row, 0).astype(row.dtype), T),
             np.where(reached, 0, row).astype(row.dtype),
             {},
         )

@@ -1,19 +1,24 @@
 """Where the first number that is not finite stood, when a run diverges.
 
-The pass is repeated layer by layer, without a workspace: dropout and data are functions of the iteration, so it is
-the same pass. Forward, the first one is that of the earliest layer, and in it that of the earliest step. Backward,
-the one that backward meets first: in the latest layer, at the latest step.
+The pass is repeated layer by layer: dropout and data are functions of the iteration, so it is the same pass. Forward,
+the first one is that of the earliest layer, and in it that of the earliest step. Backward, the one that backward meets
+first: in the latest layer, at the latest step. A run with memory="recompute" is repeated as it went, window by window
+of time: the earliest window comes before the earliest layer, and backward the latest one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ..recompute import KEEP
+from ..stack import check_input, zero_padding
 from ..tasks import Batch
+from ..workspace import Workspace
 from . import metrics
 
 
@@ -42,10 +47,14 @@ class Diverged(ArithmeticError):
         self.iteration, self.places = iteration, places
 
 
-def find(net: Any, batch: Batch | None, loss: str, buffers: Mapping[str, np.ndarray]) -> list[Place]:
+def find(
+    net: Any, batch: Batch | None, loss: str, buffers: Mapping[str, np.ndarray], memory: str = KEEP,
+    work: Workspace | None = None,
+) -> list[Place]:  # fmt: skip
     """Return where numbers stopped being finite: a parameter if there is one, then the first place in the pass.
 
-    `buffers` are the running statistics from before the pass; they are put back into the network.
+    `buffers` are the running statistics from before the pass; they are put back into the network. `memory` and `work`
+    are those of the run, whose pass is over: so looking takes little memory beyond what the run had.
     """
     host = net.ops.to_host
     places = [
@@ -56,7 +65,7 @@ def find(net: Any, batch: Batch | None, loss: str, buffers: Mapping[str, np.ndar
     if batch is None:
         return places
     try:
-        place = _forward(net, batch) or _backward(net, batch, loss)
+        place = _forward(net, batch, memory, work) or _backward(net, batch, loss, memory, work)
     finally:
         for name, array in buffers.items():
             net.buffers[name][...] = array
@@ -85,21 +94,36 @@ def _place(array: str, values: np.ndarray, layer: int | None = None, t0: int = 0
     return Place(array, float(values[index]), layer, t, sample, neuron)
 
 
-def _forward(net: Any, batch: Batch) -> Place | None:
+Piece = tuple[int, np.ndarray, Sequence[Any], Sequence[Any]]  # first step, input, states before it, contexts
+
+
+def _pieces(net: Any, batch: Batch, memory: str, work: Workspace | None) -> Iterator[Piece]:
+    """The sequence as the run's pass takes it: whole, or in windows."""
+    if memory == KEEP:
+        lengths = check_input(net, batch.x, batch.lengths, True)
+        contexts = [net.context(i, lengths=lengths, training=True) for i in range(len(net.layers))]
+        yield 0, zero_padding(batch.x, lengths), (None,) * len(contexts), contexts
+        return
+    _, _, tape = net.forward(batch.x, lengths=batch.lengths, work=work, memory=memory)
+    for k, (t0, _) in enumerate(tape.windows):
+        part, contexts = tape.window(k)
+        yield t0, part, tape.edges[k], contexts
+
+
+def _forward(net: Any, batch: Batch, memory: str, work: Workspace | None) -> Place | None:
     if not np.isfinite(batch.x).all():
         return _place("the input x", batch.x)
-    _, _, tape = net.forward(batch.x, lengths=batch.lengths)
-    y = batch.x
-    for i, (layer, context) in enumerate(zip(net.layers, tape.contexts, strict=True)):
-        y = layer.forward(y, None, context)[0]
-        values = net.ops.to_host(y)
-        if not np.isfinite(values).all():
-            return _place(f"the output of {describe(net, i)}", values, i)
+    for t0, y, states, contexts in _pieces(net, batch, memory, work):
+        for i, (layer, before, context) in enumerate(zip(net.layers, states, contexts, strict=True)):
+            y = layer.forward(y, before, dataclasses.replace(context, lazy=False))[0]
+            values = net.ops.to_host(y)
+            if not np.isfinite(values).all():
+                return _place(f"the output of {describe(net, i)}", values, i, t0)
     return None
 
 
-def _backward(net: Any, batch: Batch, loss: str) -> Place | None:
-    y, _, tape = net.forward(batch.x, lengths=batch.lengths)
+def _backward(net: Any, batch: Batch, loss: str, memory: str, work: Workspace | None) -> Place | None:
+    y, _, tape = net.forward(batch.x, lengths=batch.lengths, work=work, memory=memory)
     value, dy = metrics.loss_of(loss, y, batch, net.backend)
     if not np.isfinite(dy).all():
         return _place("the gradient of the loss", net.ops.to_host(dy))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .. import _check
+from ..recompute import KEEP, MEMORY
 from . import metrics
 
 
@@ -15,7 +16,7 @@ class Plan:
     iterations: where it ends. clip_norm: limit of the gradient's global norm. clip_value: of each of its elements
     (with both, the elements come first). *_every: iterations between two log lines, validations, checkpoints.
     evaluation_batch: batch of an evaluation. bn_batch: batch that batch norm's statistics are taken from for an
-    evaluation.
+    evaluation. memory: "keep" all states for backward, or "recompute" them from a few (recompute.py).
     """
 
     iterations: int
@@ -28,6 +29,7 @@ class Plan:
     checkpoint_every: int = 1000
     evaluation_batch: int = 100
     bn_batch: int = 0
+    memory: str = KEEP
 
     def __post_init__(self) -> None:
         for name in ("iterations", "batch", "log_every", "evaluation_batch"):
@@ -35,3 +37,4 @@ class Plan:
         for name in ("clip_norm", "clip_value", "validate_every", "checkpoint_every", "bn_batch"):
             _check.at_least("train", name, getattr(self, name), 0)
         _check.choice("train", "loss", self.loss, metrics.LOSSES)
+        _check.choice("train", "memory", self.memory, MEMORY)

@@ -121,7 +121,7 @@ class Trainer:
         batch = self.task.batch(net.iteration, plan.batch)
         for name, array in net.buffers.items():
             np.copyto(self._buffers[name], array)
-        y, _, tape = net.forward(batch.x, lengths=batch.lengths, work=self._work)
+        y, _, tape = net.forward(batch.x, lengths=batch.lengths, work=self._work, memory=plan.memory)
         loss, dy = metrics.loss_of(plan.loss, y, batch, net.backend)
         if not math.isfinite(loss):
             self._diverged(batch, f"the loss is {loss}")
@@ -202,7 +202,8 @@ class Trainer:
     def _diverged(self, batch: Batch | None, what: str) -> NoReturn:
         """Keep the last good state and raise Diverged with the place of the first number that is not finite."""
         net = self.net
-        iteration, places = net.iteration, diagnose.find(net, batch, self.plan.loss, self._buffers)
+        iteration, plan = net.iteration, self.plan
+        places = diagnose.find(net, batch, plan.loss, self._buffers, plan.memory, self._work)
         if self.directory is None:
             kept = (
                 "the update is in the network"

@@ -19,7 +19,8 @@ from strategies import (
 )
 from tolerances import assert_close
 
-from indrnn_np.ops.indrnn import cpu
+from indrnn_np import _threads
+from indrnn_np.ops.indrnn import Norm, cpu, reference
 
 
 @each_backend
@@ -140,34 +141,76 @@ def test_only_the_last_state_is_read(ops, p):
 @each_twin
 def test_states_and_input_gradient_live_in_the_workspace(ops):
     rng = np.random.default_rng(0)
-    x, W, u, b, h0 = (rng.standard_normal(shape) for shape in ((5, 2, 3), (4, 3), (4,), (4,), (2, 4)))
+    x, W, u, b, h0 = (rng.standard_normal(shape) for shape in ((5, 2, 6), (4, 6), (4,), (4,), (2, 4)))
     work = Workspace()
     h = ops.indrnn.forward(x, W, u, b, h0, work=work)
     assert work.names == ["h"]
     ops.indrnn.backward(h[1:].copy(), x, h, W, u, work=work)
-    assert sorted(work.names) == ["da of samples 0", "dx", "h"]
+    assert sorted(work.names) == ["da", "dx", "h"]
 
 
-@pytest.mark.parametrize("T, rows", [(0, 3), (1, 1), (7, 1), (7, 3), (7, 7), (7, 100)])
+@pytest.mark.parametrize("n_threads", [1, 2])
+@given(p=recurrences(), seed=st.integers(0, 99), steps=st.integers(1, 20), masked=st.booleans())
+def test_a_norm_in_the_cell_is_the_norm_written_out(p, seed, steps, masked, n_threads):
+    """x̃ = mask ((x - mean) factor + shift), chunk by chunk, and mask ⊙ dx̃ are what all of it at once gives."""
+    cell, rng = p.cell(), np.random.default_rng(seed)
+    x, W = cell["x"], cell["W"]
+    real = lambda *shape: rng.standard_normal(shape).astype(x.dtype)  # noqa: E731
+    mask = (rng.random(x.shape[1:]) < 0.5).astype(x.dtype) * 2 if masked else None
+    norm = Norm(real(x.shape[2]), real(x.shape[2]), real(x.shape[2]), mask)
+    written = np.ascontiguousarray(norm.apply(x))
+    wanted = reference.forward(written, W, p.u, cell["b"], p.h0, **p.options)
+    back = reference.backward(p.dh, written, wanted, W, p.u, p.dhT, **p.options)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_threads, "SMALL", 1)
+        patch.setattr(_threads, "_chosen", [n_threads])
+        patch.setattr(cpu, "chunk_steps", lambda B, W: steps)
+        for op in (cpu, reference):
+            h = op.forward(x, W, p.u, cell["b"], p.h0, **p.options, norm=norm)
+            assert_close(h, wanted, "h", scale=10)
+            dx, *rest = op.backward(p.dh, x, wanted, W, p.u, p.dhT, **p.options, norm=norm)
+            assert_close(dx, back[0] if mask is None else back[0] * mask, "dx", scale=10)
+            for name, one, other in zip(("dW", "du", "db", "dh0"), rest, back[1:], strict=True):
+                assert_close(one, other, name, scale=100)  # sums over all of T and B
+
+
+@each_twin
+def test_a_norm_that_does_not_fit_is_refused(ops):
+    x, W, v = np.zeros((2, 3, 4)), np.zeros((5, 4)), np.zeros(5)
+    good = Norm(np.zeros(4), np.ones(4), np.zeros(4), np.ones((3, 4)))
+    ops.indrnn.forward(x, W, v, v, np.zeros((3, 5)), norm=good)
+    for name, bad in (("factor", np.ones(5)), ("mask", np.ones(4)), ("mean", np.zeros(4, np.float32))):
+        with pytest.raises((ValueError, TypeError), match=f"indrnn.forward: norm.{name} has"):
+            ops.indrnn.forward(x, W, v, v, np.zeros((3, 5)), norm=good._replace(**{name: bad}))
+
+
+@pytest.mark.parametrize("T, steps", [(0, 3), (1, 1), (7, 1), (7, 2), (7, 3), (7, 7), (7, 100), (784, 32)])
+@pytest.mark.parametrize("n", [1, 2, 3])
 @pytest.mark.parametrize("from_the_end", [False, True])
-def test_chunks_cover_time_once_in_walking_order(monkeypatch, T, rows, from_the_end):
-    monkeypatch.setattr(cpu, "l2_bytes", lambda: 64 * rows / cpu.L2_SHARE)
-    x = np.zeros((T, 2, 3), np.float32)
-    pieces = cpu.Piece(x, 0, 2, 8, None).chunks(
-        from_the_end
-    )  # a row of 2 samples of 8 float32 units has 64 bytes
+def test_chunks_cover_time_once_in_walking_order(T, steps, n, from_the_end):
+    pieces = cpu.chunks(T, steps, n, from_the_end)
     walked = [t for s, e in pieces for t in (range(e - 1, s - 1, -1) if from_the_end else range(s, e))]
     assert walked == (list(range(T))[::-1] if from_the_end else list(range(T)))
-    assert all(0 < e - s <= rows for s, e in pieces)
+    assert all(0 < e - s <= steps + 1 for s, e in pieces)  # one more where it starts at an even step
+    assert steps <= 2 or all(s % 2 == 0 for s, _ in pieces)
+    if 100 * n < T:
+        assert len(pieces) % n == 0 and np.ptp([e - s for s, e in pieces]) <= 2  # equal shares
 
 
-def test_a_row_larger_than_the_cache_is_a_chunk_of_its_own(monkeypatch):
-    monkeypatch.setattr(cpu, "l2_bytes", lambda: 10)
-    piece = cpu.Piece(np.zeros((3, 2, 3), np.float32), 0, 2, 8, None)
-    assert piece.chunks(False) == [(0, 1), (1, 2), (2, 3)]
-    assert cpu.chunks(3, 2, True) == [(2, 3), (0, 2)]
+def test_the_chunk_comes_from_the_caches(monkeypatch):
+    W = np.zeros((64, 16), np.float32)  # 4 KiB
+    monkeypatch.setattr(cpu, "threads", lambda: 2)
+    for caches, states in [
+        ({"L2": 2**20, "L3": 2**25}, 2**19),  # half the L2
+        ({"L2": 2**10, "L3": 2**25}, 2**13),  # twice W, which does not fit
+        ({"L2": 2**10, "L3": 2**14}, 2**11),  # a quarter of the L3, for two threads
+        ({}, 2**19),  # not told: as if the L2 had 1 MiB
+    ]:
+        monkeypatch.setattr(cpu, "_caches", lambda caches=caches: caches)
+        assert cpu.chunk_steps(2, W) == states // (2 * 64 * 4)
+    assert cpu.chunk_steps(2**20, W) == 1
     monkeypatch.undo()
-    assert cpu.l2_bytes() >= 2**15
+    assert cpu._caches().get("L2", 2**20) >= 2**15
 
 
 @each_backend

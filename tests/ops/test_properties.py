@@ -86,9 +86,7 @@ def test_any_chunk_size_of_the_cell_gives_the_bits_of_the_bare_recurrence(p, row
     results = []
     for size in (rows, T):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(indrnn_cpu, "l2_bytes", lambda size=size: 2 * size * p.a[0].nbytes)
-            piece = indrnn_cpu.Piece(p.a, 0, p.a.shape[1], H, None)
-            assert max(e - s for s, e in piece.chunks(False)) == min(size, T)
+            patch.setattr(indrnn_cpu, "chunk_steps", lambda B, W, size=size: size)
             h = indrnn_cpu.forward(p.a, one, p.u, zero, p.h0, **p.options)
             seen = nan_filled(p.a.shape, p.a.dtype)
 
@@ -99,6 +97,14 @@ def test_any_chunk_size_of_the_cell_gives_the_bits_of_the_bare_recurrence(p, row
             results.append((h, seen, du, db, dh0, dx, dW))
     for one_size, all_at_once in zip(results[0][:5], results[1][:5], strict=True):
         equal(one_size, all_at_once)
+    bare = backend.get("cpu").recurrence
+    h = bare.forward(p.a, p.u, p.h0, **p.options)
+    for ours, theirs in zip(
+        (results[0][i] for i in (0, 1, 2, 4)),
+        (h, *bare.backward(p.dh, h, p.u, p.dhT, **p.options)),
+        strict=True,
+    ):
+        equal(ours, theirs)
     equal(results[0][5], results[0][1])  # dx = da W
     size = np.einsum("tbh,tbd->hd", np.abs(results[0][1]), np.abs(p.a))
     assert_sums_close(results[0][6], results[1][6], size, "dW")
@@ -130,13 +136,13 @@ def test_any_number_of_threads_gives_the_same_bits(monkeypatch, dtype, activatio
 
 
 @given(p=recurrences(), rows=st.integers(1, 40))
-def test_threads_that_share_the_samples_of_the_cell_change_no_bit(p, rows):
-    """W = 1 again; each thread has chunks of its own, in a workspace."""
+def test_threads_that_share_the_cell_change_no_bit(p, rows):
+    """W = 1 again; threads take turns with chunks, or share the samples where there are few inputs."""
     H = p.a.shape[2]
     zero, one, results = np.zeros(H, p.a.dtype), np.eye(H, dtype=p.a.dtype), []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_threads, "SMALL", 1)
-        patch.setattr(indrnn_cpu, "l2_bytes", lambda: 2 * rows * H * p.a.itemsize)
+        patch.setattr(indrnn_cpu, "chunk_steps", lambda B, W: rows)
         for n in (1, 2, 3):
             patch.setattr(_threads, "_chosen", [n])
             work = Workspace()
@@ -163,7 +169,7 @@ def test_the_probe_sees_every_chunk_once(ops, p, rows):
         seen[t0:t1], count[t0:t1] = da, count[t0:t1] + 1
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(indrnn_cpu, "l2_bytes", lambda: 2 * rows * p.a[0].nbytes)
+        patch.setattr(indrnn_cpu, "chunk_steps", lambda B, W: rows)
         ops.indrnn.backward(p.dh, x, h, W, p.u, p.dhT, **p.options, probe=probe)
     assert (count == 1).all()
     equal(seen, p.backward(ops, h)[0])

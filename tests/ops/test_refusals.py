@@ -73,6 +73,7 @@ FREE = {  # axes that nothing else has to match
     ("affine", "forward", "x"): [0, 1],
     ("batchnorm", "forward", "x"): [0],
     ("batchnorm", "apply", "x"): [0],
+    ("batchnorm", "statistics", "x"): [0, 2],
     ("softmax_cross_entropy", "loss", "y"): [2],
 }
 

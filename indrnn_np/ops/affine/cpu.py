@@ -1,10 +1,11 @@
-"""Twin of reference.py: one product over all rows, written where it is wanted."""
+"""Twin of reference.py: products over all rows, written where they are wanted; threads share the rows."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ... import _check
+from ... import _arrays, _check
+from ..._threads import over
 from . import reference
 
 
@@ -12,10 +13,14 @@ def forward(x, W, b, out=None):
     """Twin of reference.forward."""
     reference.check_forward("affine.forward", x, W, b, out)
     _check.floats("affine.forward", x=x)
-    y = np.empty((*x.shape[:-1], len(W)), x.dtype) if out is None else out
-    rows = y.reshape(-1, len(W))
-    np.matmul(x.reshape(-1, W.shape[1]), W.T, out=rows)
-    rows += b
+    y = _arrays.empty((*x.shape[:-1], len(W)), x.dtype) if out is None else out
+    rows, out_rows = x.reshape(-1, W.shape[1]), y.reshape(-1, len(W))
+
+    def part(i, j):
+        np.matmul(rows[i:j], W.T, out=out_rows[i:j])
+        out_rows[i:j] += b
+
+    over(len(rows), x.size + y.size, part)
     return y
 
 
@@ -23,9 +28,14 @@ def backward(dy, x, W, out=None):
     """Twin of reference.backward."""
     reference.check_backward("affine.backward", dy, x, W, out)
     _check.floats("affine.backward", x=x)
-    dx = np.empty_like(x) if out is None else out
-    rows = dy.reshape(-1, len(W))
-    np.matmul(rows, W, out=dx.reshape(-1, W.shape[1]))
-    dW = np.matmul(rows.T, x.reshape(-1, W.shape[1]))
-    db = rows.sum(axis=0, dtype=np.float64).astype(dy.dtype)
-    return dx, dW, db
+    dx = _arrays.empty_like(x) if out is None else out
+    dy_rows, rows, dx_rows = dy.reshape(-1, len(W)), x.reshape(-1, W.shape[1]), dx.reshape(-1, W.shape[1])
+    sums = {0: (np.zeros_like(W), np.zeros(len(W)))}  # dW and db of each part, by its first row
+
+    def part(i, j):
+        np.matmul(dy_rows[i:j], W, out=dx_rows[i:j])
+        sums[i] = np.matmul(dy_rows[i:j].T, rows[i:j]), dy_rows[i:j].sum(axis=0, dtype=np.float64)
+
+    over(len(rows), x.size + dy.size, part)
+    dW, db = (sum(parts) for parts in zip(*(sums[i] for i in sorted(sums)), strict=True))
+    return dx, dW, db.astype(dy.dtype)

@@ -16,14 +16,25 @@ def forward(x, scale, shift, eps=1e-5, lengths=None, per_step=False, out=None):
     Raises     ValueError naming the array, what it has and what was expected; also if no value is counted
     """
     check("batchnorm.forward", x, lengths, out, scale=scale, shift=shift)
+    mean, var = statistics(x, lengths, per_step)
+    return apply(x, mean, var, scale, shift, eps, lengths, out), mean, var
+
+
+def statistics(x, lengths=None, per_step=False):
+    """Mean and variance of each neuron, over batch and time, or over the batch at each step.
+
+    Reads      x (T, B, H), lengths (B,) integers or None
+    Returns    mean (S, H), var (S, H): S = T if per_step else 1, var biased
+    Raises     ValueError naming the array, what it has and what was expected; also if no value is counted
+    """
+    check("batchnorm.statistics", x, lengths)
     valid, n = counts(x, lengths, per_step)
-    check_count("batchnorm.forward", valid.sum(), lengths)
+    check_count("batchnorm.statistics", valid.sum(), lengths)
     axes = 1 if per_step else (0, 1)
     wide = np.result_type(x.dtype, np.float64)
     mean = np.sum(np.where(valid, x, 0), axis=axes, dtype=wide).reshape(len(n), -1) / n
     var = np.sum(np.where(valid, x - mean[:, None], 0) ** 2, axis=axes, dtype=wide).reshape(len(n), -1) / n
-    mean, var = mean.astype(x.dtype), var.astype(x.dtype)
-    return apply(x, mean, var, scale, shift, eps, lengths, out), mean, var
+    return mean.astype(x.dtype), var.astype(x.dtype)
 
 
 def backward(dy, x, mean, var, scale, eps=1e-5, lengths=None, per_step=False, out=None):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from ... import _check
+from ... import _arrays, _check
 from ..._numba import njit
 from ..._threads import over
 from ..random import cpu as random
@@ -24,22 +26,25 @@ def backward(dy, rate, key, out=None):
 def _apply(where, x, rate, key, out):
     reference.check(where, x, rate, out)
     _check.floats(where, x=x)
-    y = np.empty_like(x) if out is None else out
+    y = _arrays.empty_like(x) if out is None else out
     columns = x.shape[-2] * x.shape[-1]
-    bits = random.bits(key, columns)
-    mask = np.where(
-        bits >= np.uint32(reference.threshold(rate)), x.dtype.type(1 / (1 - rate)), x.dtype.type(0)
-    )
+    factors = mask(x.shape[-2:], rate, key, x.dtype).reshape(-1)
     rows, out_rows = x.reshape(-1, columns), y.reshape(-1, columns)
-    over(columns, x.size, lambda j0, j1: _multiply(rows, mask, out_rows, j0, j1))
+    over(len(rows), x.size, lambda t0, t1: _multiply(rows, factors, out_rows, t0, t1))
     return y
 
 
+def mask(shape, rate, key, dtype):
+    """Twin of reference.mask."""
+    _check.between("dropout.mask", "rate", rate, 0.0, 1.0)
+    number, bits = np.dtype(dtype).type, random.bits(key, math.prod(shape))
+    kept = bits >= np.uint32(reference.threshold(rate))
+    return np.where(kept, number(1 / (1 - rate)), number(0)).reshape(shape)
+
+
 @njit
-def _multiply(x, mask, y, j0, j1):
-    """y = mask x in columns j0 to j1."""
-    m = mask[j0:j1]
-    for t in range(x.shape[0]):
-        x_t, y_t = x[t, j0:j1], y[t, j0:j1]
-        for j in range(len(x_t)):
-            y_t[j] = x_t[j] * m[j]
+def _multiply(x, mask, y, t0, t1):
+    """y = mask x for rows t0 to t1."""
+    for t in range(t0, t1):
+        for j in range(x.shape[1]):
+            y[t, j] = x[t, j] * mask[j]

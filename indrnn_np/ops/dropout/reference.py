@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ... import _check
@@ -17,7 +19,7 @@ def forward(x, rate, key, out=None):
     Raises     ValueError naming what is wrong
     """
     check("dropout.forward", x, rate, out)
-    y = x * mask(x, rate, key)
+    y = x * mask(x.shape[-2:], rate, key, x.dtype)
     if out is None:
         return y
     out[...] = y
@@ -31,11 +33,11 @@ def backward(dy, rate, key, out=None):
     return forward(dy, rate, key, out)
 
 
-def mask(x, rate, key):
-    """m / (1 - rate), (B, H), in the dtype of x."""
-    bits = random.bits(key, x.shape[-2] * x.shape[-1])
-    kept = bits >= np.uint32(threshold(rate))
-    return (kept / (1 - rate)).astype(x.dtype).reshape(x.shape[-2:])
+def mask(shape, rate, key, dtype):
+    """The mask alone, zeros and 1 / (1 - rate), of shape (B, H)."""
+    _check.between("dropout.mask", "rate", rate, 0.0, 1.0)
+    kept = random.bits(key, math.prod(shape)) >= np.uint32(threshold(rate))
+    return (kept / (1 - rate)).astype(dtype).reshape(shape)
 
 
 def threshold(rate):

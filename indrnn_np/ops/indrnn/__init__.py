@@ -8,7 +8,35 @@ The reference composes the two operations. The cpu twin goes through time in chu
 is written into the state buffer and the recurrence runs over it in place while it is in cache; backwards
 the gradient of the pre-activation exists for one chunk only. `probe(t0, t1, dh, da)`, if given to backward,
 is called for every chunk with the gradient on its outputs (None if there was none) and on its
-pre-activations.
+pre-activations. With `norm` the cell reads x̃ (Norm) in place of x, and dx is the gradient on what the mask
+multiplies: on batch norm's output.
 """
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Norm(NamedTuple):
+    """What stands between one layer's output x (T, B, D) and the next one's input, if it is not written out.
+
+        x̃ = mask ⊙ ((x - mean) ⊙ factor + shift)
+
+    Batch normalisation with dropout behind it (ops/batchnorm, ops/dropout), as the cell can do it chunk by chunk.
+    mean, factor, shift (D,); mask (B, D) or None.
+    """
+
+    mean: np.ndarray
+    factor: np.ndarray
+    shift: np.ndarray
+    mask: np.ndarray | None = None
+
+    def apply(self, x: np.ndarray) -> np.ndarray:
+        """x̃, in plain NumPy."""
+        y = (x - self.mean) * self.factor + self.shift
+        return y if self.mask is None else y * self.mask
+
 
 TWINS = ("reference", "cpu")

@@ -1,129 +1,168 @@
-"""Twin of reference.py that goes through time in chunks small enough to stay in the L2 cache of a core.
+"""Twin of reference.py that goes through time in chunks small enough to stay in the cache of a core.
 
 The product of a chunk is written into the state buffer and the recurrence runs over it in place; backwards, da
-exists for one chunk only. Threads share the samples, each with chunks of its own, so one hand-over a pass is enough;
-a thread's part of x is not contiguous, and is copied chunk by chunk into the cache.
+exists for one chunk only. With several threads each takes every n-th chunk: the products of different chunks run side
+by side, and only the recurrence, which is short, is passed on from chunk to chunk. So whatever a product reads
+and writes is contiguous, and nothing is copied. Few inputs (D <= fused.INPUTS) need no product at all (fused.py).
 """
 
 from __future__ import annotations
 
 import functools
-from pathlib import Path
+import itertools
+import math
 
 import numpy as np
 
-from ... import _check
-from ..._threads import over
+from ... import _arrays, _check, _machine
+from ..._numba import njit
+from ..._threads import relay, team, threads
 from ..recurrence.cpu import BackwardPass, ForwardPass
-from . import reference
+from . import fused, reference
 
-L2_SHARE = 0.5  # of the cache for the states of a chunk; the rest is for x, W and da
+L2_SHARE = 0.5  # of a core's L2 cache for the states of a chunk; the rest is for x, da and what BLAS packs
+L3_SHARE = 0.25  # of the L3 cache for the states of the chunks of all threads
 
 
-def forward(x, W, u, b, h0, activation="relu", lengths=None, reverse=False, work=None):
+def forward(x, W, u, b, h0, activation="relu", lengths=None, reverse=False, work=None, norm=None):
     """Twin of reference.forward; the states live in `work`'s buffer "h" if a workspace is given."""
-    reference.check_forward("indrnn.forward", x, W, u, b, h0, activation, lengths)
+    reference.check_forward("indrnn.forward", x, W, u, b, h0, activation, lengths, norm)
     _check.floats("indrnn.forward", x=x)
-    (T, B, D), H = x.shape, len(W)
+    (T, B), H = x.shape[:2], len(W)
     h = _empty(work, "h", (T + 1, B, H), x.dtype)
     h[0] = h0
+    if few_inputs(x) and norm is None:
+        fused.forward(x, W, u, b, h, activation, lengths, reverse)
+        return h
     walk = ForwardPass(h, u, b, activation, lengths, reverse)
+    n = team(T * B * H, T)
+    spans = chunks(T, chunk_steps(B, W), n, reverse)
+    source = Source(x, norm, lengths, n, spans, work)
 
-    def samples(b0, b1):
-        piece = Piece(x, b0, b1, H, work)
-        for t0, t1 in piece.chunks(reverse):
-            if piece.whole:
-                np.matmul(x[t0:t1].reshape(-1, D), W.T, out=h[t0 + 1 : t1 + 1].reshape(-1, H))
-                walk.run(t0, t1, b0, b1)
-            else:
-                a = piece.buffer("a", t1 - t0, H)
-                np.matmul(piece.rows_of_x(t0, t1), W.T, out=a.reshape(-1, H))
-                walk.run(t0, t1, b0, b1, a, (t0, b0))
+    def product(i):
+        t0, t1 = spans[i]
+        np.matmul(source.rows(i), W.T, out=h[t0 + 1 : t1 + 1].reshape(-1, H))
 
-    over(B, T * B * H, samples, grain=1)
+    relay(len(spans), n, T * B * H, lambda i: walk.run(*spans[i], 0, B), before=product)
     return h
 
 
-def backward(dh, x, h, W, u, dhT=None, activation="relu", lengths=None, reverse=False, work=None, probe=None):
+def backward(dh, x, h, W, u, dhT=None, activation="relu", lengths=None, reverse=False, work=None, probe=None,
+             norm=None):  # fmt: skip
     """Twin of reference.backward; dx lives in `work`'s buffer "dx" if a workspace is given."""
-    reference.check_backward("indrnn.backward", dh, x, h, W, u, dhT, activation, lengths)
+    reference.check_backward("indrnn.backward", dh, x, h, W, u, dhT, activation, lengths, norm)
     _check.floats("indrnn.backward", x=x)
-    (T, B, D), H = x.shape, len(W)
-    dx = _empty(work, "dx", (T, B, D), x.dtype)
+    T = len(x)
+    dx = _empty(work, "dx", x.shape, x.dtype)
     walk = BackwardPass(h, u, dhT, activation, lengths, reverse)
-    sums = {}  # dW of each piece, by its first sample
-
-    def samples(b0, b1):
-        piece, product = Piece(x, b0, b1, H, work), np.empty_like(W)
-        sums[b0] = np.zeros_like(W)
-        for t0, t1 in piece.chunks(not reverse):
-            da = piece.buffer("da", t1 - t0, H)
-            walk.run(t0, t1, b0, b1, dh, da, (t0, b0))
-            if probe is not None:
-                probe(t0, t1, None if dh is None else dh[t0:t1], da)
-            piece.put(dx, t0, t1, da.reshape(-1, H), W)
-            np.matmul(da.reshape(-1, H).T, piece.rows_of_x(t0, t1, lengths), out=product)
-            sums[b0] += product
-
-    over(B, T * B * H if probe is None else 0, samples, grain=1)
-    dW = sum((sums[b0] for b0 in sorted(sums)), np.zeros_like(W))
+    if few_inputs(x) and probe is None and norm is None:
+        cut = lambda samples: chunks(T, chunk_steps(samples, W), 1, not reverse)  # noqa: E731
+        dW = fused.backward(dh, x, W, walk, cut, dx, lambda name, shape: _empty(work, name, shape, x.dtype))
+    else:
+        dW = _products(dh, x, W, walk, dx, work, probe, norm)
     return dx, dW, walk.du, walk.db, walk.dh0
 
 
-class Piece:
-    """The samples b0 to b1 of x (T, B, D) on one thread, and its buffers of one chunk of time."""
-
-    def __init__(self, x, b0, b1, H, work):
-        self.x, self.b0, self.b1, self.work = x, b0, b1, work
-        self.whole = b1 - b0 == x.shape[1]
-        self.size = max(1, int(L2_SHARE * l2_bytes() // max(1, (b1 - b0) * H * x.itemsize)))
-
-    def chunks(self, from_the_end):
-        """Pieces [t0, t1) of time whose states fill `L2_SHARE` of the L2 cache, in walking order."""
-        return chunks(len(self.x), self.size, from_the_end)
-
-    def buffer(self, name, steps, width):
-        """A buffer (steps, samples, width) of this thread."""
-        shape = (min(self.size, len(self.x)), self.b1 - self.b0, width)
-        return _empty(self.work, f"{name} of samples {self.b0}", shape, self.x.dtype)[:steps]
-
-    def rows_of_x(self, t0, t1, lengths=None):
-        """The chunk of x as rows (steps · samples, D), with zeros in its padding if lengths are given."""
-        D = self.x.shape[2]
-        if self.whole and lengths is None:
-            return self.x[t0:t1].reshape(-1, D)
-        rows = self.buffer("x", t1 - t0, D)
-        rows[...] = self.x[t0:t1, self.b0 : self.b1]
-        if lengths is not None:
-            rows[np.arange(t0, t1)[:, None] >= lengths[self.b0 : self.b1]] = 0
-        return rows.reshape(-1, D)
-
-    def put(self, dx, t0, t1, da_rows, W):
-        """dx = da W for the chunk."""
-        D = W.shape[1]
-        if self.whole:
-            np.matmul(da_rows, W, out=dx[t0:t1].reshape(-1, D))
-            return
-        rows = self.buffer("dx", t1 - t0, D)
-        np.matmul(da_rows, W, out=rows.reshape(-1, D))
-        dx[t0:t1, self.b0 : self.b1] = rows
+def few_inputs(x):
+    """Is the projection done without a product?"""
+    return 1 <= x.shape[2] <= fused.INPUTS and x.size > 0
 
 
-def chunks(T, size, from_the_end):
-    """Cut T steps into pieces [t0, t1) of `size` steps, in walking order."""
-    pieces = [(t0, min(t0 + size, T)) for t0 in range(0, T, size)]
+def _products(dh, x, W, walk, dx, work, probe, norm):
+    """Fill dx (T, B, D) and return dW."""
+    (T, B, D), H = x.shape, len(W)
+    n = team(T * B * H if probe is None else 0, T)
+    spans = chunks(T, chunk_steps(B, W), n, not walk.reverse)
+    longest = max((t1 - t0 for t0, t1 in spans), default=0)
+    source = Source(x, norm, walk.lengths, n, spans, work)
+    da = _empty(work, "da", (n, longest, B, H), x.dtype)  # for each thread the chunk it is at
+    dW, product = _arrays.zeros((n, *W.shape), W.dtype), _arrays.empty((n, *W.shape), W.dtype)
+
+    def recurrence(i):
+        t0, t1 = spans[i]
+        part = da[i % n, : t1 - t0]
+        walk.run(t0, t1, 0, B, dh, part, (t0, 0))
+        if probe is not None:
+            probe(t0, t1, None if dh is None else dh[t0:t1], part)
+
+    def products(i):
+        t0, t1 = spans[i]
+        rows = da[i % n, : t1 - t0].reshape(-1, H)
+        np.matmul(rows, W, out=dx[t0:t1].reshape(-1, D))
+        if norm is not None and norm.mask is not None:
+            dx[t0:t1] *= norm.mask
+        np.matmul(rows.T, source.rows(i), out=product[i % n])
+        dW[i % n] += product[i % n]
+
+    relay(len(spans), n, T * B * H, recurrence, after=products)
+    return dW.sum(axis=0)
+
+
+def chunk_steps(B, W):
+    """How many steps a chunk has: its states fill `L2_SHARE` of the L2 cache.
+
+    They are at least twice as large as W, as far as the L3 cache allows, because each product packs W anew.
+    """
+    caches = _caches()
+    L2 = caches.get("L2", 2**20)
+    most = L3_SHARE * caches.get("L3", 4 * L2) / threads()
+    size = max(L2_SHARE * L2, min(2 * W.nbytes, most))
+    return max(1, int(size // max(1, B * len(W) * W.itemsize)))
+
+
+def chunks(T, steps, n, from_the_end):
+    """Cut T steps into pieces [t0, t1) of about `steps`, in walking order: equal ones, as many for each of n threads.
+
+    They start at even steps where they are longer than 2, since the kernels take steps in pairs.
+    """
+    count = min(T, math.ceil(math.ceil(T / steps) / n) * n)
+    grain = 2 if steps > 2 else 1
+    edges = sorted({min(T, -(-T * i // count // grain) * grain) for i in range(count)} | {T}) if count else []
+    pieces = list(itertools.pairwise(edges))
     return pieces[::-1] if from_the_end else pieces
 
 
 @functools.cache
-def l2_bytes():
-    """Size of one core's L2 cache as Linux reports it; 1 MiB where it is not reported."""
-    try:
-        text = Path("/sys/devices/system/cpu/cpu0/cache/index2/size").read_text().strip()
-        return int(text[:-1]) * {"K": 2**10, "M": 2**20}[text[-1]]
-    except (OSError, ValueError, KeyError):
-        return 2**20
+def _caches():
+    return _machine.caches()
+
+
+class Source:
+    """The chunks of x as rows for a product: x itself where it can be, or a buffer of one chunk for each thread."""
+
+    def __init__(self, x, norm, lengths, n, spans, work):
+        self.x, self.norm, self.lengths, self.n, self.spans = x, norm, lengths, n, spans
+        if norm is not None or lengths is not None:
+            longest = max((t1 - t0 for t0, t1 in spans), default=0)
+            self.buffer = _empty(work, "x of a chunk", (n, longest, *x.shape[1:]), x.dtype)
+        if norm is not None:
+            mask = np.ones(x.shape[1:], x.dtype) if norm.mask is None else norm.mask
+            self.vectors = (norm.mean, norm.factor, norm.shift, mask)
+
+    def rows(self, i):
+        """Chunk i as (steps · B, D), normalised if that was asked for, with zeros in its padding."""
+        t0, t1 = self.spans[i]
+        part, D = self.x[t0:t1], self.x.shape[2]
+        if self.norm is None and self.lengths is None:
+            return part.reshape(-1, D)
+        buffer = self.buffer[i % self.n, : t1 - t0]
+        if self.norm is None:
+            buffer[...] = part
+        else:
+            normalise(part, *self.vectors, buffer)
+        if self.lengths is not None:
+            buffer[np.arange(t0, t1)[:, None] >= self.lengths] = 0
+        return buffer.reshape(-1, D)
+
+
+@njit
+def normalise(x, mean, factor, shift, mask, y):
+    """y = mask ((x - mean) factor + shift) for x (steps, B, D)."""
+    for t in range(x.shape[0]):
+        for b in range(x.shape[1]):
+            for j in range(x.shape[2]):
+                y[t, b, j] = ((x[t, b, j] - mean[j]) * factor[j] + shift[j]) * mask[b, j]
 
 
 def _empty(work, name, shape, dtype):
-    return np.empty(shape, dtype) if work is None else work.array(name, shape, dtype)
+    return _arrays.empty(shape, dtype) if work is None else work.array(name, shape, dtype)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ... import _check
+from ... import _arrays, _check
 from ..._numba import njit
 from . import reference
 
@@ -13,7 +13,7 @@ def loss(y, target, mask=None, out=None):
     """Twin of reference.loss."""
     n = reference.check("mse.loss", y, target, mask, out)
     _check.floats("mse.loss", y=y)
-    dy = np.empty_like(y) if out is None else out
+    dy = _arrays.empty_like(y) if out is None else out
     K = y.shape[-1]
     counted = np.ones(y.size // K, np.bool_) if mask is None else mask.reshape(-1)
     return _kernel(y.reshape(-1, K), target.reshape(-1, K), counted, n, dy.reshape(-1, K)) / n, dy

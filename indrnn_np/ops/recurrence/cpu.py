@@ -12,8 +12,8 @@ import functools
 
 import numpy as np
 
-from ... import _check
-from ..._numba import njit
+from ... import _arrays, _check
+from ..._numba import AS_WRITTEN, njit
 from ..._threads import over
 from . import reference
 from .step import CODES, dphi, phi
@@ -28,7 +28,7 @@ def forward(a, u, h0, activation="relu", lengths=None, reverse=False, out=None):
     reference.check_forward("recurrence.forward", a, u, h0, activation, lengths, out)
     _check.floats("recurrence.forward", a=a)
     T, B, H = a.shape
-    h = np.empty((T + 1, B, H), a.dtype) if out is None else out
+    h = _arrays.empty((T + 1, B, H), a.dtype) if out is None else out
     h[0] = h0
     walk = ForwardPass(h, u, np.zeros_like(u), activation, lengths, reverse)
     a = None if out is not None and np.may_share_memory(a, out) else a  # then it is out[1:] itself
@@ -40,7 +40,7 @@ def backward(dh, h, u, dhT=None, activation="relu", lengths=None, reverse=False,
     """Twin of reference.backward."""
     reference.check_backward("recurrence.backward", dh, h, u, dhT, activation, lengths, out)
     _check.floats("recurrence.backward", h=h)
-    da = np.empty_like(h[1:]) if out is None else out
+    da = _arrays.empty_like(h[1:]) if out is None else out
     walk = BackwardPass(h, u, dhT, activation, lengths, reverse)
     over(h.shape[1], h.size, lambda b0, b1: walk.run(0, len(da), b0, b1, dh, da), grain=1)
     return da, walk.du, walk.dh0
@@ -56,7 +56,13 @@ class Pass:
         self.T, self.B, self.H = h.shape[0] - 1, h.shape[1], h.shape[2]
         self.code, self.reverse = CODES[activation], reverse
         self.lengths = None if lengths is None else lengths.astype(np.int64)
-        self.h, self.u = flat(h), np.tile(u, self.B)
+        self.h, self.u = flat(h), self.tiled(u)
+
+    def tiled(self, vector):
+        """A vector (H,) once for each sample, in one flat row."""
+        row = _arrays.empty((self.B, self.H), vector.dtype)
+        row[...] = vector
+        return row.reshape(-1)
 
     def blocks(self, b0, b1):
         """Where the blocks of columns start, with the end of the last one, and after how many steps each ends."""
@@ -70,7 +76,7 @@ class ForwardPass(Pass):
 
     def __init__(self, h, u, b, activation, lengths, reverse):
         super().__init__(h, u, activation, lengths, reverse)
-        self.b = np.tile(b, self.B)
+        self.b = self.tiled(b)
 
     def run(self, t0, t1, b0, b1, a=None, corner=(0, 0)):
         """Pre-activations without their bias stand in a, whose [0, 0] is step and sample `corner`, or in h itself."""
@@ -86,9 +92,10 @@ class BackwardPass(Pass):
     def __init__(self, h, u, dhT, activation, lengths, reverse):
         super().__init__(h, u, activation, lengths, reverse)
         columns = self.B * self.H
-        self.carry = np.zeros(columns, h.dtype) if dhT is None else dhT.reshape(columns).copy()
-        self.partial = np.zeros((2, columns), h.dtype)
-        self.total = np.zeros((2, columns))
+        self.carry = _arrays.empty(columns, h.dtype)
+        self.carry[...] = 0 if dhT is None else dhT.reshape(columns)
+        self.partial = _arrays.zeros((2, columns), h.dtype)
+        self.total = _arrays.zeros((2, columns), np.float64)
 
     def run(self, t0, t1, b0, b1, dh, da, corner=(0, 0)):
         """dh (T, B, H) or None; da is written, its [0, 0] is step and sample `corner`."""
@@ -123,9 +130,9 @@ def flat(array):
 def forward_kernel(code, in_place):
     """h[t+1] = φ(a[t] + b + u h[t]) for steps t0 to t1 and some blocks of columns; in place, a[t] stands in h[t+1]."""
 
-    @njit
+    @njit(rounding=AS_WRITTEN)
     def kernel(a, row, column, h, u, b, starts, ends, t0, t1, reverse):
-        zero, one = h.dtype.type(0), h.dtype.type(1)
+        zero = h.dtype.type(0)
         for i in range(t1 - t0):
             t = t1 - 1 - i if reverse else t0 + i
             for k in range(len(ends)):
@@ -134,47 +141,101 @@ def forward_kernel(code, in_place):
                 if t >= ends[k]:
                     h_t[:] = zero
                     continue
-                p = t if not reverse else (0 if t == ends[k] - 1 else t + 2)
-                h_prev = h[p, j0:j1]
+                h_prev = h[row_before(t, ends[k], reverse), j0:j1]
                 a_t = h_t if in_place else a[t - row, j0 - column : j1 - column]
                 for j in range(len(h_t)):  # from 0: an index that might be negative does not vectorise
-                    h_t[j] = phi(code, a_t[j] + b_k[j] + u_k[j] * h_prev[j], zero, one)
+                    h_t[j] = phi(code, a_t[j] + b_k[j] + u_k[j] * h_prev[j], zero)
 
     return kernel
 
 
 @functools.cache
 def backward_kernel(code, has_dh):
-    """da[t] = φ'(h[t+1]) (dh[t] + carry), carry = u da[t], and the sums of da h_{t-1} and da."""
+    """da[t] = φ'(h[t+1]) (dh[t] + carry), carry = u da[t], and the sums of da h_{t-1} and da.
 
-    @njit
+    Two steps at a time where both are there: carry and sums are then read and written half as often.
+    """
+
+    @njit(rounding=AS_WRITTEN)
     def kernel(dh, h, u, carry, partial, total, da, row, column, starts, ends, t0, t1, reverse):
-        zero, one = h.dtype.type(0), h.dtype.type(1)
-        for i in range(t1 - t0):
+        i = 0
+        while i < t1 - t0:
             t = t0 + i if reverse else t1 - 1 - i
+            pair = (
+                i + 1 < t1 - t0 and (t % 2 == 1) != reverse
+            )  # of fixed steps: one chunk or many, the same pairs
+            s = (t + 1 if reverse else t - 1) if pair else t
             for k in range(len(ends)):
-                j0, j1 = starts[k], starts[k + 1]
-                da_t, c = da[t - row, j0 - column : j1 - column], carry[j0:j1]
-                du, db = partial[0, j0:j1], partial[1, j0:j1]
-                if t >= ends[k]:
-                    da_t[:] = zero
+                j0, j1, end = starts[k], starts[k + 1], ends[k]
+                if pair and max(t, s) < end:
+                    _two_steps(
+                        code, has_dh, dh, h, u, carry, partial, da, row, column, j0, j1, end, t, s, reverse
+                    )
                 else:
-                    p = t if not reverse else (0 if t == ends[k] - 1 else t + 2)
-                    h_t, h_prev, u_k = h[t + 1, j0:j1], h[p, j0:j1], u[j0:j1]
-                    dh_t = dh[t, j0:j1] if has_dh else c
-                    for j in range(len(h_t)):
-                        g = dh_t[j] + c[j] if has_dh else c[j]
-                        d = dphi(code, h_t[j], zero, one) * g
-                        da_t[j] = d
-                        c[j] = u_k[j] * d
-                        du[j] += d * h_prev[j]
-                        db[j] += d
-                if t % FLUSH == (FLUSH - 1 if reverse else 0) or (t == ends[k] - 1 and reverse):
-                    du_total, db_total = total[0, j0:j1], total[1, j0:j1]
-                    for j in range(len(du)):
-                        du_total[j] += du[j]
-                        db_total[j] += db[j]
-                        du[j] = zero
-                        db[j] = zero
+                    _one_step(
+                        code, has_dh, dh, h, u, carry, partial, da, row, column, j0, j1, end, t, reverse
+                    )
+                    if pair:
+                        _one_step(
+                            code, has_dh, dh, h, u, carry, partial, da, row, column, j0, j1, end, s, reverse
+                        )
+                if s % FLUSH == (FLUSH - 1 if reverse else 0) or (reverse and max(t, s) >= end - 1 >= t):
+                    flush(partial[:, j0:j1], total[:, j0:j1])
+            i += 2 if pair else 1
 
     return kernel
+
+
+@njit(rounding=AS_WRITTEN, inline="always")
+def _one_step(code, has_dh, dh, h, u, carry, partial, da, row, column, j0, j1, end, t, reverse):
+    """Step t backwards, for one block of columns; zeros where the sample has ended."""
+    zero, one = h.dtype.type(0), h.dtype.type(1)
+    da_t = da[t - row, j0 - column : j1 - column]
+    if t >= end:
+        da_t[:] = zero
+    else:
+        h_t, h_prev = h[t + 1, j0:j1], h[row_before(t, end, reverse), j0:j1]
+        c, u_k, du, db = carry[j0:j1], u[j0:j1], partial[0, j0:j1], partial[1, j0:j1]
+        dh_t = dh[t, j0:j1] if has_dh else c
+        for j in range(len(h_t)):
+            d = dphi(code, h_t[j], zero, one) * (dh_t[j] + c[j] if has_dh else c[j])
+            da_t[j] = d
+            c[j] = u_k[j] * d
+            du[j] += d * h_prev[j]
+            db[j] += d
+
+
+@njit(rounding=AS_WRITTEN, inline="always")
+def _two_steps(code, has_dh, dh, h, u, carry, partial, da, row, column, j0, j1, end, t, s, reverse):
+    """Step t backwards, and then its neighbour s: the same operations in the same order as one by one."""
+    zero, one = h.dtype.type(0), h.dtype.type(1)
+    da_t, da_s = da[t - row, j0 - column : j1 - column], da[s - row, j0 - column : j1 - column]
+    h_t, h_s, h_prev = h[t + 1, j0:j1], h[s + 1, j0:j1], h[row_before(s, end, reverse), j0:j1]
+    h_t_prev = h[row_before(t, end, reverse), j0:j1]
+    c, u_k, du, db = carry[j0:j1], u[j0:j1], partial[0, j0:j1], partial[1, j0:j1]
+    dh_t, dh_s = (dh[t, j0:j1], dh[s, j0:j1]) if has_dh else (c, c)
+    for j in range(len(h_t)):
+        d = dphi(code, h_t[j], zero, one) * (dh_t[j] + c[j] if has_dh else c[j])
+        carried = u_k[j] * d
+        e = dphi(code, h_s[j], zero, one) * (dh_s[j] + carried if has_dh else carried)
+        da_t[j] = d
+        da_s[j] = e
+        c[j] = u_k[j] * e
+        du[j] = du[j] + d * h_t_prev[j] + e * h_prev[j]
+        db[j] = db[j] + d + e
+
+
+@njit
+def row_before(t, end, reverse):
+    """The row of h that the step at t reads."""
+    return t if not reverse else (0 if t == end - 1 else t + 2)
+
+
+@njit
+def flush(partial, total):
+    """Add the sums of the last few steps, in the arrays' dtype, to those of all steps, in float64."""
+    for which in range(len(partial)):
+        p, q = partial[which], total[which]
+        for j in range(len(p)):
+            q[j] += p[j]
+            p[j] = p.dtype.type(0)

@@ -8,28 +8,26 @@ arithmetic to float64.
 
 from __future__ import annotations
 
-import math
-
-from ..._numba import njit
+from ..._numba import AS_WRITTEN, njit
+from .elementary import sigmoid, tanh
 
 RELU, TANH, SIGMOID, IDENTITY = range(4)
 CODES = {"relu": RELU, "tanh": TANH, "sigmoid": SIGMOID, "identity": IDENTITY}
 
 
-@njit
-def phi(code, a, zero, one):
+@njit(rounding=AS_WRITTEN)
+def phi(code, a, zero):
     """φ(a); relu is written so that NaN stays NaN."""
     if code == RELU:
         return zero if a < zero else a
     if code == TANH:
-        return math.tanh(a)
+        return tanh(a)
     if code == SIGMOID:
-        e = math.exp(a if a < zero else -a)  # exp(-|a|) does not overflow
-        return (e if a < zero else one) / (one + e)
+        return sigmoid(a)
     return a
 
 
-@njit
+@njit(rounding=AS_WRITTEN)
 def dphi(code, h, zero, one):
     """φ' from the output h = φ(a)."""
     if code == RELU:

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ... import _check
+from ... import _arrays, _check
 from ..._numba import njit
 from . import reference
 
@@ -15,7 +15,7 @@ def loss(y, target, mask=None, out=None):
     """Twin of reference.loss."""
     labels, counted, n = reference.check("softmax_cross_entropy.loss", y, target, mask, out)
     _check.floats("softmax_cross_entropy.loss", y=y)
-    dy = np.empty_like(y) if out is None else out
+    dy = _arrays.empty_like(y) if out is None else out
     K = y.shape[-1]
     return _kernel(y.reshape(-1, K), labels, counted, n, dy.reshape(-1, K)) / n, dy
 

@@ -1,0 +1,75 @@
+"""Batch norm that its reader applies chunk by chunk gives what batch norm written out gives."""
+
+import numpy as np
+import pytest
+from tolerances import assert_close
+
+import indrnn_np as ir
+from indrnn_np import sequential
+from indrnn_np.layers.base import Normalised, read_lazily
+
+T, B, D, H = 12, 3, 4, 6
+
+STACKS = {
+    "last step": [ir.IndRNN(D, H), ir.BatchNorm(H), ir.Dropout(0.3), ir.LastStep(), ir.Linear(H, 2)],
+    "deep": [ir.BatchNorm(D), ir.IndRNN(D, H), ir.BatchNorm(H), ir.Dropout(0.3), ir.IndRNN(H, H), ir.BatchNorm(H),
+             ir.IndRNN(H, 5), ir.BatchNorm(5), ir.LastStep()],
+    "two masks": [ir.IndRNN(D, H), ir.BatchNorm(H), ir.Dropout(0.3), ir.Dropout(0.2), ir.IndRNN(H, H)],
+    "a norm of a norm": [ir.IndRNN(D, H), ir.BatchNorm(H), ir.BatchNorm(H), ir.IndRNN(H, H)],
+    "few inputs": [ir.IndRNN(D, 2), ir.BatchNorm(2), ir.IndRNN(2, H)],
+    "read by others": [ir.IndRNN(D, H), ir.BatchNorm(H), ir.Dropout(0.3), ir.Bidirectional(ir.IndRNN(H, 4)),
+                       ir.BatchNorm(8), ir.Linear(8, 3)],
+    "at the end": [ir.IndRNN(D, H), ir.BatchNorm(H), ir.Dropout(0.3)],
+    "per step": [ir.IndRNN(D, H), ir.BatchNorm(H, per_step=True), ir.IndRNN(H, H)],
+}  # fmt: skip
+
+
+def everything(name, backend, lengths, training):
+    net = ir.Sequential(STACKS[name], steps=T, backend=backend, dtype="float64")
+    rng = np.random.default_rng(0)
+    net.flat[...] = rng.standard_normal(net.size) * 0.5
+    x = rng.standard_normal((T, B, D))
+    y, _, tape = net.forward(x, lengths=lengths, training=training)
+    found = {
+        "y": y.copy(),
+        "inference": net(x, lengths=lengths),
+        "step": net.step(x[0])[0] if net.causal else y,
+    }
+    if training:
+        dx, _, grads = net.backward(rng.standard_normal(y.shape), tape)
+        found |= {"dx": dx.copy(), "grads": grads.flat.copy(), **net.buffers}
+    return found
+
+
+@pytest.mark.parametrize("name", STACKS)
+@pytest.mark.parametrize("backend", ["cpu", "reference"])
+@pytest.mark.parametrize("lengths", [None, np.array([T, 3, 5])], ids=["full", "lengths"])
+@pytest.mark.parametrize("training", [True, False])
+def test_written_out_or_not(monkeypatch, name, backend, lengths, training):
+    unwritten = everything(name, backend, lengths, training)
+    monkeypatch.setattr(sequential, "read_lazily", lambda layers, i: False)
+    written = everything(name, backend, lengths, training)
+    assert set(unwritten) == set(written)
+    for key, value in written.items():
+        assert_close(unwritten[key], value, key, scale=100)
+
+
+def test_only_who_can_apply_it_gets_it():
+    for name, wanted in {"last step": [1, 2], "deep": [0, 2, 3, 5, 7], "two masks": [1, 2, 3], "at the end": [],
+                         "a norm of a norm": [2], "read by others": []}.items():  # fmt: skip
+        stack = STACKS[name]
+        kinds = (ir.BatchNorm, ir.Dropout)
+        asked = [i for i, layer in enumerate(stack) if isinstance(layer, kinds) and read_lazily(stack, i)]
+        assert asked == wanted, name
+
+
+def test_nothing_is_written_between_the_layers():
+    """Not one array of T·B·H elements besides the states: neither batch norm's output nor dropout's."""
+    net, work = ir.Sequential(STACKS["last step"], steps=T), ir.Workspace()
+    net.forward(np.zeros((T, B, D), np.float32), work=work)
+    large = [name for (name, _), buffer in work._buffers.items() if buffer.size >= T * B * H]
+    assert large == ["0.h"]
+
+
+def test_an_unwritten_activation_has_a_shape():
+    assert Normalised(np.zeros((2, 3, 4)), None).shape == (2, 3, 4)

@@ -1,0 +1,138 @@
+"""The machine code of the kernels: their inner loops are vector code, and call nothing, in both dtypes."""
+
+import platform
+import re
+
+import numba
+import numpy as np
+import pytest
+
+from indrnn_np._numba import FASTMATH
+from indrnn_np.ops.adam import cpu as adam
+from indrnn_np.ops.batchnorm import cpu as batchnorm
+from indrnn_np.ops.dropout import cpu as dropout
+from indrnn_np.ops.indrnn import cpu as cell
+from indrnn_np.ops.indrnn import fused
+from indrnn_np.ops.recurrence import cpu as recurrence
+from indrnn_np.ops.recurrence.step import CODES
+from indrnn_np.ops.sgd import cpu as sgd
+
+pytestmark = [
+    pytest.mark.skipif(numba.config.DISABLE_JIT, reason="nothing is compiled"),
+    pytest.mark.skipif(
+        bool(numba.config.BOUNDSCHECK), reason="a check in the loop keeps it from being vector code"
+    ),
+    pytest.mark.skipif(
+        platform.machine() not in ("x86_64", "AMD64"), reason="reads the names of x86-64 instructions"
+    ),
+]
+
+# add, subtract, multiply or divide whole vectors of float32 (ps) or float64 (pd)
+PACKED = re.compile(r"\bv(?:f?n?m?(?:add|sub)\w*|mul|div)(p[sd])\s.*%[yz]mm")
+CALLS = re.compile(r"\bcallq?\s+\S*(tanh|exp|pow|erf)")
+
+T, B, H = 5, 3, 40
+
+
+def assembly(kernel, args):
+    """What the compiler makes of the kernel for these arguments; a kernel from the disk cache can't show it."""
+    options = {name: value for name, value in kernel.targetoptions.items() if name != "nopython"}
+    fresh = numba.njit(**options)(kernel.py_func)
+    fresh(*args)
+    (text,) = fresh.inspect_asm().values()
+    return text
+
+
+def packed(text, dtype):
+    """How many lines calculate with whole vectors of the dtype."""
+    return sum(m.group(1) == {"float32": "ps", "float64": "pd"}[dtype] for m in PACKED.finditer(text))
+
+
+def arguments(dtype):
+    """Arrays by name, as the kernels take them."""
+    rng = np.random.default_rng(0)
+    flat = lambda *shape: rng.standard_normal(shape).astype(dtype)  # noqa: E731
+    return {
+        "h": flat(T + 1, B * H), "a": flat(T, B * H), "dh": flat(T, B * H), "da": flat(T, B * H), "u": flat(B * H),
+        "b": flat(B * H), "carry": flat(B * H), "partial": flat(2, B * H), "total": np.zeros((2, B * H)),
+        "starts": np.array([0, B * H]), "ends": np.array([T]),
+    }  # fmt: skip
+
+
+each_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
+
+
+@each_dtype
+@pytest.mark.parametrize("activation", CODES)
+@pytest.mark.parametrize("in_place", [False, True])
+def test_recurrence_forward(activation, in_place, dtype):
+    v = arguments(dtype)
+    kernel = recurrence.forward_kernel(CODES[activation], in_place)
+    args = v["h" if in_place else "a"], 0, 0, v["h"], v["u"], v["b"], v["starts"], v["ends"], 0, T, False
+    text = assembly(kernel, args)
+    assert not CALLS.search(text)
+    assert packed(text, dtype) >= {"relu": 3, "identity": 3, "tanh": 12, "sigmoid": 12}[activation]
+
+
+@each_dtype
+@pytest.mark.parametrize("activation", CODES)
+@pytest.mark.parametrize("has_dh", [False, True])
+def test_recurrence_backward(activation, has_dh, dtype):
+    """Three inner loops, for one step (twice) and for two, with at least four operations a step."""
+    v = arguments(dtype)
+    kernel = recurrence.backward_kernel(CODES[activation], has_dh)
+    text = assembly(kernel, (v["dh"], v["h"], v["u"], v["carry"], v["partial"], v["total"], v["da"], 0, 0,
+                             v["starts"], v["ends"], 0, T, False))  # fmt: skip
+    assert packed(text, dtype) >= 4 * (1 + 1 + 2)
+
+
+@each_dtype
+@pytest.mark.parametrize("activation", CODES)
+@pytest.mark.parametrize("D", [1, 2, 3])
+def test_projection_of_few_inputs(activation, D, dtype):
+    rng = np.random.default_rng(0)
+    x, W, u, h = (
+        rng.standard_normal(shape).astype(dtype) for shape in ((T, B, D), (D, H), (H,), (T + 1, B, H))
+    )
+    kernel = fused.forward_kernel(CODES[activation], D)
+    text = assembly(kernel, (x, W, u, u, h, np.full(B, T), 0, B, False))
+    assert not CALLS.search(text)
+    assert packed(text, dtype) >= 3 + 2 * (D - 1)
+
+
+def other_kernels(dtype):
+    """(kernel, arguments, least number of packed operations)."""
+    rng = np.random.default_rng(0)
+    x, dy, y = (rng.standard_normal((T, B, H)).astype(dtype) for _ in range(3))
+    row, ends, rows = np.ones((1, H), dtype), np.full(B, T), x.reshape(T, B * H)
+    p, g, m, v = (rng.random(H).astype(dtype) for _ in range(4))
+    return {
+        "batchnorm moments": (batchnorm._add_deviations, (x, row[0], ends, 0, T, row[0], row[0]), 3),
+        "batchnorm mean": (batchnorm._add_rows, (x, ends, 0, T, row[0]), 2),
+        "batchnorm apply": (batchnorm._scale_and_shift, (x, row, row, row[0], ends, y, 0, T), 2),
+        "batchnorm sums": (batchnorm._add_gradients, (dy, x, row, 0, ends, 0, row[0], p), 2),
+        "batchnorm gradient": (batchnorm._input_gradient, (dy, x, row, row, row, row, ends, y, 0, T), 4),
+        "normalise": (cell.normalise, (x, p, g, m, x[0], y), 3),
+        "adam": (adam._kernel, (p, g, m, v, 0.1, 0.9, 0.99, 1.1, 1.1, 1e-8, 0.1, False, g), 6),
+        "sgd": (sgd._kernel, (p, g, m, 0.1, 0.9, True, 0.1, g), 3),
+        "dropout": (dropout._multiply, (rows, rows[0], y.reshape(T, B * H), 0, T), 1),
+    }
+
+
+@each_dtype
+@pytest.mark.parametrize("name", other_kernels("float32"))
+def test_other_kernels(name, dtype):
+    kernel, args, least = other_kernels(dtype)[name]
+    assert packed(assembly(kernel, args), dtype) >= least
+
+
+@each_dtype
+def test_a_scalar_loop_is_seen(dtype):
+    """The same count on a loop that can't become vector code: each element needs the one before."""
+
+    def running(x):
+        for j in range(1, len(x)):
+            x[j] = x[j] + x[j - 1] * x[j]
+
+    kernel = numba.njit(error_model="numpy", fastmath=FASTMATH)(running)
+    assert packed(assembly(kernel, (np.ones(50, dtype),)), dtype) == 0

@@ -1,0 +1,128 @@
+"""`indrnn info`: the facts in words, and each advice where it belongs and nowhere else."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from indrnn_np import backend
+from indrnn_np.commands import info
+
+OPENBLAS = {
+    "user_api": "blas", "internal_api": "openblas", "num_threads": 8, "version": "0.3", "architecture": "SkylakeX",
+    "filepath": "site/numpy.libs/libopenblas.so",
+}  # fmt: skip
+GOOD = {
+    "versions": {"numpy": "2"}, "system": "Linux", "cpu": "A CPU", "avx512": True,
+    "caches": {"L1d": 48 * 2**10, "L2": 2**20, "L3": 32 * 2**20}, "threads": 8, "free": 3 * 2**30,
+    "free_limit": "the memory of the machine (MemAvailable)", "backends": ("cpu",), "blas": [OPENBLAS],
+    "environment": {}, "made": {}, "cache": "here", "kernels": "here/kernels/1", "kernels_kept": True,
+    "kernels_number": 7, "kernels_bytes": 3000, "data": "there",
+}  # fmt: skip
+HASWELL = {**OPENBLAS, "architecture": "Haswell"}
+SCIPYS = {**OPENBLAS, "filepath": "site/scipy.libs/libopenblas.so"}
+
+
+def environment(**variables):
+    return {"environment": variables}
+
+
+BAD = [
+    (environment(NUMBA_DISABLE_JIT="1"), "NUMBA_DISABLE_JIT is set"),
+    (environment(NUMBA_BOUNDSCHECK="1"), "NUMBA_BOUNDSCHECK is set"),
+    ({"blas": [HASWELL]}, "OpenBLAS runs its Haswell kernels (AVX2) though the CPU has AVX-512"),
+    (
+        {"blas": [{**OPENBLAS, "architecture": "Zen"}]},
+        "set OPENBLAS_CORETYPE=SkylakeX before numpy is imported",
+    ),
+    (environment(OPENBLAS_NUM_THREADS="2"), "OPENBLAS_NUM_THREADS is 2 of 8 threads"),
+    (environment(OMP_NUM_THREADS="7"), "OMP_NUM_THREADS is 7 of 8 threads"),
+    ({"kernels_kept": False}, "the folder here can't be written: kernels are compiled anew at each start"),
+    ({"blas": [OPENBLAS, SCIPYS]}, "2 BLAS libraries are loaded (libopenblas.so, libopenblas.so)"),
+    ({"caches": {"L1d": 1}}, "does not tell the size of the L2 cache"),
+    ({"blas": [{**OPENBLAS, "internal_api": "blis"}]}, "numpy's BLAS is blis, not OpenBLAS or MKL"),
+    ({"blas": []}, "numpy's BLAS is none that threadpoolctl knows"),
+]
+FINE = [
+    {},
+    environment(NUMBA_DISABLE_JIT="0", NUMBA_BOUNDSCHECK=""),
+    {"blas": [HASWELL], "avx512": False},
+    {"blas": [{**OPENBLAS, "internal_api": "mkl", "architecture": None}]},
+    environment(OPENBLAS_NUM_THREADS="8", OMP_NUM_THREADS="16"),
+    environment(OMP_NUM_THREADS="4,2"),
+    environment(OMP_NUM_THREADS="0"),
+    {"blas": [OPENBLAS, OPENBLAS]},
+]
+
+
+@pytest.mark.parametrize(("change", "words"), BAD, ids=[words[:30] for _, words in BAD])
+def test_each_advice_and_only_it(change, words):
+    lines = info.advice({**GOOD, **change})
+    assert len(lines) == 1 and words in lines[0]
+
+
+@pytest.mark.parametrize("change", FINE)
+def test_no_advice_when_all_is_well(change):
+    assert info.advice({**GOOD, **change}) == []
+
+
+def test_every_advice_has_a_case():
+    given = [{**GOOD, **change} for change, _ in BAD]
+    assert all(any(advise(found) for found in given) for advise in info.ADVICE)
+
+
+def test_the_facts_in_words():
+    told = info.sections({**GOOD, **environment(OPENBLAS_CORETYPE="SkylakeX")})
+    assert told["machine"]["caches"] == "L1d 48 KiB, L2 1 MiB, L3 32 MiB"
+    assert told["machine"]["memory free"] == "3 GiB, by the memory of the machine (MemAvailable)"
+    assert told["BLAS"] == {"openblas 0.3": "8 threads, kernels for SkylakeX"}
+    assert told["folders"]["compiled kernels"] == "here/kernels/1 (7 kernels, 2.93 KiB)"
+    assert told["environment"] == {"OPENBLAS_CORETYPE": "SkylakeX"}
+    made = {"made": {"OPENBLAS_CORETYPE": "SkylakeX"}}
+    told = info.sections({**GOOD, **environment(OPENBLAS_CORETYPE="SkylakeX"), **made})
+    assert "set by this command" in told["environment"]["OPENBLAS_CORETYPE"]
+
+
+def test_what_is_unknown_is_called_unknown():
+    unknown = {"free": None, "caches": {}, "kernels_bytes": 0, "blas": [{**OPENBLAS, "architecture": None}]}
+    told = info.sections({**GOOD, **unknown})
+    assert told["machine"]["memory free"] == told["machine"]["caches"] == "unknown"
+    assert told["BLAS"] == {"openblas 0.3": "8 threads"}
+    assert told["folders"]["compiled kernels"].endswith("(7 kernels, 0 bytes)")
+
+
+def test_no_gpu_is_promised():
+    """To be changed by whoever adds the backend."""
+    assert "cuda" not in backend.backends()
+    assert info.sections(GOOD)["GPU"] == {"cuda": "no CUDA backend in this version"}
+
+
+def test_the_facts_of_this_machine():
+    found = info.facts()
+    assert found["versions"]["numpy"] and found["versions"]["matplotlib"] and found["cpu"]
+    assert found["kernels"].startswith(found["cache"]) or not found["kernels_kept"]
+    assert set(GOOD) == set(found)
+
+
+def ask(*arguments, **variables):
+    """Run the command in a process of its own, where it is there before numpy."""
+    environ = {k: v for k, v in os.environ.items() if k not in info.VARIABLES} | variables
+    command = [sys.executable, "-m", "indrnn_np", "info", *arguments]
+    return subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout
+
+
+def test_the_command(tmp_path):
+    out = ask(INDRNN_CACHE_DIR=str(tmp_path))
+    assert f"compiled kernels: {tmp_path}" in out and "(0 kernels, 0 bytes)" in out
+    assert out.split("advice\n")[1].strip()
+
+
+def test_a_folder_that_cannot_be_written(tmp_path):
+    """And the variables that make everything slow."""
+    (tmp_path / "file").write_text("")
+    found = json.loads(ask("--json", INDRNN_CACHE_DIR=str(tmp_path / "file"), NUMBA_DISABLE_JIT="1"))
+    assert any("can't be written" in line for line in found["advice"])
+    assert any("NUMBA_DISABLE_JIT" in line for line in found["advice"])
+    assert found["environment"]["NUMBA_DISABLE_JIT"] == "1"

@@ -1,0 +1,334 @@
+"""What training is said to need is what it takes; too much is an error that says what would fit."""
+
+import os
+import subprocess
+import sys
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+import small_mnist
+from hypothesis import given
+from hypothesis import strategies as st
+from small_runs import QUIET, adding, curve, net_for
+from strategies import JIT
+
+import indrnn_np as ir
+from indrnn_np import _machine, memory
+from indrnn_np.cli import main
+from indrnn_np.training import room
+from indrnn_np.training.diagnose import Diverged
+
+SHARE = 0.15  # how far an estimate may be off
+T, B = 700, 40
+BACKEND = "cpu" if JIT else "reference"  # plain loops over elements take minutes
+compiled = pytest.mark.skipif(not JIT, reason="plain loops over elements take minutes")
+MIB = 2**20
+STATUS = Path("/proc/self/status")
+
+
+def networks():
+    """Networks of all kinds by name."""
+    sequential = {
+        "bottleneck": [ir.IndRNN(20, 96), ir.IndRNN(96, 24), ir.LastStep(), ir.Linear(24, 2)],
+        "bidirectional": [ir.Bidirectional(ir.IndRNN(3, 32)), ir.BatchNorm(64), ir.Linear(64, 2)],
+        "per step": [ir.IndRNN(3, 48), ir.BatchNorm(48, per_step=True), ir.Dropout(0.1), ir.Linear(48, 30)],
+    }
+    return {
+        "plain": ir.plain(2, 64, 1, 3, T),
+        "batch norm": ir.plain(2, 48, 10, 3, T, batchnorm=True, dropout=0.1),
+        "every step": ir.plain(20, 32, 50, 2, T, output="every", dtype="float64"),
+        **{name: ir.Sequential(layers, steps=T) for name, layers in sequential.items()},
+    }
+
+
+WINDOWS = ("plain", "every step", "bottleneck", "per step")
+CASES = [(name, "keep") for name in networks()] + [(name, "recompute") for name in WINDOWS]
+
+
+def taken(net, mode, lengths):
+    """The bytes of two iterations of the documented loop: buffers, batch, gradients, moments."""
+    work, optimizer = ir.Workspace(), ir.Adam(1e-4)
+    x = np.zeros((T, B, net.layers[0].inputs), net.dtype)
+    for _ in range(2):
+        y, _, tape = net.forward(x, lengths=lengths, work=work, memory=mode)
+        target = np.zeros_like(y)
+        _, _, grads = net.backward(y - target, tape)
+        optimizer.update(net, grads)
+    moments = sum(value.nbytes for name, value in optimizer.state_dict().items() if name != "t")
+    return work.nbytes + x.nbytes + 2 * target.nbytes + grads.flat.nbytes + moments
+
+
+@compiled
+@pytest.mark.parametrize("ragged", [False, True], ids=["full", "lengths"])
+@pytest.mark.parametrize(("name", "mode"), CASES)
+def test_the_estimate_is_what_an_iteration_takes(name, mode, ragged):
+    net = networks()[name]
+    said = memory.estimate(net, T, B, mode, lengths=ragged)
+    real = taken(net, mode, np.full(B, T) if ragged else None)
+    assert real > 4 * MIB
+    assert abs(said - real) < SHARE * real, f"said {said / MIB:.2f} MiB, takes {real / MIB:.2f}"
+
+
+@pytest.mark.parametrize("mode", ["keep", "recompute"])
+def test_the_reference_which_uses_no_buffers_again(mode):
+    net, x = ir.plain(2, 32, 1, 4, 500, backend="reference"), np.zeros((500, 10, 2), np.float32)
+    said = memory.estimate(net, 500, 10, mode, moments=0)
+    tracemalloc.start()
+    y, _, tape = net.forward(x, work=ir.Workspace(), memory=mode)
+    net.backward(np.ones_like(y), tape)
+    real = tracemalloc.get_traced_memory()[1] + x.nbytes
+    tracemalloc.stop()
+    assert abs(said - real) < SHARE * real, f"said {said / MIB:.2f} MiB, takes {real / MIB:.2f}"
+
+
+def test_windows_take_less():
+    """21 layers of 128, T = 5000, B = 32: at most a quarter."""
+    net = ir.plain(2, 128, 1, 21, 5000, backend=BACKEND)
+    keep, recompute = (memory.estimate(net, 5000, 32, mode) for mode in ("keep", "recompute"))
+    assert keep > 21 * 5000 * 32 * 128 * 4 and recompute < keep / 4
+
+
+def test_only_short_sequences_are_run(monkeypatch):
+    """However long the real one is; and what is led on from them grows with T and B as the arrays do."""
+    run, counted = [], memory._counted
+    monkeypatch.setattr(
+        memory, "_counted", lambda net, batch, go: (run.append(batch), counted(net, batch, go))[1]
+    )
+    net = ir.plain(2, 64, 1, 2, 10**6, backend=BACKEND)
+    short, long = (memory.estimate(net, steps, 32) for steps in (10**5, 10**6))
+    assert all(2 * batch.steps * batch.samples * 128 * 4 <= 2 * memory.MEASURED for batch in run)
+    assert long > 10 * MIB and 9.5 < long / short < 10.5
+
+
+def test_an_estimate_changes_nothing():
+    net = ir.plain(2, 16, 3, 2, 50, batchnorm=True, dropout=0.2)
+    before = net.state_dict()
+    tracemalloc.start()
+    memory.estimate(net, 50, 4)
+    assert tracemalloc.is_tracing()
+    tracemalloc.stop()
+    memory.estimate(net, 50, 4)
+    assert not tracemalloc.is_tracing() and net.iteration == 0
+    assert all(np.array_equal(value, before[name]) for name, value in net.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("steps", "statistics"), [(T, 0), (T, 30), (6 * T, 0)], ids=["inference", "statistics", "long"]
+)
+def test_an_evaluation_takes_what_is_said(steps, statistics):
+    net = ir.plain(2, 48, 10, 3, steps, batchnorm=bool(statistics), backend=BACKEND)
+    said = memory.evaluation(net, steps, 16, statistics)
+    x = np.zeros((1, 16, 2), np.float32)
+    net(x), net.recompute_statistics([x])
+    tracemalloc.start()
+    if statistics:
+        net.recompute_statistics([np.zeros((steps, statistics, 2), np.float32)])
+    else:
+        net(np.zeros((steps, 16, 2), np.float32))
+    real = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert abs(said - real) < SHARE * real, f"said {said / MIB:.2f} MiB, takes {real / MIB:.2f}"
+
+
+CHILD = """
+import sys
+import numpy as np
+import indrnn_np as ir
+from indrnn_np import memory
+
+def of_this_process(name):
+    # not ru_maxrss of getrusage, which begins at what the parent had
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith(name)) * 1024
+
+def train(T, B):
+    work, rng = ir.Workspace(), np.random.default_rng(0)
+    x, target = rng.random((T, B, 2), dtype=np.float32), np.zeros((B, 1), np.float32)
+    for _ in range(2):
+        y, _, tape = net.forward(x, work=work, memory=mode)
+        _, _, grads = net.backward(ir.mse(y, target)[1], tape)
+        optimizer.update(net, grads)
+
+mode, (T, B, H) = sys.argv[1], map(int, sys.argv[2:])
+net, optimizer = ir.plain(2, H, 1, 5, T, input_init=0.1), ir.Adam(1e-4)
+train(T // 10, B)
+now = of_this_process("VmRSS")
+train(T, B)
+grown = of_this_process("VmHWM") - now
+print(grown, memory.estimate(net, T, B, mode))
+"""
+
+
+@compiled
+@pytest.mark.skipif(
+    not STATUS.is_file() or "VmHWM" not in STATUS.read_text(), reason="the system does not tell"
+)
+@pytest.mark.parametrize("arguments", [("keep", 1200, 32, 128), ("recompute", 400, 2048, 32)])
+def test_a_process_grows_by_what_is_said(arguments):
+    environ = {**os.environ, "PYTHONPATH": str(Path(ir.__file__).parents[1])}
+    command = [sys.executable, "-c", CHILD, *map(str, arguments)]
+    out = subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout
+    grown, said = (int(word) for word in out.split())
+    assert 60 * MIB < grown < 250 * MIB
+    assert abs(said - grown) < SHARE * grown, f"said {said / MIB:.1f} MiB, grew by {grown / MIB:.1f}"
+
+
+# -- too much is an error ------------------------------------------------------------------------------------
+
+
+def need(mode, batch):
+    """A network that takes 100 MiB and 10 MiB a sample, or 20 MiB and 1 MiB a sample in windows."""
+    return (100 + 10 * batch if mode == "keep" else 20 + batch) * MIB
+
+
+@pytest.mark.parametrize(
+    ("mode", "batch", "free", "windows", "words"),
+    [
+        ("keep", 50, 500, True, "memory='keep' with a batch of 50 needs about 600 MiB, expected at most 500 MiB "
+         "because that is what the test leaves; memory='recompute' fits, it needs about 70 MiB"),
+        ("keep", 50, 500, False, "; with memory='keep' a batch of 40 fits"),
+        ("keep", 50, 60, True, "; with memory='recompute' a batch of 40 fits"),
+        ("recompute", 50, 60, True, "memory='recompute' with a batch of 50 .* a batch of 40 fits"),
+        ("recompute", 50, 20, True, "with memory='recompute' no batch fits"),
+        ("keep", 1, 105, False, "with memory='keep' no batch fits"),
+    ],
+)  # fmt: skip
+def test_too_much_says_what_would_fit(mode, batch, free, windows, words):
+    with pytest.raises(MemoryError, match=f"train: .*{words}"):
+        room.require(need, mode, batch, (free * MIB, "the test"), windows)
+
+
+def test_enough_and_unknown_memory_are_a_line_for_the_log():
+    line = room.require(need, "keep", 50, (600 * MIB, "the test"), True)
+    assert line == "memory: about 600 MiB needed, 600 MiB free"
+    line = room.require(need, "recompute", 4000, (None, "unknown"), True)
+    assert line == "memory: about 3.93 GiB needed, what is free is unknown"
+    assert memory.size(700) == "0.684 KiB"
+
+
+@given(batch=st.integers(1, 300), most=st.integers(0, 300))
+def test_the_largest_batch(batch, most):
+    assert room.largest(lambda b: b <= most, batch) == min(most, batch - 1)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"T": 0, "B": 1}, "memory.estimate: T is 0, expected a number of at least 1"),
+        ({"T": 1, "B": 0}, "B is 0, expected a number of at least 1"),
+        ({"T": 1, "B": 1, "memory": "less"}, "memory is 'less', expected one of 'keep', 'recompute'"),
+    ],
+)
+def test_refusals(options, words):
+    with pytest.raises(ValueError, match=words):
+        memory.estimate(ir.plain(2, 4, 1, 1, 5), **options)
+
+
+# -- runs ----------------------------------------------------------------------------------------------------
+
+
+def fitted(out=None, task=None, net=None, **options):
+    task = task or adding(steps=30)
+    net = net or net_for(task, dtype="float64")
+    return ir.fit(net, task, ir.Adam(1e-2), iterations=6, batch=5, log_every=2, out=out, **QUIET, **options)
+
+
+def test_a_run_in_windows_learns_the_same(tmp_path):
+    keep, windows = fitted(task=adding(steps=30, dtype="float64")), fitted(
+        tmp_path, task=adding(steps=30, dtype="float64"), memory="recompute"
+    )  # fmt: skip
+    assert np.allclose(windows.net.flat, keep.net.flat, rtol=1e-9, atol=1e-12)
+    assert [line["kind"] for line in curve(windows)] == [line["kind"] for line in curve(keep)]
+    assert windows.summary["plan"]["memory"] == "recompute" != keep.summary["plan"]["memory"]
+    assert "memory: about" in (tmp_path / "log.txt").read_text()
+
+
+def test_a_run_that_does_not_fit_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(_machine, "available_memory", lambda: (MIB // 16, "the test"))
+    task = adding(steps=400, dtype="float64")
+    with pytest.raises(
+        MemoryError, match=r"train: memory='keep' with a batch of 5 needs .* what the test leaves"
+    ):
+        fitted(tmp_path / "run", task)
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_first_number_that_is_not_finite_is_found_in_windows():
+    """u = 3 and 200 steps: in float32 the first infinity stands at step 91, in a later window than the first."""
+    x = np.zeros((200, 2, 1), np.float32)
+    x[10, 1] = 1.0
+    layer = ir.IndRNN(1, 3, constrain=False, recurrent_init=3.0, input_init=0.1)
+    net = ir.Sequential([layer, ir.LastStep(), ir.Linear(3, 1)], backend="reference")
+    net.params["0.W"][...] = [[0.0], [1.0], [0.0]]
+    data, place = (
+        (x, np.zeros((2, 1), np.float32)),
+        r"layer 0 \(IndRNN\) at step t = 91, sample = 1, neuron = 1",
+    )
+    with np.errstate(all="ignore"), pytest.raises(Diverged, match=f"the output of {place}"):
+        ir.fit(net, data, ir.Adam(), iterations=5, batch=2, memory="recompute", **QUIET)
+
+
+def test_a_gradient_that_is_not_finite_is_found_in_windows():
+    x = np.ones((200, 2, 1), np.float32)
+    net = ir.Sequential([ir.IndRNN(1, 3, activation="identity", constrain=False, recurrent_init=3.0, input_init=0.0),
+                         ir.LastStep(), ir.Linear(3, 1)], backend="reference")  # fmt: skip
+    words = r"the gradient norm is (inf|nan) in iteration 0.*layer 0 \(IndRNN\) at step t = 1\d\d, sample = 0"
+    data = x, np.ones((2, 1), np.float32)
+    with np.errstate(all="ignore"), pytest.raises(Diverged, match=words):
+        ir.fit(net, data, ir.Adam(), iterations=5, batch=2, memory="recompute", **QUIET)
+
+
+# -- the command ---------------------------------------------------------------------------------------------
+
+SMALL = [
+    "--backend",
+    "reference",
+    "--steps",
+    "20",
+    "--hidden",
+    "4",
+    "--batch",
+    "3",
+    "--quiet",
+    "--iterations",
+    "2",
+]
+
+
+@pytest.fixture
+def command(capsys, monkeypatch, tmp_path):
+    """Run `indrnn` in a folder of its own; gives exit code, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        code = main([str(argument) for argument in arguments])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def test_the_option_and_the_setting(command):
+    assert command("train", "adding", *SMALL, "--memory", "recompute", "--out", "one")[0] == 0
+    assert 'memory = "recompute"' in Path("one/config.toml").read_text()
+    assert command("train", "adding", "--config", "one/config.toml", "--quiet", "--out", "two")[0] == 0
+    assert Path("one/config.toml").read_text() == Path("two/config.toml").read_text()
+    code, _, _ = command(
+        "train", "adding", "--resume", "one", "--iterations", "4", "--memory", "keep", "--quiet"
+    )
+    assert code == 0 and "memory: recompute -> keep" in Path("one/log.txt").read_text()
+
+
+def test_batch_norm_over_the_sequence_is_refused(command):
+    small_mnist.write(Path("data"), train=4000, side=2)
+    code, out, err = command("train", "mnist", "--data", "data", "--hidden", "4", "--memory", "recompute")
+    assert (code, out) == (2, "") and len(err.splitlines()) == 1 and not Path("runs").exists()
+    assert "layers[1] BatchNorm takes statistics over the whole sequence, expected memory='keep' or" in err
+
+
+def test_too_much_is_one_sentence_and_exit_code_two(command, monkeypatch):
+    monkeypatch.setattr(_machine, "available_memory", lambda: (1000, "the test"))
+    code, out, err = command("train", "adding", *SMALL)
+    assert (code, out) == (2, "") and len(err.splitlines()) == 1
+    assert "needs about" in err and "expected at most 0.977 KiB" in err and "no batch fits" in err
