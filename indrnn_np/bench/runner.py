@@ -1,0 +1,163 @@
+"""Checks, times and writes down: each case becomes a dict of plain values, with one line for each candidate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from .. import _check, _threads
+from . import iteration, layer, recurrence
+from .agreement import Agreement, WrongResult
+from .cases import ITERATION, LAYER, RECURRENCE, Case
+from .setup import DTYPE, Setup, blas
+from .timing import COPY, FLOOR, ROLES, Candidate, LeftOut, Timing, measure
+
+PREPARE: dict[str, Callable[[Case], Setup]] = {
+    LAYER: layer.prepare,
+    RECURRENCE: recurrence.prepare,
+    ITERATION: iteration.prepare,
+}
+Provider = Callable[[Case, Any, int], Mapping[str, "Candidate | LeftOut"]]
+
+
+def run_cases(
+    cases: tuple[Case, ...],
+    threads: int,
+    rivals: Mapping[str, Provider | str],
+    seconds: float,
+    rounds: int,
+    progress: Callable[[str, int, int], None] | None,
+) -> dict[str, Any]:
+    """See `bench.run`."""
+    _check.at_least("bench", "seconds", seconds, 0, strictly=True)
+    _check.at_least("bench", "rounds", rounds, 1)
+    if threads:
+        _threads.set_threads(threads)
+    steps = Steps(len(cases) * (rounds + 2), progress)
+    found = []
+    for case in cases:
+        steps.text = f"{case.name}: check"
+        found.append(run_case(case, rivals, seconds, rounds, steps))
+    return {
+        "threads": _threads.threads(), "dtype": np.dtype(DTYPE).name, "blas": blas(), "seconds": seconds,
+        "rounds": rounds, "cases": found,
+    }  # fmt: skip
+
+
+class Steps:
+    """Counts what is done, and tells it."""
+
+    def __init__(self, total: int, progress: Callable[[str, int, int], None] | None) -> None:
+        self.done, self.total, self.progress, self.text = 0, total, progress, ""
+
+    def __call__(self) -> None:
+        self.done += 1
+        self.tell()
+
+    def tell(self) -> None:
+        """Show text and number."""
+        if self.progress is not None:
+            self.progress(self.text, self.done, self.total)
+
+
+def run_case(
+    case: Case, rivals: Mapping[str, Provider | str], seconds: float, rounds: int, steps: Steps
+) -> dict[str, Any]:
+    """Check a case and its rivals, time those that are right, and return the case's dict."""
+    _check.choice("bench", "kind", case.kind, PREPARE)
+    start = steps.done
+    steps.tell()
+    described = {
+        "name": case.name, "kind": case.kind, "T": case.T, "B": case.B, "D": case.D, "H": case.H,
+        "activation": case.activation, "layers": case.layers, "batchnorm": case.batchnorm, "dropout": case.dropout,
+        "reason": case.reason,
+    }  # fmt: skip
+    try:
+        setup = PREPARE[case.kind](case)
+    except WrongResult as error:
+        steps.done = start + rounds + 2
+        return described | {
+            "note": "",
+            "checks": {},
+            "wrong": {case.name: str(error)},
+            "left_out": {},
+            "lines": [],
+        }
+    candidates, checks = dict(setup.candidates), dict(setup.agreements)
+    offered, wrong, left_out = _offers(case, setup, rivals, steps)
+    candidates |= {name: candidate for name, (candidate, _) in offered.items()}
+    checks |= {name: agreement for name, (_, agreement) in offered.items() if agreement is not None}
+    steps.text = f"{case.name}: {len(candidates)} candidates"
+    steps()
+    timings = measure(candidates, seconds, rounds, steps)
+    return described | {
+        "T": setup.steps or case.T,
+        "note": setup.note,
+        "checks": {
+            name: vars(agreement) | {"arrays": list(agreement.arrays)} for name, agreement in checks.items()
+        },
+        "wrong": wrong,
+        "left_out": left_out,
+        "lines": lines(candidates, timings, setup.steps or case.T),
+    }
+
+
+def _offers(
+    case: Case, setup: Setup, rivals: Mapping[str, Provider | str], steps: Steps
+) -> tuple[dict[str, tuple[Candidate, Agreement | None]], dict[str, str], dict[str, str]]:
+    """The rivals that are right, with what was compared; those that are wrong; those left out, and why."""
+    offered: dict[str, tuple[Candidate, Agreement | None]] = {}
+    wrong: dict[str, str] = {}
+    left_out: dict[str, str] = {}
+    for rival, provider in rivals.items() if case.kind == LAYER else ():
+        if isinstance(provider, str):
+            left_out[rival] = provider
+            continue
+        steps.text = f"{case.name}: {rival}"
+        steps.tell()
+        for name, offer in provider(case, setup.data, _threads.threads()).items():
+            if isinstance(offer, LeftOut):
+                left_out[name] = offer.reason
+                continue
+            try:
+                agreement = _agreement(f"{case.name}, {name}", offer, setup.checked)
+            except WrongResult as error:
+                wrong[name] = str(error)
+            else:
+                offered[name] = offer, agreement
+    return offered, wrong, left_out
+
+
+def _agreement(where: str, candidate: Candidate, data: layer.Data) -> Agreement | None:
+    """Compare a rival's states and gradients with the reference's; None for another cell."""
+    if candidate.gradients is None:
+        return None
+    states, gradients = candidate.gradients(data)
+    return layer.check(where, data, states, gradients)
+
+
+def lines(candidates: Mapping[str, Candidate], timings: Mapping[str, Timing], T: int) -> list[dict[str, Any]]:
+    """One dict for each candidate: its time, and its ratio to the floor or to the copy rate of the same run."""
+    floor = _median(candidates, timings, FLOOR)
+    copied = [c.moved / timings[name].median for name, c in candidates.items() if c.role == COPY]
+    found = []
+    for name, candidate in candidates.items():
+        timing = timings[name]
+        rate = candidate.moved / timing.median if candidate.moved else None
+        found.append({
+            "candidate": name, "role": candidate.role, "library": candidate.library, "note": candidate.note,
+            "ms": 1e3 * timing.median, "ms_low": 1e3 * timing.low, "ms_high": 1e3 * timing.high,
+            "calls": timing.calls, "us_per_step": 1e6 * timing.median / T,
+            "times_floor": timing.median / floor if floor else None,
+            "moved_bytes": candidate.moved, "allocated_bytes": candidate.allocated,
+            "gb_per_s": rate / 1e9 if rate else None,
+            "share_of_copy": rate / copied[0] if rate and copied else None,
+        })  # fmt: skip
+    return sorted(found, key=lambda line: ROLES.index(line["role"]))
+
+
+def _median(candidates: Mapping[str, Candidate], timings: Mapping[str, Timing], role: str) -> float | None:
+    """The median seconds of the candidate with that role, if there is one."""
+    return next((timings[name].median for name, c in candidates.items() if c.role == role), None)

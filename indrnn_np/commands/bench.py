@@ -1,0 +1,108 @@
+"""The command `indrnn bench`: what this machine makes of the kernels and of a training step, beside its own limits.
+
+Exit code 0: everything was right and timed. 1: a kernel did not agree with the reference; it is not timed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from ..bench import CASES, LEVELS, report, select
+
+SECONDS = {True: 0.3, False: 0.7}  # each candidate is timed in each case, with --quick and without
+ROUNDS = {True: 3, False: 5}
+ABOUT = ("versions", "machine", "BLAS", "environment")  # of `indrnn info`; folders are nobody else's business
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    names = ", ".join(case.name for case in CASES)
+    parser.add_argument("--quick", action="store_true", help="fewer shapes and calls")
+    parser.add_argument(
+        "--cases", nargs="+", default=[], metavar="NAME", help=f"these only; large ones too: {names}"
+    )
+    parser.add_argument("--threads", type=int, default=0, help="threads; 0: one a core (default: 0)")
+    parser.add_argument("--out", metavar="DIR", help="folder for bench.json and bench.png")
+    parser.add_argument("--json", action="store_true", help="print the results as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check, time, print, draw, and return the exit code."""
+    from .. import bench
+    from . import info
+
+    cases = select(LEVELS[0] if args.quick else LEVELS[1], args.cases)
+    with _Bar() as progress:
+        result = bench.run(
+            cases, args.threads, seconds=SECONDS[args.quick], rounds=ROUNDS[args.quick], progress=progress
+        )
+    facts = info.facts()
+    told = {head: entries for head, entries in info.sections(facts).items() if head in ABOUT}
+    result["machine"] = told | {"advice": info.advice(facts)}
+    files = [] if args.out is None else _write(result, Path(args.out))
+    if args.json:
+        sys.stdout.write(json.dumps(result, indent=2) + "\n")
+    else:
+        _print(result, files)
+    return 0 if report.passed(result) else 1
+
+
+def _write(result: dict[str, Any], folder: Path) -> list[str]:
+    """Write bench.json and, with matplotlib, bench.png; returns what to tell."""
+    from importlib.util import find_spec
+
+    from .. import _files
+
+    text = json.dumps(result, indent=2) + "\n"
+    _files.replace("bench", folder / "bench.json", lambda file: file.write(text.encode()))
+    told = [f"results: {folder / 'bench.json'}"]
+    if find_spec("matplotlib") is None:
+        return [*told, "no bench.png: matplotlib is not installed (pip install 'indrnn-np[plot]')"]
+    from .. import plots
+
+    return [*told, f"plot: {plots.bench(result, folder / 'bench.png')}"]
+
+
+def _print(result: dict[str, Any], files: list[str]) -> None:
+    """The table, what is not a number, what could be faster on this machine, and where the files are."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(header_style="bold")
+    for number, head in enumerate(report.HEADER):
+        table.add_column(head, justify="right" if number in report.NUMERIC else "left")
+    for case in result["cases"]:
+        for cells in report.cells(case):
+            table.add_row(*map(escape, cells))
+        table.add_section()
+    # a file has no width that the table must fit
+    console = Console() if sys.stdout.isatty() else Console(width=180)
+    console.print(table)
+    for text in (*report.remarks(result), *result["machine"]["advice"], report.summary(result), *files):
+        console.print(text, markup=False, highlight=False)
+
+
+class _Bar:
+    """A bar on stderr while the cases run, where stderr is a terminal; used as the function that `bench.run` calls."""
+
+    def __enter__(self) -> _Bar:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+        columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
+        console = Console(stderr=True)
+        self._bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self._task = self._bar.add_task("")
+        self._bar.start()
+        return self
+
+    def __call__(self, text: str, done: int, total: int) -> None:
+        self._bar.update(self._task, description=text, completed=done, total=total)
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
