@@ -28,6 +28,13 @@ def empty_like(array: np.ndarray) -> np.ndarray:
     return empty(array.shape, array.dtype)
 
 
+def aligned(array: np.ndarray) -> np.ndarray:
+    """A copy of the array that starts on a cache line."""
+    copy = empty_like(array)
+    copy[...] = array
+    return copy
+
+
 def zeros(shape: int | tuple[int, ...], dtype: Any) -> np.ndarray:
     """An array of zeros."""
     array = empty(shape, dtype)

@@ -18,6 +18,14 @@ from indrnn_np.bench.cases import CASES, ITERATION, KINDS, LAYER, LEVELS, RECURR
 from indrnn_np.bench.timing import FLOOR, OTHER_CELL, RIVAL, Candidate, LeftOut
 from indrnn_np.ops.recurrence import ACTIVATIONS
 
+pytestmark = pytest.mark.usefixtures("no_waiting")
+
+
+@pytest.fixture
+def no_waiting(monkeypatch):
+    monkeypatch.setattr(timing, "SETTLE", 0)
+
+
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 SMALL = {
     LAYER: Case("small-layer", LAYER, 5, 3, 2, 4, "small"),

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from .._arrays import aligned, empty_like
 from ..backend import get
 from ..init import recurrent_bound
 from ..workspace import Workspace
@@ -49,7 +50,9 @@ def draw(case: Case, most: int | None = None) -> Data:
     W, x, dh = (rng.standard_normal(shape, DTYPE) for shape in ((H, D), (T, B, D), (T, B, H)))
     h0, b = (rng.standard_normal(shape, DTYPE) for shape in ((B, H), (H,)))
     u = rng.uniform(-bound, bound, H).astype(DTYPE)
-    return Data(x, W / DTYPE(D**0.5), u, b, h0, dh, case.activation)
+    return Data(
+        aligned(x), W / DTYPE(D**0.5), u, b, h0, aligned(dh), case.activation
+    )  # as a network's arrays are
 
 
 def prepare(case: Case) -> Setup:
@@ -95,7 +98,7 @@ class Products:
 
     def __init__(self, x: np.ndarray, W: np.ndarray, da: np.ndarray) -> None:
         self.x, self.W, self.da = x, W, da
-        self.a, self.dx, self.dW = np.empty_like(da), np.empty_like(x), np.empty_like(W)
+        self.a, self.dx, self.dW = empty_like(da), empty_like(x), empty_like(W)
 
     def __call__(self) -> None:
         np.matmul(self.x, self.W.T, out=self.a)

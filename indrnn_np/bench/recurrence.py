@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import _machine, _threads
+from .. import _arrays, _machine, _threads
 from ..backend import get
 from ..init import recurrent_bound
 from .agreement import Agreement, compare
@@ -68,8 +68,10 @@ def draw(case: Case, T: int) -> Data:
     bound = recurrent_bound(case.activation, GAMMA, T)
     u = rng.uniform(-bound, bound, case.H).astype(DTYPE)
     shape = (T, case.B, case.H)
-    a, dh, h0 = (rng.standard_normal(s, DTYPE) for s in (shape, shape, shape[1:]))
-    return Data(a, dh, u, h0, np.zeros((T + 1, *shape[1:]), DTYPE), np.zeros(shape, DTYPE), case.activation)
+    a, dh, h0 = (_arrays.aligned(rng.standard_normal(s, DTYPE)) for s in (shape, shape, shape[1:]))
+    return Data(
+        a, dh, u, h0, _arrays.zeros((T + 1, *shape[1:]), DTYPE), _arrays.zeros(shape, DTYPE), case.activation
+    )
 
 
 def check(where: str, data: Data) -> dict[str, Agreement]:

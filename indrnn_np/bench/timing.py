@@ -1,7 +1,8 @@
 """The clock: candidates take turns in blocks of calls, so that a drift of the machine meets all of them.
 
-A first call after another candidate's block is not counted: that one's idle threads may still spin, and its arrays
-fill the caches. Ratios are those of medians of one run.
+Between blocks the clock waits, since idle threads of BLAS and of other libraries go on spinning for a while and take a
+core from who comes next; and the first call of a block is not counted, as other arrays fill the caches. Ratios
+are those of medians of one run.
 """
 
 from __future__ import annotations
@@ -12,8 +13,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .. import _threads
+
 FEWEST = 3  # calls that are counted, however long one takes
 MOST = 1000  # calls in a block
+SETTLE = 0.2  # seconds between blocks, if there are several threads
 SLOW = 1.0  # seconds: in a call this long, what the one before left behind is gone at once, so that it counts
 
 ENGINE, FLOOR, COPY, RIVAL, OTHER_CELL = "engine", "floor", "copy", "rival", "other cell"
@@ -91,6 +95,7 @@ def measure(
         for name in order:
             calls, turns = plan(expected[name], seconds, rounds)
             if number < turns:
+                time.sleep(SETTLE if _threads.threads() > 1 else 0)
                 samples[name] += block(candidates[name], calls, skip=expected[name] < SLOW)
         _call(tick)
     return {name: summary(found) for name, found in samples.items()}
