@@ -2,7 +2,7 @@
 
     python benchmarks/startup.py [--repeats N] [--out FILE.json]
 
-Each start is a process of its own, `indrnn train adding`, timed from its launch until the first iteration is done, where
+Each start is a process of its own, `indrnn train adding`, timed from its launch until the first iteration is done and
 it is ended; first with an empty folder of compiled kernels, then with the one that this filled.
 """
 

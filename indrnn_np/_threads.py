@@ -81,7 +81,7 @@ def relay(
     calls turn(i) and after(i). Where a turn is short, a thread that comes to its own finds the one before it long
     done. Who does what does not depend on timing.
     """
-    done = [threading.Event() for _ in range(count)]
+    done = [threading.Event() for _ in range(count if n > 1 else 0)]
     failed: list[bool] = []
 
     def runner(k: int, _: int) -> None:
@@ -89,12 +89,13 @@ def relay(
             for i in range(k, count, n):
                 if before is not None:
                     before(i)
-                if i > 0:
+                if done and i > 0:
                     done[i - 1].wait()
                 if failed:
                     return
                 turn(i)
-                done[i].set()
+                if done:
+                    done[i].set()
                 if after is not None:
                     after(i)
         except BaseException:
