@@ -17,6 +17,7 @@ import functools
 import itertools
 import os
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -27,6 +28,7 @@ from . import _check
 GRAIN = 64  # pieces start at multiples of this many neurons or rows: whole cache lines, whole vectors
 SMALL = 2**18  # elements of a thread's piece: for less, handing it over costs more than it saves
 ALONE = 2**12  # elements: products of arrays so small BLAS does by itself on one thread
+AWAKE = 1e-3  # seconds that a thread waits for its turn before it sleeps
 
 _chosen: list[int] = []
 
@@ -90,7 +92,7 @@ def relay(
                 if before is not None:
                     before(i)
                 if done and i > 0:
-                    done[i - 1].wait()
+                    _await(done[i - 1])
                 if failed:
                     return
                 turn(i)
@@ -106,6 +108,16 @@ def relay(
 
     with _products_on_one_thread(elements):
         _run(runner, [(k, k + 1) for k in range(n)])
+
+
+def _await(event: threading.Event) -> None:
+    """Wait for a turn that is about to end: awake at first, since to be woken takes longer than most turns."""
+    deadline = time.perf_counter() + AWAKE
+    while not event.is_set():
+        if time.perf_counter() > deadline:
+            event.wait()
+        else:
+            time.sleep(0)
 
 
 def _run(kernel: Callable[[int, int], object], spans: list[tuple[int, int]]) -> None:
