@@ -190,6 +190,11 @@ def bench(result: dict[str, Any], path: str | Path) -> Path:
     return Path(path)
 
 
+def _short(value: float) -> str:
+    """Three digits, and no exponent."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def _bars(axes: Any, label: str, value: str, cases: Lines) -> None:
     """One horizontal bar for each line, cases below each other, with its number and its milliseconds."""
     names, place = [], 0.0
@@ -201,7 +206,7 @@ def _bars(axes: Any, label: str, value: str, cases: Lines) -> None:
             place += 1
             names.append((place, line["candidate"], "normal"))
             axes.barh(place, line[value], color=ROLES[line["role"]], height=0.75)
-            axes.annotate(f"{line[value]:.3g}   ({line['ms']:.3g} ms)", (line[value], place), xytext=(3, 0),
+            axes.annotate(f"{_short(line[value])}   ({_short(line['ms'])} ms)", (line[value], place), xytext=(3, 0),
                           textcoords="offset points", va="center", fontsize=6.5)  # fmt: skip
         place += 1.7
     axes.set_yticks([name[0] for name in names], [name[1] for name in names], fontsize=7)

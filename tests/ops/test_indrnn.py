@@ -146,7 +146,7 @@ def test_states_and_input_gradient_live_in_the_workspace(ops):
     h = ops.indrnn.forward(x, W, u, b, h0, work=work)
     assert work.names == ["h"]
     ops.indrnn.backward(h[1:].copy(), x, h, W, u, work=work)
-    assert sorted(work.names) == ["da", "dx", "h"]
+    assert sorted(work.names) == ["dW of a chunk", "dW of a thread", "da", "dx", "h"]
 
 
 @pytest.mark.parametrize("n_threads", [1, 2])

@@ -76,7 +76,7 @@ def _products(dh, x, W, walk, dx, work, probe, norm):
     longest = max((t1 - t0 for t0, t1 in spans), default=0)
     source = Source(x, norm, walk.lengths, n, spans, work)
     da = _empty(work, "da", (n, longest, B, H), x.dtype)  # for each thread the chunk it is at
-    dW, product = _arrays.zeros((n, *W.shape), W.dtype), _arrays.empty((n, *W.shape), W.dtype)
+    dW, product = (_empty(work, name, (n, *W.shape), W.dtype) for name in ("dW of a thread", "dW of a chunk"))
 
     def recurrence(i):
         t0, t1 = spans[i]
@@ -91,11 +91,13 @@ def _products(dh, x, W, walk, dx, work, probe, norm):
         np.matmul(rows, W, out=dx[t0:t1].reshape(-1, D))
         if norm is not None and norm.mask is not None:
             dx[t0:t1] *= norm.mask
-        np.matmul(rows.T, source.rows(i), out=product[i % n])
-        dW[i % n] += product[i % n]
+        first = i < n  # of its thread
+        np.matmul(rows.T, source.rows(i), out=(dW if first else product)[i % n])
+        if not first:
+            dW[i % n] += product[i % n]
 
     relay(len(spans), n, T * B * H, recurrence, after=products)
-    return dW.sum(axis=0)
+    return dW[: len(spans)].sum(axis=0)  # there may be fewer chunks than threads
 
 
 def chunk_steps(B, W):
