@@ -58,16 +58,8 @@ def test_sigmoid_in_float64_keeps_its_relative_accuracy_where_it_is_small():
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_limits_and_nan(dtype):
-    assert run(tanh_of, SPECIAL, dtype)[1].tolist() == [
-        0,
-        0,
-        1,
-        -1,
-        1,
-        -1,
-        np.dtype(dtype).type(1e-30),
-        np.dtype(dtype).type(-1e-30),
-    ]
+    small = np.asarray([1e-30, -1e-30], dtype).tolist()
+    assert run(tanh_of, SPECIAL, dtype)[1].tolist() == [0, 0, 1, -1, 1, -1, *small]
     assert run(sigmoid_of, SPECIAL, dtype)[1].tolist() == [0.5, 0.5, 1, 0, 1, 0, 0.5, 0.5]
     assert (
         np.isnan(run(tanh_of, [np.nan], dtype)[1]).all()

@@ -48,7 +48,7 @@ def tanh_float32(x):
     p = P[0] + z * (P[1] + z * (P[2] + z * (P[3] + z * P[4])))
     q = Q[0] + z * (Q[1] + z * (Q[2] + z * (Q[3] + z * Q[4])))
     y = x * p / q
-    return ONE if y > ONE else (-ONE if y < -ONE else y)
+    return ONE if y > ONE or x >= LIMIT else (-ONE if y < -ONE or x <= -LIMIT else y)
 
 
 @njit(rounding=CONTRACT)
