@@ -3,7 +3,8 @@
 The kernels work on steps t0 to t1 and samples b0 to b1 of whole arrays, so that a caller can go through time in
 chunks and share the samples between threads (ops/indrnn/cpu.py); neither changes a bit of h, da, dh0 and du. The
 sums for du and db run in the arrays' dtype over `FLUSH` steps at fixed time indexes and from there in float64, per
-sample and neuron; samples are added last.
+sample and neuron; samples are added last. Operations are rounded as they are written (`AS_WRITTEN`), so that kernels
+which share a line share its bits.
 """
 
 from __future__ import annotations
@@ -158,27 +159,19 @@ def backward_kernel(code, has_dh):
 
     @njit(rounding=AS_WRITTEN)
     def kernel(dh, h, u, carry, partial, total, da, row, column, starts, ends, t0, t1, reverse):
-        i = 0
+        arrays, i = (dh, h, u, carry, partial, da, row, column), 0
         while i < t1 - t0:
             t = t0 + i if reverse else t1 - 1 - i
-            pair = (
-                i + 1 < t1 - t0 and (t % 2 == 1) != reverse
-            )  # of fixed steps: one chunk or many, the same pairs
+            pair = i + 1 < t1 - t0 and (t % 2 == 1) != reverse  # pairs are of fixed steps
             s = (t + 1 if reverse else t - 1) if pair else t
             for k in range(len(ends)):
                 j0, j1, end = starts[k], starts[k + 1], ends[k]
                 if pair and max(t, s) < end:
-                    _two_steps(
-                        code, has_dh, dh, h, u, carry, partial, da, row, column, j0, j1, end, t, s, reverse
-                    )
+                    _two_steps(code, has_dh, arrays, j0, j1, end, t, s, reverse)
                 else:
-                    _one_step(
-                        code, has_dh, dh, h, u, carry, partial, da, row, column, j0, j1, end, t, reverse
-                    )
+                    _one_step(code, has_dh, arrays, j0, j1, end, t, reverse)
                     if pair:
-                        _one_step(
-                            code, has_dh, dh, h, u, carry, partial, da, row, column, j0, j1, end, s, reverse
-                        )
+                        _one_step(code, has_dh, arrays, j0, j1, end, s, reverse)
                 if s % FLUSH == (FLUSH - 1 if reverse else 0) or (reverse and max(t, s) >= end - 1 >= t):
                     flush(partial[:, j0:j1], total[:, j0:j1])
             i += 2 if pair else 1
@@ -187,8 +180,9 @@ def backward_kernel(code, has_dh):
 
 
 @njit(rounding=AS_WRITTEN, inline="always")
-def _one_step(code, has_dh, dh, h, u, carry, partial, da, row, column, j0, j1, end, t, reverse):
+def _one_step(code, has_dh, arrays, j0, j1, end, t, reverse):
     """Step t backwards, for one block of columns; zeros where the sample has ended."""
+    dh, h, u, carry, partial, da, row, column = arrays
     zero, one = h.dtype.type(0), h.dtype.type(1)
     da_t = da[t - row, j0 - column : j1 - column]
     if t >= end:
@@ -206,12 +200,13 @@ def _one_step(code, has_dh, dh, h, u, carry, partial, da, row, column, j0, j1, e
 
 
 @njit(rounding=AS_WRITTEN, inline="always")
-def _two_steps(code, has_dh, dh, h, u, carry, partial, da, row, column, j0, j1, end, t, s, reverse):
+def _two_steps(code, has_dh, arrays, j0, j1, end, t, s, reverse):
     """Step t backwards, and then its neighbour s: the same operations in the same order as one by one."""
+    dh, h, u, carry, partial, da, row, column = arrays
     zero, one = h.dtype.type(0), h.dtype.type(1)
     da_t, da_s = da[t - row, j0 - column : j1 - column], da[s - row, j0 - column : j1 - column]
-    h_t, h_s, h_prev = h[t + 1, j0:j1], h[s + 1, j0:j1], h[row_before(s, end, reverse), j0:j1]
-    h_t_prev = h[row_before(t, end, reverse), j0:j1]
+    h_t, h_t_prev = h[t + 1, j0:j1], h[row_before(t, end, reverse), j0:j1]
+    h_s, h_s_prev = h[s + 1, j0:j1], h[row_before(s, end, reverse), j0:j1]
     c, u_k, du, db = carry[j0:j1], u[j0:j1], partial[0, j0:j1], partial[1, j0:j1]
     dh_t, dh_s = (dh[t, j0:j1], dh[s, j0:j1]) if has_dh else (c, c)
     for j in range(len(h_t)):
@@ -221,7 +216,7 @@ def _two_steps(code, has_dh, dh, h, u, carry, partial, da, row, column, j0, j1, 
         da_t[j] = d
         da_s[j] = e
         c[j] = u_k[j] * e
-        du[j] = du[j] + d * h_t_prev[j] + e * h_prev[j]
+        du[j] = du[j] + d * h_t_prev[j] + e * h_s_prev[j]
         db[j] = db[j] + d + e
 
 
