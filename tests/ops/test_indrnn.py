@@ -164,7 +164,7 @@ def test_a_norm_in_the_cell_is_the_norm_written_out(p, seed, steps, masked, n_th
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_threads, "SMALL", 1)
         patch.setattr(_threads, "_chosen", [n_threads])
-        patch.setattr(cpu, "chunk_steps", lambda B, W: steps)
+        patch.setattr(cpu, "chunk_steps", lambda B, W, n: steps)
         for op in (cpu, reference):
             h = op.forward(x, W, p.u, cell["b"], p.h0, **p.options, norm=norm)
             assert_close(h, wanted, "h", scale=10)
@@ -207,8 +207,9 @@ def test_the_chunk_comes_from_the_caches(monkeypatch):
         ({}, 2**19),  # not told: as if the L2 had 1 MiB
     ]:
         monkeypatch.setattr(cpu, "_caches", lambda caches=caches: caches)
-        assert cpu.chunk_steps(2, W) == states // (2 * 64 * 4)
-    assert cpu.chunk_steps(2**20, W) == 1
+        assert cpu.chunk_steps(2, W, 1) == states // (2 * 64 * 4)
+    assert cpu.chunk_steps(2**20, W, 1) == 1
+    assert cpu.chunk_steps(2, W, 2) == 2 * cpu.chunk_steps(2, W, 1)  # each turn costs handing over
     monkeypatch.undo()
     assert cpu._caches().get("L2", 2**20) >= 2**15
 

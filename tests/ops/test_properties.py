@@ -86,7 +86,7 @@ def test_any_chunk_size_of_the_cell_gives_the_bits_of_the_bare_recurrence(p, row
     results = []
     for size in (rows, T):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(indrnn_cpu, "chunk_steps", lambda B, W, size=size: size)
+            patch.setattr(indrnn_cpu, "chunk_steps", lambda B, W, n, size=size: size)
             h = indrnn_cpu.forward(p.a, one, p.u, zero, p.h0, **p.options)
             seen = nan_filled(p.a.shape, p.a.dtype)
 
@@ -142,7 +142,7 @@ def test_threads_that_share_the_cell_change_no_bit(p, rows):
     zero, one, results = np.zeros(H, p.a.dtype), np.eye(H, dtype=p.a.dtype), []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_threads, "SMALL", 1)
-        patch.setattr(indrnn_cpu, "chunk_steps", lambda B, W: rows)
+        patch.setattr(indrnn_cpu, "chunk_steps", lambda B, W, n: rows)
         for n in (1, 2, 3):
             patch.setattr(_threads, "_chosen", [n])
             work = Workspace()
@@ -169,7 +169,7 @@ def test_the_probe_sees_every_chunk_once(ops, p, rows):
         seen[t0:t1], count[t0:t1] = da, count[t0:t1] + 1
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(indrnn_cpu, "chunk_steps", lambda B, W: rows)
+        patch.setattr(indrnn_cpu, "chunk_steps", lambda B, W, n: rows)
         ops.indrnn.backward(p.dh, x, h, W, p.u, p.dhT, **p.options, probe=probe)
     assert (count == 1).all()
     equal(seen, p.backward(ops, h)[0])

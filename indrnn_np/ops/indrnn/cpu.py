@@ -21,6 +21,7 @@ from ..recurrence.cpu import BackwardPass, ForwardPass
 from . import fused, reference
 
 L2_SHARE = 0.5  # of a core's L2 cache for the states of a chunk; the rest is for x, da and what BLAS packs
+HANDED_OVER = 2  # times as large if threads take turns: each turn costs handing over
 L3_SHARE = 0.25  # of the L3 cache for the states of the chunks of all threads
 
 
@@ -36,7 +37,7 @@ def forward(x, W, u, b, h0, activation="relu", lengths=None, reverse=False, work
         return h
     walk = ForwardPass(h, u, b, activation, lengths, reverse)
     n = team(T * B * H, T)
-    spans = chunks(T, chunk_steps(B, W), n, reverse)
+    spans = chunks(T, chunk_steps(B, W, n), n, reverse)
     source = Source(x, norm, lengths, n, spans, work)
 
     def product(i):
@@ -56,7 +57,7 @@ def backward(dh, x, h, W, u, dhT=None, activation="relu", lengths=None, reverse=
     dx = _empty(work, "dx", x.shape, x.dtype)
     walk = BackwardPass(h, u, dhT, activation, lengths, reverse)
     if few_inputs(x) and probe is None and norm is None:
-        cut = lambda samples: chunks(T, chunk_steps(samples, W), 1, not reverse)  # noqa: E731
+        cut = lambda samples: chunks(T, chunk_steps(samples, W, 1), 1, not reverse)  # noqa: E731
         dW = fused.backward(dh, x, W, walk, cut, dx, lambda name, shape: _empty(work, name, shape, x.dtype))
     else:
         dW = _products(dh, x, W, walk, dx, work, probe, norm)
@@ -72,7 +73,7 @@ def _products(dh, x, W, walk, dx, work, probe, norm):
     """Fill dx (T, B, D) and return dW."""
     (T, B, D), H = x.shape, len(W)
     n = team(T * B * H if probe is None else 0, T)
-    spans = chunks(T, chunk_steps(B, W), n, not walk.reverse)
+    spans = chunks(T, chunk_steps(B, W, n), n, not walk.reverse)
     longest = max((t1 - t0 for t0, t1 in spans), default=0)
     source = Source(x, norm, walk.lengths, n, spans, work)
     da = _empty(work, "da", (n, longest, B, H), x.dtype)  # for each thread the chunk it is at
@@ -100,15 +101,15 @@ def _products(dh, x, W, walk, dx, work, probe, norm):
     return dW[: len(spans)].sum(axis=0)  # there may be fewer chunks than threads
 
 
-def chunk_steps(B, W):
-    """How many steps a chunk has: its states fill `L2_SHARE` of the L2 cache.
+def chunk_steps(B, W, n):
+    """How many steps a chunk has: its states fill `L2_SHARE` of the L2 cache, `HANDED_OVER` times as much for n > 1 threads.
 
     They are at least twice as large as W, as far as the L3 cache allows, because each product packs W anew.
     """
     caches = _caches()
     L2 = caches.get("L2", 2**20)
     most = L3_SHARE * caches.get("L3", 4 * L2) / threads()
-    size = max(L2_SHARE * L2, min(2 * W.nbytes, most))
+    size = max(L2_SHARE * L2 * (HANDED_OVER if n > 1 else 1), min(2 * W.nbytes, most))
     return max(1, int(size // max(1, B * len(W) * W.itemsize)))
 
 
