@@ -3,14 +3,15 @@
     python benchmarks/iteration_profile.py [--shape T B D H] [--layers L] [--out FILE.json]
 
 One iteration is forward, loss, backward, clipping, Adam, projection, for L IndRNN layers with the last step read
-out. `numpy.matmul` and each compiled kernel are timed on the calling thread; what is left is Python, copies,
-allocation, handing work to threads and waiting for it.
+out. `numpy.matmul` and each compiled kernel are timed on the calling thread, and so is waiting for the other threads, which
+are at products and kernels meanwhile; what is left is Python, copies, allocation, and handing work over.
 """
 
 from __future__ import annotations
 
 import argparse
 import collections
+import concurrent.futures
 import importlib
 import json
 import threading
@@ -22,7 +23,10 @@ import machine
 import numpy as np
 
 import indrnn_np as ir
+from indrnn_np import _threads
 from indrnn_np._threads import set_threads
+
+WAITING = "waiting for other threads"
 
 KERNELS = {  # op: what its cpu twin calls its compiled functions; factories give one for each activation
     "recurrence": ("forward_kernel", "backward_kernel"),
@@ -52,6 +56,8 @@ class Clock:
 def instrument(clock: Clock) -> None:
     """Put the clock around products and kernels of the cpu backend."""
     np.matmul = clock.wrap("matrix products", np.matmul)
+    _threads._await = clock.wrap(WAITING, _threads._await)
+    concurrent.futures.Future.result = clock.wrap(WAITING, concurrent.futures.Future.result)
     for op, names in KERNELS.items():
         module = importlib.import_module(f"indrnn_np.ops.{op}.cpu")
         for name in names:
@@ -99,7 +105,8 @@ def main() -> None:
         iterate()
         total = time.perf_counter() - start
         rows.append({**clock.seconds, "iteration": total, "outside": total - sum(clock.seconds.values())})
-    median = {name: float(np.median([row[name] for row in rows])) * 1e3 for name in rows[0]}
+    names = dict.fromkeys(name for row in rows for name in row)
+    median = {name: float(np.median([row.get(name, 0.0) for row in rows])) * 1e3 for name in names}
     share = float(np.median([row["outside"] / row["iteration"] for row in rows]))
     print(
         f"(T, B, D, H) = {(T, B, D, H)}, {args.layers} layer(s), {args.threads} threads, median of {args.repeats}"
