@@ -3,8 +3,8 @@
     python benchmarks/iteration_profile.py [--shape T B D H] [--layers L] [--out FILE.json]
 
 One iteration is forward, loss, backward, clipping, Adam, projection, for L IndRNN layers with the last step read
-out. `numpy.matmul` and each compiled kernel are timed on the calling thread, and so is waiting for the other threads, which
-are at products and kernels meanwhile; what is left is Python, copies, allocation, and handing work over.
+out. `numpy.matmul` and each compiled kernel are timed on the calling thread, and so is waiting for the other threads,
+which are at products and kernels meanwhile; what is left is Python, copies, allocation, and handing work over.
 """
 
 from __future__ import annotations

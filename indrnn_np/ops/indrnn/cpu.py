@@ -102,7 +102,7 @@ def _products(dh, x, W, walk, dx, work, probe, norm):
 
 
 def chunk_steps(B, W, n):
-    """How many steps a chunk has: its states fill `L2_SHARE` of the L2 cache, `HANDED_OVER` times that for n > 1 threads.
+    """How many steps a chunk has: its states fill `L2_SHARE` of the L2 cache, `HANDED_OVER` times that if n > 1.
 
     They are at least twice as large as W, as far as the L3 cache allows, because each product packs W anew.
     """
