@@ -66,7 +66,7 @@ def over(size: int, elements: int, kernel: Callable[[int, int], object], grain: 
 
 def team(elements: int, pieces: int) -> int:
     """How many threads `elements` elements of work in so many pieces pay for."""
-    return max(1, min(threads(), elements // SMALL, pieces))
+    return max(1, min(threads(), 1 + _workers(), elements // SMALL, pieces))
 
 
 def relay(
@@ -147,8 +147,11 @@ class _Pool(ThreadPoolExecutor):
         self._ids: list[int] = []
         self._off: tuple[int, int] | None = None
         super().__init__(
-            max(32, _cores()), "indrnn_np", initializer=lambda: self._ids.append(threading.get_native_id())
+            _workers(), "indrnn_np", initializer=lambda: self._ids.append(threading.get_native_id())
         )
+        # One pass at a time: runners of a relay wait for each other, so all of them need a thread; and of two that
+        # set BLAS's threads and set them back, the later one would keep what the other had set.
+        self.turn = threading.RLock()
 
     def keep_off_this_cpu(self) -> None:
         """Keep the waiting threads off the CPU that this thread runs on."""
@@ -158,9 +161,8 @@ class _Pool(ThreadPoolExecutor):
         elsewhere = os.sched_getaffinity(0) - {cpu}
         if elsewhere:
             for thread in self._ids:
-                with contextlib.suppress(
-                    OSError
-                ):  # a system may forbid it; the thread then runs where it is put
+                # A system may forbid it; the thread then runs where it is put.
+                with contextlib.suppress(OSError):
                     os.sched_setaffinity(thread, elsewhere)
             self._off = cpu, len(self._ids)
 
@@ -181,18 +183,23 @@ def _current_cpu() -> int | None:
 
 @contextlib.contextmanager
 def _products_on_one_thread(elements: int) -> Iterator[None]:
-    """Keep numpy's BLAS on the thread that calls it, where there is work enough that it might wake its own."""
-    libraries = _blas().lib_controllers if threads() > 1 and elements > ALONE else []
-    before = [
-        library.get_num_threads() for library in libraries
-    ]  # by hand: several times faster than `limit`
-    for library in libraries:
-        library.set_num_threads(1)
-    try:
+    """Keep numpy's BLAS on the thread that calls it, where there is work enough that it might wake its own.
+
+    By hand, which is several times faster than threadpoolctl's `limit`.
+    """
+    if threads() == 1 or elements <= ALONE:
         yield
-    finally:
-        for library, n in zip(libraries, before, strict=True):
-            library.set_num_threads(n)
+        return
+    libraries = _blas().lib_controllers
+    with _pool(os.getpid()).turn:
+        before = [library.get_num_threads() for library in libraries]
+        for library in libraries:
+            library.set_num_threads(1)
+        try:
+            yield
+        finally:
+            for library, n in zip(libraries, before, strict=True):
+                library.set_num_threads(n)
 
 
 @functools.cache
@@ -203,6 +210,11 @@ def _blas() -> ThreadpoolController:
 @functools.cache
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _workers() -> int:
+    """Threads of the pool."""
+    return max(32, _cores())
 
 
 @functools.cache

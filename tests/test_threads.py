@@ -89,3 +89,26 @@ def test_waiting_threads_keep_off_the_cpu_of_the_one_that_hands_over(three_threa
     for _ in range(2):  # the first starts the threads
         _threads.relay(3, 3, 10**6, lambda i: (mine if i == 0 else theirs).append(os.sched_getaffinity(0)))
     assert theirs[-1] == os.sched_getaffinity(0) - {here} and mine[-1] == os.sched_getaffinity(0)
+
+
+def test_more_threads_than_the_pool_has_do_not_wait_for_ever(monkeypatch):
+    """Runners of a relay wait for each other: all of them have to run at once."""
+    monkeypatch.setattr(_threads, "SMALL", 1)
+    monkeypatch.setattr(_threads, "_chosen", [1000])
+    n, log = _threads.team(10**6, 200), []
+    assert n == 1 + _threads._workers() < 200
+    _threads.relay(200, n, 10**6, log.append)
+    assert log == list(range(200))
+
+
+def test_programs_with_threads_of_their_own_take_turns(three_threads):
+    """More runners than the pool has threads, and BLAS has as many threads afterwards as before."""
+    count = lambda: [p["num_threads"] for p in threadpool_info() if p["user_api"] == "blas"]  # noqa: E731
+    before, logs = count(), [[] for _ in range(20)]
+    runs = [threading.Thread(target=_threads.relay, args=(30, 3, 10**6, log.append)) for log in logs]
+    for run in runs:
+        run.start()
+    for run in runs:
+        run.join(timeout=60)
+    assert not any(run.is_alive() for run in runs)
+    assert all(log == list(range(30)) for log in logs) and count() == before

@@ -3,7 +3,7 @@
 The product of a chunk is written into the state buffer and the recurrence runs over it in place; backwards, da
 exists for one chunk only. With several threads each takes every n-th chunk: the products of different chunks run side
 by side, and only the recurrence, which is short, is passed on from chunk to chunk. So whatever a product reads
-and writes is contiguous, and nothing is copied. Few inputs (D <= fused.INPUTS) need no product at all (fused.py).
+and writes is contiguous, and nothing is copied. Few inputs (D <= fused.INPUTS) have a way of their own (fused.py).
 """
 
 from __future__ import annotations
