@@ -22,13 +22,14 @@ class LastStep(Layer):
     reads_normalised: ClassVar[bool] = True
 
     def forward(self, x: Any, state: Any, ctx: Context) -> tuple[np.ndarray, Any, Any]:
-        if isinstance(x, Normalised):  # without lengths
-            y = x.norm.apply(x.x[-1])
-            return y, y.copy(), (len(x.x), x.norm.mask)
+        x, norm = x if isinstance(x, Normalised) else (x, None)
         _check.array("LastStep.forward", "x", x, 3, "(T, B, H)")
         T, B, _ = x.shape
         if T == 0:
             _check.fail("LastStep.forward", f"x has shape {x.shape}", "at least one step")
+        if norm is not None:  # without lengths
+            y = norm.apply(x[-1])
+            return y, y.copy(), (T, norm.mask)
         ends = np.full(B, T) if ctx.lengths is None else ctx.lengths
         y = x[np.maximum(ends - 1, 0), np.arange(B)]
         if (ends == 0).any():

@@ -73,3 +73,11 @@ def test_nothing_is_written_between_the_layers():
 
 def test_an_unwritten_activation_has_a_shape():
     assert Normalised(np.zeros((2, 3, 4)), None).shape == (2, 3, 4)
+
+
+@pytest.mark.parametrize("backend", ["cpu", "reference"])
+def test_no_step_at_all_is_refused_in_a_sentence(backend):
+    """Batch norm in inference takes no statistics that could refuse it first."""
+    net = ir.Sequential(STACKS["last step"], steps=T, backend=backend)
+    with pytest.raises(ValueError, match=r"LastStep.forward: x has shape .*, expected at least one step"):
+        net(np.zeros((0, B, D), np.float32))

@@ -1,7 +1,7 @@
 """Compiled twin of reference.py: time outermost, within a step one flat row of samples and neurons: it vectorises.
 
 The kernels work on steps t0 to t1 and samples b0 to b1 of whole arrays, so that a caller can go through time in
-chunks and share the samples between threads (ops/indrnn/cpu.py); neither changes a bit of h, da, dh0 and du. The
+chunks and share the samples between threads (ops/indrnn); neither changes a bit of h, da, dh0 and du. The
 sums for du and db run in the arrays' dtype over `FLUSH` steps at fixed time indexes and from there in float64, per
 sample and neuron; samples are added last. Operations are rounded as they are written (`AS_WRITTEN`), so that kernels
 which share a line share its bits.
