@@ -22,18 +22,37 @@ def fail(
     raise error(f"{where}: {what}, expected {expected}" + (f" {because}" if because else ""))
 
 
+def is_array(value: Any) -> bool:
+    """Is it a NumPy array, or one in the GPU's memory (_device.py)?"""
+    return isinstance(value, np.ndarray) or getattr(value, "in_gpu_memory", False)
+
+
+def shares_memory(a: Any, b: Any) -> bool:
+    """May the two arrays have a common byte?"""
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+        return np.may_share_memory(a, b)
+    return not isinstance(a, np.ndarray) and a.shares_memory(b)
+
+
+def same_start(a: Any, b: Any) -> bool:
+    """Do the two arrays begin at the same byte?"""
+    if isinstance(a, np.ndarray):
+        return a.ctypes.data == b.ctypes.data
+    return a.same_start(b)
+
+
 def array(
     where: str, name: str, value: Any, ndim: int | Sequence[int] | None = None, layout: str = ""
 ) -> None:
     """Check that `value` is a C-contiguous ndarray with (one of) `ndim` axes; `layout` names them."""
-    if not isinstance(value, np.ndarray):
+    if not is_array(value):
         fail(where, f"{name} is a {type(value).__name__}", "a numpy.ndarray", error=TypeError)
     allowed = (ndim,) if isinstance(ndim, int) else ndim
     if allowed is not None and value.ndim not in allowed:
         fail(
             where, f"{name} has shape {value.shape}", f"{layout or ' or '.join(f'{n} axes' for n in allowed)}"
         )
-    if not value.flags.c_contiguous:
+    if isinstance(value, np.ndarray) and not value.flags.c_contiguous:
         fail(
             where,
             f"{name} with shape {value.shape} has strides {value.strides}",
@@ -42,14 +61,14 @@ def array(
         )
 
 
-def floats(where: str, allowed: Iterable[np.dtype] = REAL, **arrays: np.ndarray | None) -> np.dtype:
+def floats(where: str, allowed: Iterable[np.dtype] = REAL, **arrays: Any) -> np.dtype:
     """Check that all given arrays share one dtype out of `allowed`, and return it. None is passed over."""
     allowed = tuple(allowed)
     first, dtype = "", None
     for name, value in arrays.items():
         if value is None:
             continue
-        if not isinstance(value, np.ndarray):
+        if not is_array(value):
             fail(where, f"{name} is a {type(value).__name__}", "a numpy.ndarray", error=TypeError)
         if value.dtype not in allowed:
             fail(where, f"{name} has dtype {value.dtype}", " or ".join(d.name for d in allowed))
@@ -62,14 +81,14 @@ def floats(where: str, allowed: Iterable[np.dtype] = REAL, **arrays: np.ndarray 
     return dtype
 
 
-def shape(where: str, name: str, value: np.ndarray, expected: tuple[int, ...], because: str = "") -> None:
+def shape(where: str, name: str, value: Any, expected: tuple[int, ...], because: str = "") -> None:
     """Check one array's shape; `because` names what it has to match."""
     if value.shape != expected:
         fail(where, f"{name} has shape {value.shape}", f"{expected}", because)
 
 
 def matches(
-    where: str, name: str, value: np.ndarray, expected: tuple[int, ...], other: str, like: np.ndarray
+    where: str, name: str, value: Any, expected: tuple[int, ...], other: str, like: Any
 ) -> None:
     """Check one array's shape against another array, which the error then shows."""
     shape(where, name, value, expected, f"to match {other} with shape {like.shape}")

@@ -10,8 +10,10 @@ from __future__ import annotations
 import platform
 import subprocess
 import sys
-from collections.abc import Iterator
+import tracemalloc
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 ROOT = Path("/")
 UNITS = {"K": 2**10, "M": 2**20, "G": 2**30}
@@ -72,6 +74,21 @@ def available_memory(root: Path = ROOT) -> tuple[int | None, str]:
     """
     limits = [*_of_the_machine(root), *_of_groups(root), *_of_the_address_space(root)]
     return min(limits) if limits else (None, UNKNOWN)
+
+
+def peak_memory(function: Callable[[], Any]) -> int:
+    """The most bytes that Python and NumPy hold at once in `function`, beyond those from before."""
+    tracing = tracemalloc.is_tracing()
+    if not tracing:
+        tracemalloc.start()
+    try:
+        tracemalloc.reset_peak()
+        before = tracemalloc.get_traced_memory()[0]
+        function()
+        return tracemalloc.get_traced_memory()[1] - before
+    finally:
+        if not tracing:
+            tracemalloc.stop()
 
 
 def _of_the_machine(root: Path) -> Iterator[tuple[int, str]]:

@@ -10,17 +10,18 @@ from __future__ import annotations
 
 import functools
 import importlib
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from . import _arrays, _check
+from . import _arrays, _check, _device, _machine
 
-NAMES = ("cpu", "reference")
+NAMES = ("cpu", "cuda", "reference")
 OPS = (
-    "recurrence", "indrnn", "affine", "batchnorm", "dropout", "random", "softmax_cross_entropy", "mse",
-    "sgd", "adam", "gradient", "project", "finite",
+    "recurrence", "indrnn", "affine", "batchnorm", "dropout", "rows", "random", "softmax_cross_entropy", "mse",
+    "sgd", "adam", "gradient", "project", "finite", "adding",
 )  # fmt: skip
 
 
@@ -36,7 +37,7 @@ class Backend:
                 f"backend {self.name!r} has no operation {op!r}, known are: {', '.join(OPS)}"
             )
         twins = importlib.import_module(f"{__package__}.ops.{op}").TWINS
-        twin = self.name if self.name in twins else "reference"
+        twin = self.name if self.name in twins else self.otherwise
         module = importlib.import_module(f"{__package__}.ops.{op}.{twin}")
         setattr(self, op, module)
         return module
@@ -47,17 +48,105 @@ class Backend:
     def __reduce__(self) -> tuple[Any, ...]:
         return get, (self.name,)
 
-    def empty(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    otherwise = "reference"  # serves an operation that has no module for the backend
+    arrays: type = np.ndarray  # what its functions take and give
+    normalises = (
+        True  # ops/indrnn applies batch norm and dropout of the layer before chunk by chunk (`norm=`)
+    )
+
+    def empty(self, shape: tuple[int, ...], dtype: Any) -> Any:
         """An array of this backend, contents undefined."""
         return _arrays.empty(shape, dtype)
 
-    def asarray(self, array: Any, dtype: Any = None) -> np.ndarray:
+    def zeros(self, shape: tuple[int, ...], dtype: Any) -> Any:
+        """An array of zeros of this backend."""
+        array = self.empty(shape, dtype)
+        self.rows.fill(array, 0)
+        return array
+
+    def copy(self, array: Any) -> Any:
+        """A copy in an array of its own."""
+        copy = self.empty(array.shape, array.dtype)
+        self.assign(copy, array)
+        return copy
+
+    def asarray(self, array: Any, dtype: Any = None) -> Any:
         """The array as this backend's, C-contiguous."""
         return np.ascontiguousarray(array, dtype)
 
-    def to_host(self, array: np.ndarray) -> np.ndarray:
+    def bring(self, array: Any) -> Any:
+        """The array where this backend computes: itself, or a copy in the GPU's memory."""
+        return array
+
+    def to_host(self, array: Any) -> np.ndarray:
         """The array as NumPy's."""
         return array
+
+    def assign(self, out: Any, array: Any) -> None:
+        """out ← array of equal shape, which may be NumPy's; its numbers take the dtype of `out`."""
+        out[...] = array
+
+    def synchronize(self) -> None:
+        """Wait until all that was asked for is computed."""
+
+    def tf32(self, on: bool) -> None:
+        """Matrix products of float32 in TF32, where the backend can."""
+        if on:
+            because = f"because only backend 'cuda' has it, and this is {self.name!r}"
+            _check.fail("backend", "tf32 is True", "False", because)
+
+    def peak(self, function: Callable[[], Any]) -> int:
+        """The most bytes that arrays made inside `function` take at once."""
+        return _machine.peak_memory(function)
+
+    def memory(self) -> tuple[int | None, str]:
+        """Bytes that new arrays may take, None if that is unknown, and what sets that limit."""
+        return _machine.available_memory()
+
+
+class CudaBackend(Backend):
+    """The table whose arrays are in the GPU's memory (_device.py)."""
+
+    otherwise = "cuda"  # NumPy's reference can't take arrays in the GPU's memory: every operation has a twin
+    arrays = _device.DeviceArray
+    normalises = False
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        from . import _cuda
+
+        _cuda.require()
+        self._cuda = _cuda
+
+    def empty(self, shape: tuple[int, ...], dtype: Any) -> Any:
+        return _device.empty(shape, dtype)
+
+    def asarray(self, array: Any, dtype: Any = None) -> Any:
+        return _device.asarray(array, dtype)
+
+    def bring(self, array: Any) -> Any:
+        return _device.asarray(array)
+
+    def to_host(self, array: Any) -> np.ndarray:
+        return array.to_host() if isinstance(array, _device.DeviceArray) else array
+
+    def assign(self, out: Any, array: Any) -> None:
+        _device.assign(out, array)
+
+    def synchronize(self) -> None:
+        self._cuda.synchronize()
+
+    def tf32(self, on: bool) -> None:
+        from . import _products
+
+        _products.tf32(on)
+
+    def peak(self, function: Callable[[], Any]) -> int:
+        return _device.POOL.peak_of(function)
+
+    def memory(self) -> tuple[int | None, str]:
+        free, _ = self._cuda.memory()
+        return (None if free is None else free + _device.POOL.held), "the GPU"
 
 
 @functools.cache
@@ -68,11 +157,25 @@ def get(name: str) -> Backend:
     ------
     ValueError
         If there is no such backend; the message lists the known ones.
+    RuntimeError
+        If it is "cuda" and no GPU can be used; the message says what to install.
     """
     _check.choice("backend", "name", name, NAMES)
-    return Backend(name)
+    return CudaBackend(name) if name == "cuda" else Backend(name)
 
 
 def backends() -> tuple[str, ...]:
-    """Names of the backends that can be chosen."""
-    return NAMES
+    """Names of the backends that can be chosen on this machine."""
+    from . import _cuda
+
+    return tuple(name for name in NAMES if name != "cuda" or _cuda.available())
+
+
+def of(array: Any) -> Backend:
+    """The fast backend for that array: "cuda" where it is in the GPU's memory, else "cpu"."""
+    return get("cuda" if isinstance(array, _device.DeviceArray) else "cpu")
+
+
+def to_host(array: Any) -> np.ndarray:
+    """The array as NumPy's, wherever it is."""
+    return of(array).to_host(array)

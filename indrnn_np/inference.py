@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .stack import check_input, zero_padding
+from .stack import check_input, take
 from .workspace import Workspace
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def infer(
 
     Returns the output, of all steps or of the last, and the state after the last step.
     """
-    lengths = check_input(net, x, lengths, False)
+    lengths, x = check_input(net, x, lengths, False), net.ops.bring(x)
     T, B, _ = x.shape
     window = window_length(net, T, B)
     if window == T:
@@ -40,7 +40,7 @@ def infer(
             continue
         if t0 == 0:
             out = net.ops.empty((T, *y.shape[1:]), net.dtype)
-        out[t0 : t0 + window] = y
+        net.ops.assign(out[t0 : t0 + window], y)
     return out, tuple(states or ())
 
 
@@ -59,7 +59,7 @@ def recompute_statistics(net: Sequential, batches: Iterable[Any]) -> None:
     for k, batch in enumerate(batches):
         x, lengths = batch if isinstance(batch, tuple) else (batch, None)
         lengths = check_input(net, x, lengths, True)
-        y = zero_padding(x, lengths)
+        y = take(net.ops, x, lengths)
         for i, layer in enumerate(net.layers):
             ctx = net.context(i, lengths=lengths, training=True, dropout=False, momentum=1 / (k + 1))
             y = layer.forward(y, None, ctx)[0]

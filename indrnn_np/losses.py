@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from . import _check
-from .backend import get as get_backend
+from .backend import get, of
 
 
-def mse(
-    y: np.ndarray, target: np.ndarray, mask: np.ndarray | None = None, *, backend: str = "cpu"
-) -> tuple[float, np.ndarray]:
+def mse(y: Any, target: Any, mask: Any = None, *, backend: str | None = None) -> tuple[float, Any]:
     """Mean squared error and its gradient: L = mean (y - target)², dy = 2 (y - target) / n.
 
     y and target (B, K) or (T, B, K) of one dtype; `mask` (B,) or (T, B) of bool says which rows count. See
     ops/mse.
     """
-    return get_backend(backend).mse.loss(y, target, mask)
+    ops = of(y) if backend is None else get(backend)
+    return ops.mse.loss(ops.bring(y), ops.bring(target), None if mask is None else ops.bring(mask))
 
 
 def softmax_cross_entropy(
-    y: np.ndarray, labels: np.ndarray, mask: np.ndarray | None = None, *, backend: str = "cpu"
-) -> tuple[float, np.ndarray]:
+    y: Any, labels: Any, mask: Any = None, *, backend: str | None = None
+) -> tuple[float, Any]:
     """Cross-entropy of the softmax in nats, and its gradient: L = -mean log p[label], dy = (p - onehot) / n.
 
     y (B, K) or (T, B, K) scores, labels (B,) or (T, B) integers from 0 to K - 1; `mask` like labels, of
     bool, says which count. See ops/softmax_cross_entropy.
     """
-    return get_backend(backend).softmax_cross_entropy.loss(y, labels, mask)
+    ops = of(y) if backend is None else get(backend)
+    mask = None if mask is None else ops.bring(mask)
+    return ops.softmax_cross_entropy.loss(ops.bring(y), ops.bring(labels), mask)
 
 
 def length_mask(lengths: np.ndarray, T: int) -> np.ndarray:

@@ -8,7 +8,6 @@ Nothing here knows the layers' buffers, and what changes there is counted from t
 from __future__ import annotations
 
 import math
-import tracemalloc
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -34,9 +33,9 @@ class Batch:
     inputs: int
     lengths: bool = False
 
-    def array(self, dtype: Any) -> np.ndarray:
-        """Return an input of that shape."""
-        return np.zeros((self.steps, self.samples, self.inputs), dtype)
+    def array(self, net: Sequential) -> Any:
+        """Return an input of that shape, for that network."""
+        return net.ops.zeros((self.steps, self.samples, self.inputs), net.dtype)
 
     def ends(self) -> np.ndarray | None:
         """Return lengths of that shape, if it has them."""
@@ -94,10 +93,10 @@ def _whole(net: Sequential, batch: Batch) -> int:
     """A batch, and a forward and a backward pass that keeps everything."""
 
     def go(copy: Sequential, part: Batch) -> Any:
-        x = part.array(net.dtype)
+        x = part.array(copy)
         y, _, tape = copy.forward(x, lengths=part.ends(), work=Workspace())
-        target = np.ones_like(y)
-        return copy.backward(y - target, tape), target
+        target, dy = (copy.ops.zeros(y.shape, y.dtype) for _ in range(2))
+        return copy.backward(dy, tape), target
 
     return _on_a_line(net, batch, go)
 
@@ -123,7 +122,7 @@ def _inference(net: Sequential, batch: Batch) -> int:
     work = (lambda: None) if window == T else Workspace
 
     def go(copy: Sequential, part: Batch) -> Any:
-        x = part.array(net.dtype)
+        x = part.array(copy)
         return copy.forward(x, lengths=part.ends(), training=False, work=work())
 
     _, outputs = _state_and_outputs(net, batch)
@@ -135,7 +134,7 @@ def _statistics(net: Sequential, batch: Batch) -> int:
     """A batch, and a pass without a workspace."""
 
     def go(copy: Sequential, part: Batch) -> Any:
-        return copy.recompute_statistics([(part.array(net.dtype), part.ends())])
+        return copy.recompute_statistics([(part.array(copy), part.ends())])
 
     return _on_a_line(net, batch, go)
 
@@ -167,24 +166,14 @@ def _counted(net: Sequential, batch: Batch, go: Callable[[Sequential, Batch], An
     """Return the most bytes that `go` holds at once; before it is counted it runs once, to be compiled."""
     copy = net.astype(net.dtype)
     go(copy, batch)
-    tracing = tracemalloc.is_tracing()
-    if not tracing:
-        tracemalloc.start()
-    try:
-        tracemalloc.reset_peak()
-        before = tracemalloc.get_traced_memory()[0]
-        go(copy, batch)
-        return tracemalloc.get_traced_memory()[1] - before
-    finally:
-        if not tracing:
-            tracemalloc.stop()
+    return net.ops.peak(lambda: go(copy, batch))
 
 
 def _state_and_outputs(net: Sequential, batch: Batch) -> tuple[int, int]:
     """Return the bytes of the states of all layers, and the outputs K of each step, 0 if only the last is read."""
-    x = Batch(1, batch.samples, batch.inputs).array(net.dtype)
+    x = Batch(1, batch.samples, batch.inputs).array(net)
     y, state, _ = net.forward(x, training=False)
-    return sum(s.nbytes for s in state if isinstance(s, np.ndarray)), y.shape[2] if y.ndim == 3 else 0
+    return sum(s.nbytes for s in state if _check.is_array(s)), y.shape[2] if y.ndim == 3 else 0
 
 
 def _inputs(net: Sequential) -> int:

@@ -6,13 +6,13 @@ array, in place.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
 from . import _check
-from .backend import get as get_backend
+from .backend import get, of, to_host
 from .parameters import Views
 from .sequential import Sequential
 
@@ -23,14 +23,20 @@ class Optimizer:
     moments: ClassVar[tuple[str, ...]]
     settings: ClassVar[tuple[str, ...]]
 
-    def __init__(self, lr: float, weight_decay: float, decay_on: Sequence[str]) -> None:
+    def __init__(
+        self, lr: float, weight_decay: float, decay_on: Sequence[str], lr_of: Mapping[str, float] | None
+    ) -> None:
         name = type(self).__name__
         _check.at_least(name, "lr", lr, 0.0)
         _check.at_least(name, "weight_decay", weight_decay, 0.0)
+        for letter, factor in (lr_of or {}).items():
+            _check.at_least(name, f"lr_of[{letter!r}]", factor, 0.0)
         self.lr, self.weight_decay, self.decay_on = lr, weight_decay, tuple(decay_on)
+        self.lr_of = dict(lr_of or {})
         self.t = 0
-        self._arrays: dict[str, np.ndarray] = {}
-        self._decay: np.ndarray | None = None
+        self._arrays: dict[str, Any] = {}
+        self._decay: Any = None
+        self._rate: Any = None
 
     def update(self, net: Sequential, grads: Views) -> None:
         """One step on all parameters of `net`, in place; `net.iteration` becomes one more."""
@@ -39,30 +45,35 @@ class Optimizer:
             where, "grads.flat", grads.flat, net.flat.shape, "to match the parameters of the network"
         )
         if not self._arrays:
-            self._arrays = {name: np.zeros_like(net.flat) for name in self.moments}
-        elif next(iter(self._arrays.values())).shape != net.flat.shape:
+            self._arrays = {name: net.ops.zeros(net.flat.shape, net.dtype) for name in self.moments}
+        self._arrays = {
+            name: net.ops.bring(array) for name, array in self._arrays.items()
+        }  # loaded ones are NumPy's
+        if next(iter(self._arrays.values())).shape != net.flat.shape:
             held = next(iter(self._arrays.values())).size
             because = "to match this optimizer's moments; an optimizer belongs to one network"
             _check.fail(where, f"the network has {net.size} parameters", f"{held}", because)
         if self._decay is None and self.weight_decay:
-            self._decay = self._mask(net)
+            self._decay = self._per_number(net, lambda letter: float(letter in self.decay_on))
+        if self._rate is None and self.lr_of:
+            self._rate = self._per_number(net, lambda letter: self.lr_of.get(letter, 1.0))
         self.t += 1
         self._update(net, grads.flat)
         net.iteration += 1
 
-    def _update(self, net: Sequential, g: np.ndarray) -> None:
+    def _update(self, net: Sequential, g: Any) -> None:
         raise TypeError(f"{type(self).__name__} does not define _update")
 
-    def _mask(self, net: Sequential) -> np.ndarray:
-        """1 for each number whose name ends in one of `decay_on`, else 0."""
-        decay = Views(net.params.shapes, np.zeros_like(net.flat))
-        for name, view in decay.items():
-            view[...] = name.split(".")[-1] in self.decay_on
-        return decay.flat
+    def _per_number(self, net: Sequential, value: Callable[[str], float]) -> Any:
+        """An array (P,) with the value of each number's letter."""
+        found = Views(net.params.shapes, np.empty(net.flat.shape, net.dtype))
+        for name, view in found.items():
+            view[...] = value(name.split(".")[-1])
+        return net.ops.bring(found.flat)
 
     def state_dict(self) -> dict[str, Any]:
         """The number of steps and the moments (P,), empty before the first update."""
-        return {"t": self.t} | {name: array.copy() for name, array in self._arrays.items()}
+        return {"t": self.t} | {name: np.array(to_host(array)) for name, array in self._arrays.items()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over steps and moments."""
@@ -73,11 +84,13 @@ class Optimizer:
                 f"moments are {sorted(arrays)}",
                 f"{sorted(self.moments)}",
             )
-        self.t, self._arrays, self._decay = int(state["t"]), arrays, None
+        self.t, self._arrays, self._decay, self._rate = int(state["t"]), arrays, None, None
 
     def spec(self) -> dict[str, Any]:
         """The settings as JSON."""
-        values = {name: getattr(self, name) for name in ("lr", "weight_decay", "decay_on", *self.settings)}
+        values = {
+            name: getattr(self, name) for name in ("lr", "weight_decay", "decay_on", "lr_of", *self.settings)
+        }
         return {"type": type(self).__name__} | {
             k: list(v) if isinstance(v, tuple) else v for k, v in values.items()
         }
@@ -102,6 +115,9 @@ class SGD(Optimizer):
         L2 coefficient, added to the gradient as weight_decay · p.
     decay_on
         Letters of the parameters that decay: by default W only, never u, b or batch norm's scale and shift.
+    lr_of
+        Letters of parameters whose learning rate is another one, and by which factor: {"u": 0.05}. Over T steps a
+        state is multiplied by u^T, so that u needs steps as small as 1/T (docs/results.md).
     """
 
     moments = ("m",)
@@ -109,9 +125,9 @@ class SGD(Optimizer):
 
     def __init__(
         self, lr: float, momentum: float = 0.0, nesterov: bool = False, weight_decay: float = 0.0,
-        decay_on: Sequence[str] = ("W",),
+        decay_on: Sequence[str] = ("W",), lr_of: Mapping[str, float] | None = None,
     ) -> None:  # fmt: skip
-        super().__init__(lr, weight_decay, decay_on)
+        super().__init__(lr, weight_decay, decay_on, lr_of)
         _check.between("SGD", "momentum", momentum, 0.0, 1.0)
         self.momentum, self.nesterov = momentum, nesterov
 
@@ -125,6 +141,7 @@ class SGD(Optimizer):
             self.nesterov,
             self.weight_decay,
             self._decay,
+            self._rate,
         )
 
 
@@ -146,6 +163,9 @@ class Adam(Optimizer):
         AdamW: p shrinks by lr · weight_decay, apart from the moments (Loshchilov & Hutter 2019).
     decay_on
         Letters of the parameters that decay: by default W only, never u, b or batch norm's scale and shift.
+    lr_of
+        Letters of parameters whose learning rate is another one, and by which factor: {"u": 0.05}. Over T steps a
+        state is multiplied by u^T, so that u needs steps as small as 1/T (docs/results.md).
     """
 
     moments = ("m", "v")
@@ -153,9 +173,9 @@ class Adam(Optimizer):
 
     def __init__(
         self, lr: float = 2e-4, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8, weight_decay: float = 0.0,
-        decoupled: bool = False, decay_on: Sequence[str] = ("W",),
+        decoupled: bool = False, decay_on: Sequence[str] = ("W",), lr_of: Mapping[str, float] | None = None,
     ) -> None:  # fmt: skip
-        super().__init__(lr, weight_decay, decay_on)
+        super().__init__(lr, weight_decay, decay_on, lr_of)
         _check.between("Adam", "b1", b1, 0.0, 1.0)
         _check.between("Adam", "b2", b2, 0.0, 1.0)
         _check.at_least("Adam", "eps", eps, 0.0)
@@ -164,18 +184,20 @@ class Adam(Optimizer):
     def _update(self, net: Sequential, g: np.ndarray) -> None:
         net.ops.adam.update(
             net.flat, g, self._arrays["m"], self._arrays["v"], self.t, self.lr, self.b1, self.b2, self.eps,
-            self.weight_decay, self.decoupled, self._decay,
+            self.weight_decay, self.decoupled, self._decay, self._rate,
         )  # fmt: skip
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {"SGD": SGD, "Adam": Adam}
 
 
-def clip_norm(grads: Views, limit: float, *, backend: str = "cpu") -> float:
+def clip_norm(grads: Views, limit: float, *, backend: str | None = None) -> float:
     """Scale the whole gradient in place so that its norm is at most `limit`; returns the norm before."""
-    return get_backend(backend).gradient.clip_norm(grads.flat, limit)
+    ops = of(grads.flat) if backend is None else get(backend)
+    return ops.gradient.clip_norm(grads.flat, limit)
 
 
-def clip_value(grads: Views, limit: float, *, backend: str = "cpu") -> None:
+def clip_value(grads: Views, limit: float, *, backend: str | None = None) -> None:
     """Bring every element of the gradient into [-limit, limit], in place."""
-    get_backend(backend).gradient.clip_value(grads.flat, limit)
+    ops = of(grads.flat) if backend is None else get(backend)
+    ops.gradient.clip_value(grads.flat, limit)

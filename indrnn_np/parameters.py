@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -53,12 +54,14 @@ def total_size(shapes: Mapping[str, tuple[int, ...]]) -> int:
     return sum(math.prod(shape) for shape in shapes.values())
 
 
-def load_arrays(where: str, own: Mapping[str, np.ndarray], arrays: Mapping[str, np.ndarray]) -> None:
-    """Copy `arrays` into `own` of the same names and shapes; on any difference nothing is changed."""
+def load_arrays(
+    where: str, own: Mapping[str, Any], arrays: Mapping[str, np.ndarray], assign: Callable[[Any, Any], None]
+) -> None:
+    """`assign` each of `arrays` to that of the same name and shape in `own`; on any difference nothing is changed."""
     if set(arrays) != set(own):
         missing, unknown = sorted(set(own) - set(arrays)), sorted(set(arrays) - set(own))
         _check.fail(where, f"missing {missing}, unknown {unknown}", f"the names {sorted(own)}")
     for name, value in arrays.items():
         _check.shape(where, name, np.asarray(value), own[name].shape, "as the network has it")
     for name, value in arrays.items():
-        own[name][...] = value
+        assign(own[name], np.asarray(value))

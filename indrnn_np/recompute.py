@@ -24,7 +24,7 @@ from . import _check, _threads
 from .layers import IndRNN, LastStep, Layer
 from .layers.base import Context
 from .parameters import Views
-from .stack import Tape, backward_layers, forward_layers, zero_padding
+from .stack import Tape, backward_layers, forward_layers, take
 from .workspace import Workspace
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class WindowsTape:
         t0, t1 = self.windows[k]
         ends = None if self.lengths is None else np.clip(self.lengths - t0, 0, t1 - t0)
         contexts = [dataclasses.replace(ctx, lengths=ends, **changes) for ctx in self.contexts]
-        return zero_padding(self.x[t0:t1], ends, changes.get("work", self.work)), contexts
+        return take(contexts[0].ops, self.x[t0:t1], ends, changes.get("work", self.work)), contexts
 
     def again(self, layers: Sequence[Layer], k: int, **changes: Any) -> Tape:
         """Run window k again, for its tape; running statistics have taken its batch already."""
@@ -85,16 +85,22 @@ def forward(
     windows = cut(T, window or window_length(T, *sizes(net.layers, B, D)))
     work = Workspace() if work is None else work
     contexts = tuple(net.context(i, training=True, work=work) for i in range(len(net.layers)))
-    tape = WindowsTape(x, lengths, contexts, windows, work, x)
+    tape = WindowsTape(net.ops.bring(x), lengths, contexts, windows, work, x)
     after: tuple[Any, ...] = tuple(states)
     for k, (t0, t1) in enumerate(windows):
-        tape.edges.append(tuple(_stored(s, k, len(windows), f"edges {i}", work) for i, s in enumerate(after)))
+        stored = [
+            _stored(s, k, len(windows), ctx, f"edges {i}")
+            for i, (s, ctx) in enumerate(zip(after, contexts, strict=True))
+        ]
+        tape.edges.append(tuple(stored))
         tape.last = None  # buffers that grow now are not held twice
         y, after, tape.last = tape.run(net.layers, k)
         every = y.ndim == 3
         if k == 0:  # a buffer of its own, for backward runs the layers again
-            tape.output = work.array("output", (T, *y.shape[1:]) if every else y.shape, y.dtype)
-        tape.output[slice(t0, t1) if every else ...] = y
+            tape.output = work.array(
+                "output", (T, *y.shape[1:]) if every else y.shape, y.dtype, net.ops.empty
+            )
+        net.ops.assign(tape.output[t0:t1] if every else tape.output, y)
     return tape.output, after, tape
 
 
@@ -103,15 +109,19 @@ def backward(
     probe: Callable[..., None] | None, grads: Views,
 ) -> tuple[np.ndarray, tuple[Any, ...]]:  # fmt: skip
     """Twin of stack.backward_layers for a pass in windows; `probe` gets steps of the whole sequence."""
-    dx = tape.work.array("input gradient", tape.x.shape, tape.x.dtype)
-    nothing = np.zeros_like(dy) if dy.ndim == 2 else dy  # it reaches all windows but the last by the state
+    ops = tape.contexts[0].ops
+    dx = tape.work.array("input gradient", tape.x.shape, tape.x.dtype, ops.empty)
+    nothing = (
+        ops.zeros(dy.shape, dy.dtype) if dy.ndim == 2 else dy
+    )  # it reaches all windows but the last by the state
     last, tape.last = tape.last, None
     for k in reversed(range(len(tape.windows))):
         t0, t1 = tape.windows[k]
         last = last or tape.again(layers, k)
         part = dy[t0:t1] if dy.ndim == 3 else (dy if t1 == len(dx) else nothing)
         shifted = None if probe is None else functools.partial(_shifted, probe, t0)
-        dx[t0:t1], dstate = backward_layers(layers, part, last, dstate, shifted, grads)
+        dx_part, dstate = backward_layers(layers, part, last, dstate, shifted, grads)
+        ops.assign(dx[t0:t1], dx_part)
         last = None  # so that this window's arrays are not held beside those of the next
     return dx, tuple(dstate or ())
 
@@ -176,14 +186,14 @@ def sizes(layers: Sequence[Layer], B: int, D: int) -> tuple[int, int, int]:
     return B * edge, B * (step + 2 * widest), least  # two for gradients, which alternate
 
 
-def _stored(state: Any, k: int, count: int, name: str, work: Workspace) -> Any:
+def _stored(state: Any, k: int, count: int, ctx: Context, name: str) -> Any:
     """A state copied to row k of a buffer for all edges; what is no array is kept as it is."""
     if isinstance(state, tuple):
-        return tuple(_stored(part, k, count, f"{name}.{i}", work) for i, part in enumerate(state))
-    if not isinstance(state, np.ndarray):
+        return tuple(_stored(part, k, count, ctx, f"{name}.{i}") for i, part in enumerate(state))
+    if not _check.is_array(state):
         return state
-    rows = work.array(name, (count, *state.shape), state.dtype)
-    rows[k] = state
+    rows = ctx.array(name, (count, *state.shape), state.dtype)
+    ctx.ops.assign(rows[k], state)
     return rows[k]
 
 

@@ -22,7 +22,7 @@ from .stack import (
     check_stack,
     forward_layers,
     layer_from_spec,
-    zero_padding,
+    take,
 )
 from .workspace import Workspace
 
@@ -40,7 +40,8 @@ class Sequential:
     steps
         The sequence length T (with lengths: the longest), from which the bounds on |u| follow.
     backend
-        "cpu" or "reference".
+        "cpu", "reference", or "cuda": all arrays are then in the GPU's memory (`to_host()` copies one back), and
+        x may be NumPy's, for a copy at each pass.
     dtype
         "float32" or "float64".
     seed
@@ -72,11 +73,14 @@ class Sequential:
             rng = np.random.default_rng(
                 [seed, zlib.crc32(name.encode())]
             )  # a layer more changes no other layer's start
-            self.params[name][...] = p.init(rng, p.shape)
-        self.buffers = {
-            f"{i}.{n}": value.astype(self.dtype) for i, layer in enumerate(self.layers)
-            for n, value in layer.running(steps).items()
-        }  # fmt: skip
+            self.ops.assign(self.params[name], p.init(rng, p.shape))
+        running = {
+            f"{i}.{n}": v for i, layer in enumerate(self.layers) for n, v in layer.running(steps).items()
+        }
+        shapes = {name: value.shape for name, value in running.items()}
+        self.buffers = Views(shapes, self.ops.empty((total_size(shapes),), self.dtype))
+        for name, value in running.items():
+            self.ops.assign(self.buffers[name], value)
         self.bounds = {
             f"{i}.{n}": v for i, layer in enumerate(self.layers) for n, v in layer.bounds(steps).items()
         }
@@ -123,7 +127,7 @@ class Sequential:
             return recompute.forward(self, x, self._states(state), lengths, training, work)
         options = {"lengths": lengths, "training": training, "work": work}
         contexts = [self.context(i, **options) for i in range(len(self.layers))]
-        return forward_layers(self.layers, zero_padding(x, lengths, work), self._states(state), contexts)
+        return forward_layers(self.layers, take(self.ops, x, lengths, work), self._states(state), contexts)
 
     def backward(
         self,
@@ -143,8 +147,8 @@ class Sequential:
             _check.fail(
                 "Sequential.backward", "the tape is of a forward pass with training=False", "training=True"
             )
-        dy = check_gradient(dy, tape.output)
-        grads = Views(self.params.shapes, np.zeros_like(self.flat))
+        dy = check_gradient(self.ops, dy, tape.output)
+        grads = Views(self.params.shapes, self.ops.zeros(self.flat.shape, self.dtype))
         if isinstance(tape, WindowsTape):
             dx, before = recompute.backward(self.layers, dy, tape, dstate, probe, grads)
         else:
@@ -154,8 +158,9 @@ class Sequential:
     def __call__(
         self, x: np.ndarray, state: Sequence[Any] | None = None, lengths: np.ndarray | None = None
     ) -> np.ndarray:
-        """The output y for x (T, B, D): running statistics, no dropout, no tape."""
-        return self.infer(x, state, lengths)[0]
+        """The output y for x (T, B, D): running statistics, no dropout, no tape. y is NumPy's if x is."""
+        y = self.infer(x, state, lengths)[0]
+        return self.ops.to_host(y) if isinstance(x, np.ndarray) else y
 
     def infer(
         self, x: np.ndarray, state: Sequence[Any] | None = None, lengths: np.ndarray | None = None
@@ -167,7 +172,7 @@ class Sequential:
         """One time step in inference: x_t (B, D) to y_t, and the state for the next step."""
         _check.array("Sequential.step", "x_t", x_t, 2, "(B, D): one step of every sample")
         _check.floats("Sequential.step", net=self.flat, x_t=x_t)
-        states, y = [], x_t
+        states, y = [], self.ops.bring(x_t)
         for i, (layer, before) in enumerate(zip(self.layers, self._states(state), strict=True)):
             y, after = layer.step(y, before, self.context(i, lazy=False))
             states.append(after)
@@ -179,13 +184,14 @@ class Sequential:
             self.ops.project.project(self.params[name], bound)
 
     def gates(self, tape: Tape | WindowsTape) -> list[np.ndarray]:
-        """Which units are open, (T, B, H) for each layer with a piecewise linear activation."""
+        """Which units are open, NumPy (T, B, H) for each recurrence with a piecewise linear activation."""
         windows = recompute.tapes(self.layers, tape) if isinstance(tape, WindowsTape) else [tape]
         found = [
-            [layer.gates(t) for layer, t in zip(self.layers, window.layers, strict=True)]
+            [self.ops.to_host(h) > 0 for layer, t in zip(self.layers, window.layers, strict=True)
+             for h in layer.rectified(t)]
             for window in windows
-        ]
-        return [np.concatenate(parts) for parts in zip(*found, strict=True) if parts[0] is not None]
+        ]  # fmt: skip
+        return [np.concatenate(parts) for parts in zip(*found, strict=True)]
 
     def recompute_statistics(self, batches: Iterable[Any]) -> None:
         """Replace batch norm's running statistics by those of large batches: x or (x, lengths) each."""
@@ -194,20 +200,19 @@ class Sequential:
     def astype(self, dtype: Any, backend: str | None = None) -> Sequential:
         """An independent copy in another dtype, or on another backend: same numbers, seed and iteration."""
         copy = Sequential(self.layers, self.steps, backend or self.backend, dtype, self.seed)
-        copy.flat[...] = self.flat
-        for name, value in self.buffers.items():
-            copy.buffers[name][...] = value
+        copy.ops.assign(copy.flat, self.ops.to_host(self.flat))
+        copy.ops.assign(copy.buffers.flat, self.ops.to_host(self.buffers.flat))
         copy.iteration = self.iteration
         return copy
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """Copies of all parameters and buffers, by name, as NumPy arrays."""
         own = {**self.params, **self.buffers}
-        return {name: self.ops.to_host(value).copy() for name, value in own.items()}
+        return {name: np.array(self.ops.to_host(value)) for name, value in own.items()}
 
     def load_state_dict(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Take over all parameters and buffers; on a missing or unknown name or a wrong shape nothing is changed."""
-        load_arrays("Sequential.load_state_dict", {**self.params, **self.buffers}, arrays)
+        load_arrays("Sequential.load_state_dict", {**self.params, **self.buffers}, arrays, self.ops.assign)
 
     def spec(self) -> dict[str, Any]:
         """The network as JSON, without its numbers: layers, steps and seed."""
@@ -229,7 +234,7 @@ class Sequential:
 
     def context(self, i: int, **options: Any) -> Context:
         """What layer number i gets for one pass."""
-        options = {"lazy": read_lazily(self.layers, i)} | options
+        options = {"lazy": self.ops.normalises and read_lazily(self.layers, i)} | options
         return Context(
             self.ops, self.params, self.buffers, self.dtype, seed=self.seed, iteration=self.iteration,
             prefix=f"{i}.", **options,

@@ -47,7 +47,7 @@ class Setting:
 
 
 SETTINGS = (
-    Setting("backend", str, "cpu", "which twin of the operations runs: reference or cpu"),
+    Setting("backend", str, "cpu", "which twin of the operations runs: cpu, cuda or reference"),
     Setting("dtype", str, "float32", "float32 or float64", ("float32", "float64"), fixed=True),
     Setting("seed", int, 0, "seed of weights, data and dropout", fixed=True),
     Setting("threads", int, 0, "threads of kernels and matrix products; 0: one a core"),
@@ -72,6 +72,8 @@ SETTINGS = (
     # optimizer
     Setting("optimizer", str, "adam", "adam or sgd", ("adam", "sgd"), fixed=True),
     Setting("lr", float, 2e-4, "learning rate; with a schedule, its highest"),
+    Setting("lr_u", float, 1.0, "learning rate of the recurrent weights u, as a share of lr"),
+    Setting("tf32", bool, False, "backend cuda: matrix products in TF32, faster and with 10 bits of mantissa"),
     Setting("momentum", float, 0.0, "of sgd"),
     Setting("weight_decay", float, {ADDING: 0.0, MNIST: 1e-4}, "L2, on input weights only (not u, b, batch norm)"),
     Setting("clip_norm", float, 0.0, "limit of the gradient's global norm; 0: none"),

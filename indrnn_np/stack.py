@@ -15,6 +15,7 @@ from .parameters import Views
 from .workspace import Workspace
 
 if TYPE_CHECKING:
+    from .backend import Backend
     from .sequential import Sequential
 
 
@@ -57,7 +58,7 @@ def backward_layers(
         dstates.append(before)
         for name, gradient in named.items():
             total = grads[f"{i}.{name}"]
-            total += gradient
+            ctx.ops.rows.add(total, gradient, total)
     return tape.contexts[0].dense(dy), tuple(reversed(dstates))
 
 
@@ -112,21 +113,21 @@ def check_input(
     return None if lengths is None else lengths.astype(np.int64)
 
 
-def check_gradient(dy: np.ndarray | None, output: np.ndarray) -> np.ndarray:
-    """Check the gradient of the output, and return it; None is zero."""
+def check_gradient(ops: Backend, dy: Any, output: Any) -> Any:
+    """Check the gradient of the output, and return it as the backend's array; None is zero."""
     if dy is None:
-        return np.zeros_like(output)
+        return ops.zeros(output.shape, output.dtype)
     _check.array("Sequential.backward", "dy", dy)
     _check.matches("Sequential.backward", "dy", dy, output.shape, "the output", output)
     _check.floats("Sequential.backward", _check.FLOATS, output=output, dy=dy)
-    return dy
+    return ops.bring(dy)
 
 
-def zero_padding(x: np.ndarray, lengths: np.ndarray | None, work: Workspace | None = None) -> np.ndarray:
-    """x (T, B, D) with zeros after each sample's end, in a copy: whatever stands there, NaN too, reaches nothing."""
+def take(ops: Backend, x: Any, lengths: np.ndarray | None, work: Workspace | None = None) -> Any:
+    """x (T, B, D) as the backend's array, with zeros after each sample's end: what stands there reaches nothing."""
+    x = ops.bring(x)
     if lengths is None:
         return x
-    copy = np.empty_like(x) if work is None else work.array("x", x.shape, x.dtype)
-    copy[...] = x
-    copy[np.arange(len(x))[:, None] >= lengths] = 0
-    return copy
+    return ops.rows.without_padding(
+        x, lengths, None if work is None else work.array("x", x.shape, x.dtype, ops.empty)
+    )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ._arrays import empty
+from . import _arrays
 
 
 class Workspace:
@@ -18,14 +19,16 @@ class Workspace:
     """
 
     def __init__(self) -> None:
-        self._buffers: dict[tuple[str, np.dtype], np.ndarray] = {}
+        self._buffers: dict[tuple[str, np.dtype], Any] = {}
 
-    def array(self, name: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-        """A C-contiguous array of that shape on a cache line; what it holds is undefined."""
+    def array(
+        self, name: str, shape: tuple[int, ...], dtype: Any, empty: Callable[..., Any] = _arrays.empty
+    ) -> Any:
+        """A C-contiguous array of that shape; what it holds is undefined. `empty` makes a new buffer."""
         size, key = math.prod(shape), (name, np.dtype(dtype))
         buffer = self._buffers.get(key)
         if buffer is None or buffer.size < size:
-            buffer = self._buffers[key] = empty(size, dtype)
+            buffer = self._buffers[key] = empty((size,), dtype)
         return buffer[:size].reshape(shape)
 
     @property

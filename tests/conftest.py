@@ -1,16 +1,19 @@
 """Hypothesis profiles, the threads of parallel test workers, and the `backend` fixture."""
 
 import os
+import sys
 
 # Read when numpy is loaded, so set before its first import: each of several test workers would start one BLAS thread a
 # core. The engine's own threads stay: some tests compare thread counts.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
-from indrnn_np.backend import NAMES
+from indrnn_np import _cuda
+from indrnn_np import backend as backends
 
 # No deadline: the first example compiles. Both slow-data checks judge speed, which is no test's business here.
 COMMON = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
@@ -29,9 +32,11 @@ def _profile() -> str:
 
 
 settings.load_profile(_profile())
+if _cuda.SIMULATED:
+    sys.setswitchinterval(1e-4)  # a barrier waits for the next turn of each thread
 
 
-@pytest.fixture(params=NAMES)
+@pytest.fixture(params=[name for name in backends.backends() if backends.get(name).arrays is np.ndarray])
 def backend(request: pytest.FixtureRequest) -> str:
-    """The name of each backend in turn."""
+    """The name of each backend whose networks take and give NumPy arrays, in turn."""
     return request.param

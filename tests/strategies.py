@@ -16,17 +16,22 @@ from hypothesis import strategies as st
 from tolerances import TOLERANCE, assert_close, nan_filled
 
 from indrnn_np import backend
+from indrnn_np.gradcheck.hosted import hosted
 from indrnn_np.ops.recurrence import ACTIVATIONS
 
 JIT = not numba.config.DISABLE_JIT
 REFERENCE = backend.get("reference")
-TWINS = tuple(name for name in backend.NAMES if name != REFERENCE.name)
+BACKENDS = backend.backends()  # with the simulator or a GPU "cuda" is among them
+TWINS = tuple(name for name in BACKENDS if name != REFERENCE.name)
 DTYPES = ("float32", "float64")
 # Hypothesis refuses the `backend` fixture, which lives for one function, beside @given.
-each_backend = pytest.mark.parametrize(
-    "ops", [backend.get(name) for name in backend.NAMES], ids=backend.NAMES
-)
-each_twin = pytest.mark.parametrize("ops", [backend.get(name) for name in TWINS], ids=TWINS)
+each_backend = pytest.mark.parametrize("ops", [hosted(name) for name in BACKENDS], ids=BACKENDS)
+each_twin = pytest.mark.parametrize("ops", [hosted(name) for name in TWINS], ids=TWINS)
+# Not the GPU: thousands of calls, or of simulated threads, show nothing there that a few do not.
+HOSTS = tuple(name for name in BACKENDS if backend.get(name).arrays is np.ndarray)
+each_host = pytest.mark.parametrize("ops", [backend.get(name) for name in HOSTS], ids=HOSTS)
+GPUS = tuple(name for name in BACKENDS if name not in HOSTS)
+each_gpu = pytest.mark.parametrize("ops", [hosted(name) for name in GPUS], ids=GPUS)
 each_dtype = pytest.mark.parametrize("dtype", DTYPES)
 each_activation = pytest.mark.parametrize("activation", ACTIVATIONS)
 

@@ -6,11 +6,13 @@ import json
 import numpy as np
 import pytest
 
-from indrnn_np.backend import NAMES, OPS, get
+from indrnn_np.backend import OPS, backends, get
 from indrnn_np.commands import check
 from indrnn_np.gradcheck.cases import all_checks
 from indrnn_np.gradcheck.twins import Outcome, compare_arrays, worst
 from indrnn_np.layers import TYPES
+
+NAMES = backends()
 
 
 def parse(*words):
@@ -63,7 +65,7 @@ def test_json_holds_one_entry_for_each_check(capsys):
 
 
 def test_an_unknown_backend_is_an_error_that_lists_the_known_ones():
-    with pytest.raises(ValueError, match="'tpu', expected one of 'cpu', 'reference'"):
+    with pytest.raises(ValueError, match="'tpu', expected one of 'cpu', 'cuda', 'reference'"):
         check.run(parse("--backend", "tpu"))
 
 

@@ -205,9 +205,9 @@ def test_one_step(backend):
             "dtype is 'float16', expected one of 'float32'",
         ),
         (
-            lambda: ir.Sequential([ir.Linear(1, 1)], backend="cuda"),
+            lambda: ir.Sequential([ir.Linear(1, 1)], backend="gpu"),
             ValueError,
-            "name is 'cuda', expected one of 'cpu', 'reference'",
+            "name is 'gpu', expected one of 'cpu', 'cuda', 'reference'",
         ),
         (lambda: ir.IndRNN(0, 4), ValueError, "IndRNN: input_size is 0, expected a number of at least 1"),
         (

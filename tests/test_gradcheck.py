@@ -208,7 +208,7 @@ def test_the_method_can_be_chosen():
             "option of affine is 'reverse', expected one of 'T', 'B', 'D', 'H', 'K'",
         ),
         ({"target": "affine", "T": 0}, "T is 0, expected a number of at least 1"),
-        ({"target": "affine", "backend": "tpu"}, "name is 'tpu', expected one of 'cpu', 'reference'"),
+        ({"target": "affine", "backend": "tpu"}, "name is 'tpu', expected one of 'cpu', 'cuda', 'reference'"),
         (
             {"target": "affine", "method": "backward"},
             "method is 'backward', expected one of 'auto', 'central', 'complex'",

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from indrnn_np import backend
+from indrnn_np import _cuda, backend
 from indrnn_np.commands import info
 
 OPENBLAS = {
@@ -19,7 +19,7 @@ GOOD = {
     "caches": {"L1d": 48 * 2**10, "L2": 2**20, "L3": 32 * 2**20}, "threads": 8, "free": 3 * 2**30,
     "free_limit": "the memory of the machine (MemAvailable)", "backends": ("cpu",), "blas": [OPENBLAS],
     "environment": {}, "made": {}, "cache": "here", "kernels": "here/kernels/1", "kernels_kept": True,
-    "kernels_number": 7, "kernels_bytes": 3000, "data": "there",
+    "kernels_number": 7, "kernels_bytes": 3000, "data": "there", "gpu": {"numba.cuda": "built-in", "cuda": "no GPU"},
 }  # fmt: skip
 HASWELL = {**OPENBLAS, "architecture": "Haswell"}
 SCIPYS = {**OPENBLAS, "filepath": "site/scipy.libs/libopenblas.so"}
@@ -32,6 +32,7 @@ def environment(**variables):
 BAD = [
     (environment(NUMBA_DISABLE_JIT="1"), "NUMBA_DISABLE_JIT is set"),
     (environment(NUMBA_BOUNDSCHECK="1"), "NUMBA_BOUNDSCHECK is set"),
+    ({"gpu": {"numba.cuda": "simulator"}}, "NUMBA_ENABLE_CUDASIM is set"),
     ({"blas": [HASWELL]}, "OpenBLAS runs its Haswell kernels (AVX2) though the CPU has AVX-512"),
     (
         {"blas": [{**OPENBLAS, "architecture": "Zen"}]},
@@ -93,10 +94,11 @@ def test_what_is_unknown_is_called_unknown():
     assert told["folders"]["compiled kernels"].endswith("(7 kernels, 0 bytes)")
 
 
-def test_no_gpu_is_promised():
-    """To be changed by whoever adds the backend."""
-    assert "cuda" not in backend.backends()
-    assert info.sections(GOOD)["GPU"] == {"cuda": "no CUDA backend in this version"}
+def test_the_gpu_is_told_and_the_simulator_is_no_gpu():
+    assert info.sections(GOOD)["GPU"] == GOOD["gpu"]
+    simulated = {**GOOD, "gpu": {"numba.cuda": "simulator"}}
+    assert "NUMBA_ENABLE_CUDASIM" in info.simulator(simulated) and info.simulator(GOOD) is None
+    assert ("cuda" in backend.backends()) == (not _cuda.problem()[0])
 
 
 def test_the_facts_of_this_machine():

@@ -67,5 +67,7 @@ def test_errors_reach_the_user(backend):
         match="target has dtype float64, expected an integer dtype because labels are class numbers",
     ):
         ir.softmax_cross_entropy(np.zeros((3, 2)), np.zeros(3), backend=backend)
-    with pytest.raises(ValueError, match="backend: name is 'gpu', expected one of 'cpu', 'reference'"):
+    with pytest.raises(
+        ValueError, match="backend: name is 'gpu', expected one of 'cpu', 'cuda', 'reference'"
+    ):
         ir.mse(np.zeros((1, 1)), np.zeros((1, 1)), backend="gpu")

@@ -72,7 +72,7 @@ def test_what_is_said_wins():
         ({"dropout": 1.0}, "Dropout: rate is 1.0, expected a number from 0.0 to below 1.0"),
         ({"activation": "gelu"}, "activation is 'gelu', expected one of 'relu'"),
         ({"dtype": "int32"}, "Sequential: dtype is 'int32', expected one of 'float32', 'float64'"),
-        ({"backend": "tpu"}, "name is 'tpu', expected one of 'cpu', 'reference'"),
+        ({"backend": "tpu"}, "name is 'tpu', expected one of 'cpu', 'cuda', 'reference'"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )

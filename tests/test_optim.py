@@ -13,11 +13,11 @@ from indrnn_np.ops.recurrence import cpu as recurrence_cpu
 from indrnn_np.ops.sgd import cpu as sgd_cpu
 
 OPTIMIZERS = [
-    lambda: ir.SGD(0.1),
-    lambda: ir.SGD(0.1, momentum=0.9, nesterov=True, weight_decay=0.01),
-    lambda: ir.Adam(0.01),
-    lambda: ir.Adam(0.01, weight_decay=0.1),
-    lambda: ir.Adam(0.01, weight_decay=0.1, decoupled=True, decay_on=("W", "u")),
+    lambda **more: ir.SGD(0.1, **more),
+    lambda **more: ir.SGD(0.1, momentum=0.9, nesterov=True, weight_decay=0.01, **more),
+    lambda **more: ir.Adam(0.01, **more),
+    lambda **more: ir.Adam(0.01, weight_decay=0.1, **more),
+    lambda **more: ir.Adam(0.01, weight_decay=0.1, decoupled=True, decay_on=("W", "u"), **more),
 ]
 each_optimizer = pytest.mark.parametrize(
     "optimizer", OPTIMIZERS, ids=["SGD", "Nesterov", "Adam", "L2", "AdamW"]
@@ -155,10 +155,27 @@ def test_the_state_before_the_first_step():
 def test_specs_are_json():
     spec = ir.Adam(0.1, b1=0.8, weight_decay=0.01, decoupled=True).spec()
     assert json.loads(json.dumps(spec)) == spec == {
-        "type": "Adam", "lr": 0.1, "weight_decay": 0.01, "decay_on": ["W"], "b1": 0.8, "b2": 0.999, "eps": 1e-8,
-        "decoupled": True,
+        "type": "Adam", "lr": 0.1, "weight_decay": 0.01, "decay_on": ["W"], "lr_of": {}, "b1": 0.8, "b2": 0.999,
+        "eps": 1e-8, "decoupled": True,
     }  # fmt: skip
     assert ir.SGD(0.5, momentum=0.9).spec()["momentum"] == 0.9
+
+
+@each_optimizer
+def test_a_letter_has_a_learning_rate_of_its_own(optimizer):
+    """u moves a tenth as far as with the same rate for all; everything else moves as it did."""
+    moved = []
+    for lr_of in (None, {"u": 0.1}):
+        net, opt = make(), optimizer(lr_of=lr_of)
+        before = net.state_dict()
+        opt.update(net, gradients(net))
+        moved.append({name: net.params[name] - before[name] for name in net.params})
+    for name, whole in moved[0].items():
+        factor = 0.1 if name.endswith(".u") else 1.0
+        np.testing.assert_allclose(moved[1][name], factor * whole, atol=1e-7)
+    assert opt.spec()["lr_of"] == {"u": 0.1}
+    with pytest.raises(ValueError, match=r"lr_of\['u'\] is -1, expected a number of at least 0"):
+        optimizer(lr_of={"u": -1})
 
 
 def compiled():

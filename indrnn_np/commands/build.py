@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .. import networks, optim, schedules, tasks
+from .. import backend, networks, optim, schedules, tasks
 from ..settings import ADDING
 from ..training.metrics import LARGER_IS_BETTER
 
@@ -23,7 +23,8 @@ def task(used: Mapping[str, Any], data: str | None = None) -> tasks.Task:
 
 
 def network(used: Mapping[str, Any], of: tasks.Task) -> Any:
-    """Return the plain stack of the paper."""
+    """Return the plain stack of the paper; how its backend multiplies is set with it."""
+    backend.get(used["backend"]).tf32(used["tf32"])
     return networks.plain(
         of.input_size, used["hidden"], of.output_size, used["layers"], of.steps, batchnorm=used["batchnorm"],
         dropout=used["dropout"], output=of.output, gamma=used["gamma"], last_init=used["last_init"],
@@ -33,9 +34,10 @@ def network(used: Mapping[str, Any], of: tasks.Task) -> Any:
 
 def optimizer(used: Mapping[str, Any]) -> Any:
     """Return the optimizer."""
+    more = {"weight_decay": used["weight_decay"], "lr_of": {"u": used["lr_u"]} if used["lr_u"] != 1 else None}
     kinds = {
-        "adam": lambda: optim.Adam(used["lr"], weight_decay=used["weight_decay"]),
-        "sgd": lambda: optim.SGD(used["lr"], momentum=used["momentum"], weight_decay=used["weight_decay"]),
+        "adam": lambda: optim.Adam(used["lr"], **more),
+        "sgd": lambda: optim.SGD(used["lr"], momentum=used["momentum"], **more),
     }
     return kinds[used["optimizer"]]()
 

@@ -17,13 +17,12 @@ from typing import Any
 
 Facts = Mapping[str, Any]
 
-PACKAGES = ("numpy", "numba", "llvmlite", "scipy", "threadpoolctl", "matplotlib")
+PACKAGES = ("numpy", "numba", "llvmlite", "scipy", "threadpoolctl", "matplotlib", "numba-cuda")
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
 VARIABLES = ("OPENBLAS_CORETYPE", *THREAD_VARIABLES, "MKL_NUM_THREADS", "NUMBA_DISABLE_JIT", "NUMBA_BOUNDSCHECK",
-             "INDRNN_CACHE_DIR")  # fmt: skip
+             "NUMBA_ENABLE_CUDASIM", "INDRNN_CACHE_DIR")  # fmt: skip
 AVX2_CORES = ("haswell", "zen")  # OpenBLAS's names of kernels without AVX-512
 KNOWN_BLAS = ("openblas", "mkl")
-NO_CUDA = "no CUDA backend in this version"
 POOL = "one pool of Python threads; while several work, each runs its products by itself"
 
 
@@ -50,7 +49,7 @@ def facts() -> dict[str, Any]:
     import platformdirs
     from threadpoolctl import threadpool_info
 
-    from .. import __version__, _environment, _machine, _numba, _threads, backend
+    from .. import __version__, _cuda, _environment, _machine, _numba, _products, _threads, backend
 
     cache = Path(os.environ.get("INDRNN_CACHE_DIR") or platformdirs.user_cache_dir("indrnn_np"))
     kernels = Path(_numba.cache_directory())
@@ -67,6 +66,7 @@ def facts() -> dict[str, Any]:
         "free": free,
         "free_limit": limit,
         "backends": backend.backends(),
+        "gpu": _cuda.describe() | {"GPU products": _products.product_library()},
         "blas": [pool for pool in threadpool_info() if pool["user_api"] == "blas"],
         "environment": {name: os.environ[name] for name in VARIABLES if name in os.environ},
         "made": dict(_environment.MADE),
@@ -98,7 +98,7 @@ def sections(found: Facts) -> dict[str, dict[str, Any]]:
         },
         "threads": {"threads": found["threads"], "threading": POOL},
         "backends": dict.fromkeys(found["backends"], "ready"),
-        "GPU": {"cuda": NO_CUDA},
+        "GPU": dict(found["gpu"]),
         "BLAS": {f"{p['internal_api']} {p['version']}": _blas(p) for p in found["blas"]},
         "environment": environment,
         "folders": {"compiled kernels": kernels, "data": found["data"]},
@@ -116,6 +116,13 @@ def no_jit(found: Facts) -> str | None:
     if found["environment"].get("NUMBA_DISABLE_JIT", "0") in ("", "0"):
         return None
     return "NUMBA_DISABLE_JIT is set: kernels run as plain Python; unset it"
+
+
+def simulator(found: Facts) -> str | None:
+    """GPU kernels that run as Python."""
+    if found["gpu"].get("numba.cuda") != "simulator":
+        return None
+    return "NUMBA_ENABLE_CUDASIM is set: GPU kernels run as plain Python; unset it unless you test them"
 
 
 def bounds_checks(found: Facts) -> str | None:
@@ -182,7 +189,7 @@ def unknown_blas(found: Facts) -> str | None:
 
 
 ADVICE: tuple[Callable[[Facts], str | None], ...] = (
-    no_jit, bounds_checks, avx2_kernels, two_blas, unknown_blas, few_threads, lost_kernels, unknown_l2,
+    no_jit, bounds_checks, simulator, avx2_kernels, two_blas, unknown_blas, few_threads, lost_kernels, unknown_l2,
 )  # fmt: skip
 
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from .. import _check, losses
-from ..backend import get
 from ..sequential import Sequential
 from .finite_differences import Evaluation, check_function
+from .hosted import hosted
 from .report import Report
 
 KNOWN_LOSSES = {losses.mse: "mse", losses.softmax_cross_entropy: "softmax_cross_entropy"}
@@ -33,6 +33,7 @@ class _Trial:
             _check.fail("gradcheck", "y is None", "a target", "because a loss is given", error=TypeError)
         rng = np.random.default_rng([seed, 2])
         output, last, _ = net.forward(self.x, None, lengths=self.lengths, training=True)
+        last = to_host(net, last)
         self.state = self._initial(data["state"], last, rng)
         self.weights = rng.standard_normal(output.shape)
         self.last_weights = map_leaves(lambda _, leaf: rng.standard_normal(leaf.shape), last)
@@ -54,21 +55,24 @@ class _Trial:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything the loss depends on, by name."""
-        found = {"x": self.x} | {name: value.copy() for name, value in self.net.params.items()}
+        found = {"x": self.x} | {
+            name: np.array(self.net.ops.to_host(p)) for name, p in self.net.params.items()
+        }
         return found | {f"state.{name}": leaf for name, leaf in leaves(self.state)}
 
     def run(self, net: Any, arrays: Mapping[str, np.ndarray]) -> tuple[Any, Any, Any]:
         """Forward with these arrays in the place of the network's own."""
         for name, value in net.params.items():
-            value[...] = arrays[name]
-        state = map_leaves(lambda name, _: arrays[f"state.{name}"].astype(net.dtype), self.state)
+            net.ops.assign(value, arrays[name])
+        state = map_leaves(lambda name, _: net.ops.asarray(arrays[f"state.{name}"], net.dtype), self.state)
         x = arrays["x"] if arrays["x"].dtype.kind not in "fc" else arrays["x"].astype(net.dtype)
-        return net.forward(x, state, lengths=self.lengths, training=True)
+        output, last, tape = net.forward(x, state, lengths=self.lengths, training=True)
+        return net.ops.to_host(output), to_host(net, last), tape
 
     def evaluate(self, net: Any, arrays: Mapping[str, np.ndarray]) -> Evaluation:
         """The loss, the gates of all rectifiers, and the size of the terms that the loss sums."""
         output, last, tape = self.run(net, arrays)
-        gates = tuple(gate for gate in net.gates(tape) if gate is not None)
+        gates = tuple(net.gates(tape))
         if self.loss is not None:
             return Evaluation(self._criterion(net, output)[0], gates)
         terms = [self.weights * output]
@@ -79,13 +83,16 @@ class _Trial:
         """All gradients by name, and whether something in the network is rectified."""
         output, _, tape = self.run(self.net, arrays)
         if self.loss is None:
-            dx, dstate, grads = self.net.backward(self.weights, tape, dstate=self.last_weights)
+            weights = map_leaves(lambda _, leaf: self.net.ops.asarray(leaf), self.last_weights)
+            dx, dstate, grads = self.net.backward(self.weights, tape, dstate=weights)
         else:
             dx, dstate, grads = self.net.backward(self._criterion(self.net, output)[1], tape)
-        found = {"x": dx} if dx is not None and self.x.dtype.kind == "f" else {}
-        found |= {name: grads[name].copy() for name in self.net.params}
-        found |= {f"state.{name}": leaf for name, leaf in leaves(dstate) if f"state.{name}" in arrays}
-        return found, any(gate is not None for gate in self.net.gates(tape))
+        host = self.net.ops.to_host
+        found = {"x": host(dx)} if dx is not None and self.x.dtype.kind == "f" else {}
+        found |= {name: np.array(host(grads[name])) for name in self.net.params}
+        before = leaves(to_host(self.net, dstate))
+        found |= {f"state.{name}": leaf for name, leaf in before if f"state.{name}" in arrays}
+        return found, bool(self.net.gates(tape))
 
     def _criterion(self, net: Any, output: np.ndarray) -> tuple[Any, np.ndarray]:
         """The caller's loss and its gradient."""
@@ -93,7 +100,7 @@ class _Trial:
             return self.loss(output, self.y, **({} if self.mask is None else {"mask": self.mask}))
         _check.choice("gradcheck", "loss", self.loss, KNOWN_LOSSES.values())
         y = self.y.astype(net.dtype) if self.y.dtype.kind == "f" else self.y
-        return getattr(get(net.backend), self.loss).loss(output, y, mask=self.mask)
+        return getattr(hosted(net.backend), self.loss).loss(output, y, mask=self.mask)
 
 
 def check_network(
@@ -135,6 +142,13 @@ def check_layer(
     """Check a layer in a network of its own."""
     net = Sequential([layer], steps=len(x), backend=backend or "cpu", dtype="float64", seed=how["seed"])
     return check_network(net, x, data, backend, how, f"{type(layer).__name__} on {net.backend}")
+
+
+def to_host(net: Any, tree: Any) -> Any:
+    """The same nesting with NumPy arrays."""
+    if isinstance(tree, list | tuple):
+        return type(tree)(to_host(net, branch) for branch in tree)
+    return net.ops.to_host(tree) if _check.is_array(tree) else tree
 
 
 def leaves(tree: Any, prefix: str = "") -> Iterator[tuple[str, np.ndarray]]:

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import get
 from . import op_cases
+from .hosted import hosted
 from .report import FAILED, PASSED, UNDECIDED
 
 TOLERANCE = {"float32": 2e-5, "float64": 1e-12}
@@ -48,7 +48,7 @@ def worst(outcomes: Iterable[Outcome]) -> Outcome:
 
 def compare(compute: Compute, backend: str, dtype: str, seed: int) -> Outcome:
     """Run a computation on the reference and on a backend, and compare all that it returns."""
-    results = [compute(get(name), np.random.default_rng(seed), dtype) for name in (REFERENCE, backend)]
+    results = [compute(hosted(name), np.random.default_rng(seed), dtype) for name in (REFERENCE, backend)]
     expected, actual = results
     kinks = int(np.count_nonzero(expected.pop("gates") != actual.pop("gates"))) if "gates" in expected else 0
     first = worst(compare_arrays(name, actual[name], expected[name], dtype, kinks) for name in expected)
@@ -134,9 +134,33 @@ def random(ops: Any, rng: np.random.Generator, dtype: str) -> Arrays:
     return {"bits": ops.random.bits(key, 1003), "uniform": uniform.view(f"u{uniform.itemsize}")}
 
 
+def adding(ops: Any, rng: np.random.Generator, dtype: str) -> Arrays:
+    """A part of a batch of the adding problem, as bits."""
+    key = tuple(int(k) for k in rng.integers(1 << 30, size=3))
+    x, target = ops.adding.draw(key, 37, 11, dtype, 3, 5)
+    return {"x": x.view(f"u{x.itemsize}"), "target": target.view(f"u{x.itemsize}")}
+
+
+def rows(ops: Any, rng: np.random.Generator, dtype: str) -> Arrays:
+    """Rows copied, added, and put side by side."""
+    x, row = (rng.standard_normal(shape).astype(dtype) for shape in ((9, 4, 5), (4, 5)))
+    lengths = np.array([9, 0, 3, 1])
+    spread = np.empty_like(x)
+    ops.rows.spread(row, spread)
+    joined = ops.rows.join(x, spread)
+    return {
+        "spread": spread, "sum": ops.rows.add(x, spread), "total": ops.rows.total(row),
+        "last": ops.rows.last(x, lengths, row), "at last": ops.rows.at_last(row, 9, lengths),
+        "reached": ops.rows.reached(row, lengths), "without padding": ops.rows.without_padding(x, lengths),
+        "joined": joined, "part": ops.rows.part(joined, 3, 4),
+    }  # fmt: skip
+
+
 PLAIN_OPS: list[tuple[str, Compute]] = [
     ("op sgd, 3 updates", sgd),
     ("op adam, 3 updates", adam),
     ("ops gradient, project, finite", clipping),
     ("op random, bit for bit", random),
+    ("op rows", rows),
+    ("op adding, bit for bit", adding),
 ]

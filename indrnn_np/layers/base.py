@@ -84,7 +84,9 @@ class Context:
 
     def _take(self, name: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
         dtype = self.dtype if dtype is None else dtype
-        return self.ops.empty(shape, dtype) if self.work is None else self.work.array(name, shape, dtype)
+        if self.work is None:
+            return self.ops.empty(shape, dtype)
+        return self.work.array(name, shape, dtype, self.ops.empty)
 
     def key(self, what: str) -> tuple[int, int, int]:
         """The key of this layer's random numbers in this iteration (ops/random)."""
@@ -95,14 +97,7 @@ class Context:
         if not isinstance(dy, LastRow):
             return dy
         full = self._take("dense", (dy.steps, *dy.row.shape), dy.row.dtype)
-        full[...] = 0
-        samples = np.arange(len(dy.row))
-        if self.lengths is None:
-            full[-1] = dy.row
-        else:
-            reached = self.lengths > 0
-            full[self.lengths[reached] - 1, samples[reached]] = dy.row[reached]
-        return full
+        return self.ops.rows.at_last(dy.row, dy.steps, self.lengths, full)
 
 
 class Scratch:
@@ -163,12 +158,12 @@ class Layer:
         if not self.causal:
             _check.fail(f"{type(self).__name__}.step", "the layer reads later steps", "a causal layer",
                         "to run one step at a time")  # fmt: skip
-        y, state, _ = self.forward(x_t[None], state, ctx)
+        y, state, _ = self.forward(x_t.reshape(1, *x_t.shape), state, ctx)
         return y[0], state
 
-    def gates(self, tape: Any) -> np.ndarray | None:
-        """Which units of a piecewise linear activation are open, for gradient checks; None where φ is smooth."""
-        return None
+    def rectified(self, tape: Any) -> list[Any]:
+        """Outputs (T, B, H) of a piecewise linear activation: units above 0 are open. None where φ is smooth."""
+        return []
 
     def spec(self) -> dict[str, Any]:
         """The layer as JSON: its type and its options."""

@@ -72,13 +72,11 @@ class BatchNorm(Layer):
         scale, shift = ctx.param("scale"), ctx.param("shift")
         after = t0 + len(x) if self.per_step else None
         if not ctx.training:
-            rows = self._rows(t0, len(x), ctx)
-            mean, var = (np.ascontiguousarray(ctx.buffer(name)[rows]) for name in ("mean", "var"))
-            return (
-                ctx.ops.batchnorm.apply(x, mean, var, scale, shift, self.eps, ctx.lengths, out),
-                after,
-                None,
-            )
+            mean, var = ctx.buffer("mean"), ctx.buffer("var")
+            if self.per_step:
+                mean, var = (ctx.ops.batchnorm.rows(running, t0, len(x)) for running in (mean, var))
+            y = ctx.ops.batchnorm.apply(x, mean, var, scale, shift, self.eps, ctx.lengths, out)
+            return y, after, None
         y, mean, var = ctx.ops.batchnorm.forward(x, scale, shift, self.eps, ctx.lengths, self.per_step, out)
         self._update(mean, var, t0, x, ctx)
         return y, after, (x, mean, var)
@@ -103,21 +101,12 @@ class BatchNorm(Layer):
         )  # fmt: skip
         return dx, None, {"scale": dscale, "shift": dshift}
 
-    def _rows(self, t0: int, T: int, ctx: Context) -> Any:
-        """Rows of the running statistics that steps t0 to t0 + T use."""
-        return (
-            np.minimum(np.arange(t0, t0 + T), len(ctx.buffer("mean")) - 1) if self.per_step else slice(0, 1)
-        )
-
     def _update(self, mean: np.ndarray, var: np.ndarray, t0: int, x: np.ndarray, ctx: Context) -> None:
+        """Move the running statistics; a step that no sample reaches leaves its own alone."""
         T, B, _ = x.shape
         ends = np.full(B, T) if ctx.lengths is None else ctx.lengths
-        n = (np.arange(T)[:, None] < ends).sum(axis=1) if self.per_step else np.array([ends.sum()])
-        rows = self._rows(t0, T, ctx) if self.per_step else np.zeros(1, int)
+        counts = (
+            (np.arange(T)[:, None] < ends).sum(axis=1) if self.per_step else np.array([ends.sum()], np.int64)
+        )
         momentum = self.momentum if ctx.momentum is None else ctx.momentum
-        counted = n > 0  # a step that no sample reaches leaves its averages alone
-        unbiased = var * (n / np.maximum(n - 1, 1))[:, None]
-        for name, batch in (("mean", mean), ("var", unbiased)):
-            running = ctx.buffer(name)
-            r = rows[counted]
-            running[r] = ((1 - momentum) * running[r] + momentum * batch[counted]).astype(running.dtype)
+        ctx.ops.batchnorm.update(ctx.buffer("mean"), ctx.buffer("var"), mean, var, counts, t0, momentum)

@@ -59,15 +59,13 @@ class Bidirectional(Layer):
         }
 
     def forward(self, x: np.ndarray, state: Any, ctx: Context) -> tuple[np.ndarray, Any, Any]:
-        H = self.layer.hidden_size
-        y = ctx.array("y", (*x.shape[:2], 2 * H)) if x.ndim == 3 else x
-        states, tapes = [], []
-        for i, (name, half) in enumerate(self._halves().items()):
-            y_half, last, tape = half.forward(x, None if state is None else state[i], ctx.child(name))
-            y[:, :, i * H : (i + 1) * H] = y_half
-            states.append(last)
-            tapes.append(tape)
-        return y, tuple(states), tapes
+        passes = [
+            half.forward(x, None if state is None else state[i], ctx.child(name))
+            for i, (name, half) in enumerate(self._halves().items())
+        ]
+        halves, states, tapes = zip(*passes, strict=True)
+        y = ctx.array("y", (*x.shape[:2], self.outputs))
+        return ctx.ops.rows.join(*halves, y), states, tapes
 
     def backward(
         self, dy: Any, tape: Any, dstate: Any, ctx: Context
@@ -76,16 +74,13 @@ class Bidirectional(Layer):
         dx, dstates = None, []
         grads: dict[str, np.ndarray] = {}
         for i, (name, half) in enumerate(self._halves().items()):
-            dy_half = ctx.scratch.array("half", (*dy.shape[:2], H))
-            dy_half[...] = dy[:, :, i * H : (i + 1) * H]
+            dy_half = ctx.ops.rows.part(dy, i * H, H, ctx.scratch.array("half", (*dy.shape[:2], H)))
             dlast = None if dstate is None else dstate[i]
             dx_half, dh0, half_grads = half.backward(dy_half, tape[i], dlast, ctx.child(name))
-            dx = dx_half if dx is None else np.add(dx, dx_half, out=dx)
+            dx = dx_half if dx is None else ctx.ops.rows.add(dx, dx_half, dx)
             dstates.append(dh0)
             grads |= {f"{name}.{p}": g for p, g in half_grads.items()}
         return dx, tuple(dstates), grads
 
-    def gates(self, tape: Any) -> np.ndarray | None:
-        halves = [half.gates(t) for half, t in zip(self._halves().values(), tape, strict=True)]
-        known = [gates for gates in halves if gates is not None]
-        return np.concatenate(known, axis=2) if known else None
+    def rectified(self, tape: Any) -> list[Any]:
+        return [h for half, t in zip(self._halves().values(), tape, strict=True) for h in half.rectified(t)]

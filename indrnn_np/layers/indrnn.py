@@ -115,19 +115,18 @@ class IndRNN(Layer):
             if self.reverse or (ctx.lengths is not None and (ctx.lengths == 0).any()):
                 dh = ctx.dense(dy)  # the last row is not the last state
             else:
-                dh, dhT = None, dy.row if dstate is None else dy.row + dstate
+                dh, dhT = None, dy.row if dstate is None else ctx.ops.rows.add(dy.row, dstate)
         dx, dW, du, db, dh0 = ctx.ops.indrnn.backward(
             dh, x, h, ctx.param("W"), ctx.param("u"), dhT, self.activation, ctx.lengths, self.reverse, ctx.scratch,
             self._probe(ctx), norm,
         )  # fmt: skip
         grads = {"W": dW, "u": du, "b": db}
         if self.learn_h0:
-            total = dh0.sum(axis=0, dtype=np.float64) if started else np.zeros(self.hidden_size)
-            grads["h0"] = total.astype(du.dtype)
+            grads["h0"] = ctx.ops.rows.total(dh0) if started else ctx.ops.zeros(du.shape, du.dtype)
         return dx, dh0, grads
 
-    def gates(self, tape: Any) -> np.ndarray | None:
-        return tape[1][1:] > 0 if self.activation == "relu" else None
+    def rectified(self, tape: Any) -> list[Any]:
+        return [tape[1][1:]] if self.activation == "relu" else []
 
     def _initial(self, x: np.ndarray, state: Any, ctx: Context) -> np.ndarray:
         shape = (x.shape[1], self.hidden_size)
@@ -136,7 +135,10 @@ class IndRNN(Layer):
             _check.matches("IndRNN.forward", "state", state, shape, "x", x)
             return state
         h0 = ctx.ops.empty(shape, ctx.dtype)
-        h0[...] = ctx.param("h0") if self.learn_h0 else 0
+        if self.learn_h0:
+            ctx.ops.rows.spread(ctx.param("h0"), h0)
+        else:
+            ctx.ops.rows.fill(h0, 0)
         return h0
 
     def _probe(self, ctx: Context) -> Any:

@@ -24,32 +24,25 @@ class LastStep(Layer):
     def forward(self, x: Any, state: Any, ctx: Context) -> tuple[np.ndarray, Any, Any]:
         x, norm = x if isinstance(x, Normalised) else (x, None)
         _check.array("LastStep.forward", "x", x, 3, "(T, B, H)")
-        T, B, _ = x.shape
+        T = len(x)
         if T == 0:
             _check.fail("LastStep.forward", f"x has shape {x.shape}", "at least one step")
         if norm is not None:  # without lengths
             y = norm.apply(x[-1])
-            return y, y.copy(), (T, norm.mask)
-        ends = np.full(B, T) if ctx.lengths is None else ctx.lengths
-        y = x[np.maximum(ends - 1, 0), np.arange(B)]
-        if (ends == 0).any():
-            y[ends == 0] = 0 if state is None else state[ends == 0]
-        return y, y.copy(), (T, None)
+            return y, ctx.ops.copy(y), (T, norm.mask)
+        y = ctx.ops.rows.last(x, ctx.lengths, state)
+        return y, ctx.ops.copy(y), (T, None)
 
     def backward(
         self, dy: Any, tape: Any, dstate: Any, ctx: Context
     ) -> tuple[Any, Any, dict[str, np.ndarray]]:
         T, mask = tape
-        row = dy if dstate is None else dy + dstate
+        rows = ctx.ops.rows
+        row = dy if dstate is None else rows.add(dy, dstate)
         row = row if mask is None else row * mask
-        if ctx.lengths is None or (ctx.lengths > 0).all():
-            return LastRow(row, T), np.zeros_like(row), {}
-        reached = (ctx.lengths > 0)[:, None]
-        return (
-            LastRow(np.where(reached, row, 0).astype(row.dtype), T),
-            np.where(reached, 0, row).astype(row.dtype),
-            {},
-        )
+        if ctx.lengths is None:
+            return LastRow(row, T), ctx.ops.zeros(row.shape, row.dtype), {}
+        return LastRow(rows.reached(row, ctx.lengths), T), rows.reached(row, ctx.lengths, False), {}
 
     def step(self, x_t: np.ndarray, state: Any, ctx: Context) -> tuple[np.ndarray, Any]:
-        return x_t, x_t.copy()
+        return x_t, ctx.ops.copy(x_t)

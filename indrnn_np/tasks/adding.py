@@ -69,22 +69,11 @@ class Adding:
             while True:  # far from the iterations that training itself will see
                 iteration += 1 << 32
                 yield self._draw(split, iteration, size)
-        whole = self._draw(split, iteration, self.evaluation_size)
         for start in range(0, self.evaluation_size, size):
-            part = slice(start, start + size)
-            yield Batch(np.ascontiguousarray(whole.x[:, part]), whole.target[part])
+            part = start, min(size, self.evaluation_size - start)
+            yield self._draw(split, iteration, self.evaluation_size, *part)
 
-    def _draw(self, split: str, iteration: int, size: int) -> Batch:
-        uniform = backend.get(self._backend).random.uniform
-        T, stream = self.steps, STREAMS[split]
-        x = np.empty((T, size, 2), self.dtype)
-        x[:, :, 0] = uniform((self.seed, stream, iteration), (T, size), dtype=self.dtype)
-        x[:, :, 1] = 0
-        place = uniform((self.seed, stream + 1, iteration), (2, size), dtype="float64")
-        half, columns = T // 2, np.arange(size)
-        first = (place[0] * half).astype(np.int64)
-        second = half + (place[1] * (T - half)).astype(np.int64)
-        x[first, columns, 1] = 1
-        x[second, columns, 1] = 1
-        target = x[first, columns, 0] + x[second, columns, 0]
-        return Batch(x, target[:, None])
+    def _draw(self, split: str, iteration: int, size: int, first: int = 0, count: int | None = None) -> Batch:
+        key = (self.seed, STREAMS[split], iteration)
+        ops = backend.get(self._backend)
+        return Batch(*ops.adding.draw(key, self.steps, size, self.dtype, first, count))

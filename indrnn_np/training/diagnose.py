@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..recompute import KEEP
-from ..stack import check_input, zero_padding
+from ..stack import check_input, take
 from ..tasks import Batch
 from ..workspace import Workspace
 from . import metrics
@@ -68,7 +68,7 @@ def find(
         place = _forward(net, batch, memory, work) or _backward(net, batch, loss, memory, work)
     finally:
         for name, array in buffers.items():
-            net.buffers[name][...] = array
+            net.ops.assign(net.buffers[name], array)
     return places + ([place] if place is not None else [])
 
 
@@ -102,7 +102,7 @@ def _pieces(net: Any, batch: Batch, memory: str, work: Workspace | None) -> Iter
     if memory == KEEP:
         lengths = check_input(net, batch.x, batch.lengths, True)
         contexts = [net.context(i, lengths=lengths, training=True) for i in range(len(net.layers))]
-        yield 0, zero_padding(batch.x, lengths), (None,) * len(contexts), contexts
+        yield 0, take(net.ops, batch.x, lengths), (None,) * len(contexts), contexts
         return
     _, _, tape = net.forward(batch.x, lengths=batch.lengths, work=work, memory=memory)
     for k, (t0, _) in enumerate(tape.windows):
@@ -111,8 +111,9 @@ def _pieces(net: Any, batch: Batch, memory: str, work: Workspace | None) -> Iter
 
 
 def _forward(net: Any, batch: Batch, memory: str, work: Workspace | None) -> Place | None:
-    if not np.isfinite(batch.x).all():
-        return _place("the input x", batch.x)
+    x = net.ops.to_host(batch.x)
+    if not np.isfinite(x).all():
+        return _place("the input x", x)
     for t0, y, states, contexts in _pieces(net, batch, memory, work):
         for i, (layer, before, context) in enumerate(zip(net.layers, states, contexts, strict=True)):
             y = layer.forward(y, before, dataclasses.replace(context, lazy=False))[0]
@@ -125,8 +126,9 @@ def _forward(net: Any, batch: Batch, memory: str, work: Workspace | None) -> Pla
 def _backward(net: Any, batch: Batch, loss: str, memory: str, work: Workspace | None) -> Place | None:
     y, _, tape = net.forward(batch.x, lengths=batch.lengths, work=work, memory=memory)
     value, dy = metrics.loss_of(loss, y, batch, net.backend)
-    if not np.isfinite(dy).all():
-        return _place("the gradient of the loss", net.ops.to_host(dy))
+    dy_host = net.ops.to_host(dy)
+    if not np.isfinite(dy_host).all():
+        return _place("the gradient of the loss", dy_host)
     if not np.isfinite(value):
         return Place(f"the loss itself ({loss}), from finite outputs", value)
     found: list[Place] = []

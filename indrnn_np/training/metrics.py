@@ -26,7 +26,7 @@ def mask_of(batch: Batch, y: np.ndarray) -> np.ndarray | None:
     return batch.mask
 
 
-def loss_of(name: str, y: np.ndarray, batch: Batch, backend: str) -> tuple[float, np.ndarray]:
+def loss_of(name: str, y: Any, batch: Batch, backend: str) -> tuple[float, Any]:
     """Return a batch's loss and its gradient dy."""
     loss, dy = LOSSES[name](y, batch.target, mask_of(batch, y), backend=backend)
     return float(loss), dy
@@ -36,15 +36,16 @@ def evaluate(net: Any, batches: Iterable[Batch], loss: str) -> dict[str, float]:
     """Return the means over a split, each target counted once: the loss, under its name, and "accuracy" for labels."""
     _check.choice("metrics.evaluate", "loss", loss, LOSSES)
     total, right, count = 0.0, 0, 0
+    host = net.ops.to_host
     for batch in batches:
-        y = net(batch.x, lengths=batch.lengths)
+        y, target = host(net(batch.x, lengths=batch.lengths)), host(batch.target)
         mask = mask_of(batch, y)
         number = int(mask.sum()) if mask is not None else y[..., 0].size
         if number == 0:
             continue
-        total += float(LOSSES[loss](y, batch.target, mask, backend=net.backend)[0]) * number
+        total += loss_of(loss, y, batch, net.backend)[0] * number
         if loss == "softmax_cross_entropy":
-            hits = y.argmax(axis=-1) == batch.target
+            hits = y.argmax(axis=-1) == target
             right += int(hits.sum() if mask is None else hits[mask].sum())
         count += number
     _check.at_least("metrics.evaluate", "number of targets", count, 1)
@@ -63,11 +64,10 @@ def large_batch_statistics(net: Any, task: Task, size: int, iteration: int) -> I
     if size == 0 or not net.buffers:
         yield
         return
-    kept = {name: array.copy() for name, array in net.buffers.items()}
+    kept = net.ops.copy(net.buffers.flat)
     large = ((batch.x, batch.lengths) for batch in islice(task.evaluation("train", size, iteration), 1))
     try:
         net.recompute_statistics(large)
         yield
     finally:
-        for name, array in kept.items():
-            net.buffers[name][...] = array
+        net.ops.assign(net.buffers.flat, kept)

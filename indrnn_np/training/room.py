@@ -62,5 +62,7 @@ def largest(fits: Callable[[int], bool], batch: int) -> int:
 def _need(net: Any, steps: int, lengths: bool, optimizer: Any, plan: Plan) -> Need:
     """What a run needs: training, and with its buffers still there an evaluation."""
     besides = memory.evaluation(net, steps, plan.evaluation_batch, plan.bn_batch, lengths)
-    moments = len(optimizer.moments) + bool(optimizer.weight_decay)  # which numbers decay is an array too
+    moments = (
+        len(optimizer.moments) + bool(optimizer.weight_decay) + bool(optimizer.lr_of)
+    )  # which numbers decay, and how fast each moves, are arrays too
     return lambda mode, batch: memory.estimate(net, steps, batch, mode, moments, lengths) + besides

@@ -11,9 +11,8 @@ import time
 from dataclasses import asdict
 from typing import Any, NoReturn
 
-import numpy as np
-
 from .. import _check, checkpoint
+from ..parameters import Views
 from ..schedules import Plateau, Schedule
 from ..tasks import Batch, Task
 from ..workspace import Workspace
@@ -49,7 +48,9 @@ class Trainer:
         self.ended = ""
         self._totals = Totals()
         self._work = Workspace()
-        self._buffers = {name: array.copy() for name, array in net.buffers.items()}
+        self._buffers = Views(
+            net.buffers.shapes, net.ops.copy(net.buffers.flat)
+        )  # as they were before the pass
         self._snapshot: tuple[dict[str, Any], dict[str, Any]] | None = None
         self._saved = -1
         _check_validation(task, schedule, plan)
@@ -119,8 +120,7 @@ class Trainer:
         start = time.perf_counter()
         net, plan = self.net, self.plan
         batch = self.task.batch(net.iteration, plan.batch)
-        for name, array in net.buffers.items():
-            np.copyto(self._buffers[name], array)
+        net.ops.assign(self._buffers.flat, net.buffers.flat)
         y, _, tape = net.forward(batch.x, lengths=batch.lengths, work=self._work, memory=plan.memory)
         loss, dy = metrics.loss_of(plan.loss, y, batch, net.backend)
         if not math.isfinite(loss):

@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import REFERENCE, assert_sums_close, dtypes, each_backend, each_dtype, each_twin, seeds
+from strategies import (
+    REFERENCE,
+    assert_sums_close,
+    dtypes,
+    each_backend,
+    each_dtype,
+    each_host,
+    each_twin,
+    seeds,
+)
 from tolerances import assert_close
 
 SETTINGS = [
@@ -46,24 +55,26 @@ def test_the_first_step_has_the_size_of_lr(ops, dtype, size):
 @each_twin
 @given(
     seed=seeds, P=st.sampled_from([1, 2, 7, 64, 129]), dtype=dtypes, weight_decay=st.sampled_from([0.0, 0.1]),
-    decoupled=st.booleans(), masked=st.booleans(), start=st.sampled_from([1, 10, 100_000]),
+    decoupled=st.booleans(), masked=st.booleans(), rated=st.booleans(),
+    start=st.sampled_from([1, 10, 100_000]),
 )  # fmt: skip
-def test_twin_equals_reference(ops, seed, P, dtype, weight_decay, decoupled, masked, start):
+def test_twin_equals_reference(ops, seed, P, dtype, weight_decay, decoupled, masked, rated, start):
     rng = np.random.default_rng(seed)
     p, g, m, mask = rng.standard_normal((4, P)).astype(dtype)
     v = rng.random(P).astype(dtype)
     decay = (mask > 0).astype(dtype) if masked else None
+    rate = np.abs(mask) if rated else None
     mine, theirs = ([array.copy() for array in (p, m, v)] for _ in range(2))
     for t in range(start, start + 3):
         for ops_, (p_, m_, v_) in ((ops, mine), (REFERENCE, theirs)):
             ops_.adam.update(
-                p_, g, m_, v_, t, 0.01, weight_decay=weight_decay, decoupled=decoupled, decay=decay
+                p_, g, m_, v_, t, 0.01, weight_decay=weight_decay, decoupled=decoupled, decay=decay, rate=rate
             )
     for name, one, other in zip("pmv", mine, theirs, strict=True):
         assert_sums_close(one, other, [np.abs(p).max() + np.abs(g).max() ** 2], name)
 
 
-@each_backend
+@each_host
 @each_dtype
 @each_setting
 def test_the_minimum_of_a_quadratic(ops, dtype, settings):
@@ -77,7 +88,7 @@ def test_the_minimum_of_a_quadratic(ops, dtype, settings):
     assert np.abs(p - target).max() < 1e-3
 
 
-@each_backend
+@each_host
 @each_setting
 def test_the_valley_of_rosenbrock(ops, settings):
     p, (m, v) = np.array([-1.2, 1.0]), state(2)

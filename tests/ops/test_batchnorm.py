@@ -187,6 +187,26 @@ def test_a_large_mean_costs_no_accuracy(ops, T, B, per_step):
         assert np.abs(a - b).max() <= 1e-4 * max(np.abs(b).max(), np.sqrt(T * B)), name
 
 
+@each_twin
+@each_dtype
+@pytest.mark.parametrize("T, B, H, per_step", [(130, 3, 2, False), (40, 33, 1, False), (2, 200, 3, True)])
+@pytest.mark.parametrize("ragged", [False, True])
+def test_many_rows_of_a_statistic(ops, dtype, T, B, H, per_step, ragged):
+    """A GPU cuts them into segments; the first value of a column is far from the others."""
+    rng = np.random.default_rng(T)
+    p = Problem(rng, T, B, H, rng.integers(0, T + 1, B) if ragged else None, dtype)
+    p.arrays["x"][0, 0] = 100
+    y, mean, var = p.forward(ops, per_step)
+    expected = p.forward(REFERENCE, per_step)
+    assert_close(mean, expected[1], "mean")
+    assert_close(var, expected[2], "var")
+    assert_close(y, expected[0], "y", scale=10)
+    found = p.backward(ops, *expected[1:], per_step)
+    for name, one, other in zip(("dx", "dscale", "dshift"), found, p.backward(REFERENCE, *expected[1:], per_step),
+                                strict=True):  # fmt: skip
+        assert_close_to(one, other, p.arrays["x"].size if name != "dx" else 1, name)
+
+
 @each_backend
 @given(p=problems())
 def test_apply_with_the_statistics_of_the_batch_is_forward(ops, p):
@@ -197,6 +217,78 @@ def test_apply_with_the_statistics_of_the_batch_is_forward(ops, p):
         applied = ops.batchnorm.apply(p.arrays["x"], mean, var, scale, shift, lengths=p.lengths, out=out)
         assert applied is out
         assert np.array_equal(applied, y)
+
+
+@each_backend
+def test_update_moves_the_rows_of_the_steps(ops):
+    """Steps 2 to 5 of running statistics for 4 steps: no sample reaches step 3, steps 5 and 6 have the last row."""
+    mean, var = np.zeros((4, 2)), np.ones((4, 2))
+    batch = np.array([[1.0, 2], [9, 9], [3, 4], [5, 6]])
+    ops.batchnorm.update(mean, var, batch, batch, np.array([3, 0, 2, 1]), 1, 0.5)
+    assert mean.tolist() == [[0, 0], [0.5, 1], [0, 0], [2.5, 3]]
+    assert var.tolist() == [
+        [1, 1],
+        [1.25, 2],
+        [1, 1],
+        [3, 3.5],
+    ]  # (1 + 1.5 · 1) / 2, and one value alone: as it is
+    before = mean.copy()
+    ops.batchnorm.update(
+        mean, var, batch, batch, np.array([3, 4, 0, 0]), 3, 0.5
+    )  # the fourth and the last row
+    assert mean.tolist() == [*before[:3].tolist(), [5.75, 6]]
+    ops.batchnorm.update(mean, var, batch, batch, np.zeros(4, int), 0, 0.5)
+    assert mean.tolist() == [*before[:3].tolist(), [5.75, 6]]
+
+
+@each_twin
+@each_dtype
+def test_update_equals_the_reference(ops, dtype):
+    rng = np.random.default_rng(0)
+    for R, S, t0 in [(1, 1, 0), (5, 5, 0), (5, 3, 4), (9, 3, 2), (2, 6, 1)]:
+        running_mean, running_var, mean, var = (rng.random((n, 7)).astype(dtype) for n in (R, R, S, S))
+        counts = rng.integers(0, 4, S)
+        expected = running_mean.copy(), running_var.copy()
+        REFERENCE.batchnorm.update(*expected, mean, var, counts, t0, 0.1)
+        ops.batchnorm.update(running_mean, running_var, mean, var, counts, t0, 0.1)
+        assert_close(running_mean, expected[0], "mean")
+        assert_close(running_var, expected[1], "var")
+
+
+@each_backend
+@each_dtype
+def test_rows_of_running_statistics(ops, dtype):
+    running = np.array([[1, 2], [3, 4], [5, 6]], dtype)
+    for t0, T, rows in [(0, 2, [0, 1]), (1, 4, [1, 2, 2, 2]), (7, 1, [2]), (0, 0, [])]:
+        found = ops.batchnorm.rows(running, t0, T)
+        assert found.dtype == dtype and found.flags.c_contiguous
+        assert np.array_equal(found, running[rows])
+
+
+@each_backend
+@styles
+@given(p=problems())
+def test_out_may_be_what_is_read(ops, per_step, p):
+    y, mean, var = p.forward(ops, per_step)
+    x = p.arrays["x"].copy()
+    assert_close(p.forward(ops, per_step, x, x=x)[0], y)
+    dx = p.backward(ops, mean, var, per_step)[0]
+    for name in ("x", "dy"):
+        out = p.arrays[name].copy()
+        assert_close(p.backward(ops, mean, var, per_step, out, **{name: out})[0], dx, name)
+
+
+@each_backend
+@styles
+@pytest.mark.parametrize("shape", [(0, 2, 3), (2, 0, 3), (2, 3, 0)])
+@pytest.mark.parametrize("lengths", [False, True])
+def test_empty_arrays(ops, per_step, shape, lengths):
+    p = Problem(np.random.default_rng(0), *shape, np.full(shape[1], shape[0]) if lengths else None, "float64")
+    mean = np.ones((shape[0] if per_step else 1, shape[2]))
+    for found in p.backward(ops, mean, mean, per_step):
+        assert not found.any()
+    scale, shift = p.arrays["scale"], p.arrays["shift"]
+    assert ops.batchnorm.apply(p.arrays["x"], mean, mean, scale, shift, lengths=p.lengths).shape == shape
 
 
 @each_backend

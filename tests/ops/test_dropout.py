@@ -4,12 +4,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import REFERENCE, dtypes, each_backend, each_dtype, each_twin, seeds
+from strategies import REFERENCE, dtypes, each_backend, each_dtype, each_host, each_twin, seeds
 from tolerances import nan_filled
 
 KEY = (7, 1, 3)
 rates = st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.9, 1 - 2.0**-53])
-shapes = st.sampled_from([(1, 1, 1), (5, 3, 7), (2, 1, 17), (3, 5), (1, 33)])
+# A GPU thread takes 32 steps, 8 loaded together: of 75 steps there are two whole runs and a part of a third.
+shapes = st.sampled_from(
+    [(1, 1, 1), (5, 3, 7), (2, 1, 17), (3, 5), (1, 33), (75, 1, 3), (32, 2, 2), (0, 2, 3), (2, 0, 3)]
+)
 
 
 @each_backend
@@ -45,13 +48,28 @@ def test_it_is_linear_so_backward_is_its_transpose(ops, seed, rate):
     assert forward == pytest.approx(np.sum(x * ops.dropout.backward(dy, rate, KEY)), abs=1e-9)
 
 
+@each_twin
+@each_dtype
+def test_in_place(ops, dtype):
+    x = np.random.default_rng(0).standard_normal((43, 2, 3)).astype(dtype)
+    expected = REFERENCE.dropout.forward(x, 0.5, KEY)
+    ops.dropout.forward(x, 0.5, KEY, out=x)
+    assert np.array_equal(x, expected)
+
+
+@each_backend
+def test_nan_is_not_dropped(ops):
+    """0 · NaN is NaN: a diverging run shows, whatever the mask."""
+    assert np.isnan(ops.dropout.forward(np.full((3, 2, 8), np.nan), 0.5, KEY)).all()
+
+
 @each_backend
 def test_rate_zero_changes_nothing(ops):
     x = np.random.default_rng(0).standard_normal((3, 2, 4))
     assert np.array_equal(ops.dropout.forward(x, 0.0, KEY), x)
 
 
-@each_backend
+@each_host
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.8])
 def test_the_share_that_is_dropped(ops, rate):
     n = 200_000

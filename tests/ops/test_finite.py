@@ -1,10 +1,12 @@
 """Where the first NaN or Inf stands."""
 
+import importlib
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import dtypes, each_backend, seeds
+from strategies import dtypes, each_backend, each_gpu, seeds
 
 
 @each_backend
@@ -28,3 +30,14 @@ def test_the_largest_numbers_are_finite(ops):
         largest = np.finfo(dtype).max
         assert ops.finite.first(np.array([largest, -largest, 0], dtype)) == -1
     assert ops.finite.first(np.zeros((0, 3))) == -1
+
+
+@each_gpu
+@pytest.mark.parametrize("places", [(0, 199), (199,), (86, 87, 150), (40, 44)])
+def test_several_rounds_of_threads(ops, monkeypatch, places):
+    """Five threads, eight elements a round: a hit of a later thread in an earlier round, or of one in two rounds."""
+    monkeypatch.setattr(importlib.import_module("indrnn_np.ops.finite.cuda"), "THREADS", 5)
+    a = np.zeros(200, np.float32)
+    a[list(places)] = np.nan
+    assert ops.finite.first(a) == min(places)
+    assert ops.finite.first(np.zeros(201)) == -1

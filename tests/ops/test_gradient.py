@@ -1,10 +1,12 @@
 """The norm of a flat gradient and the two ways to clip it."""
 
+import importlib
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import REFERENCE, dtypes, each_backend, each_dtype, each_twin, seeds
+from strategies import REFERENCE, dtypes, each_backend, each_dtype, each_gpu, each_twin, seeds
 from tolerances import TOLERANCE, assert_close
 
 sizes = st.sampled_from([1, 2, 7, 64, 1001])
@@ -43,6 +45,15 @@ def test_the_norm_is_accumulated_in_float64(ops):
     g = np.full(200_000, 0.1, np.float32)
     assert ops.gradient.norm(g) == pytest.approx(float(np.float32(0.1)) * np.sqrt(200_000), rel=1e-9)
     assert ops.gradient.norm(np.array([3e30, 4e30], np.float32)) == pytest.approx(5e30)
+
+
+@each_gpu
+@pytest.mark.parametrize("P", [0, 1, 6, 7, 200])
+def test_sums_in_several_rounds(ops, monkeypatch, P):
+    for name, size in (("PARTS", 7), ("FOLD", 3)):
+        monkeypatch.setattr(importlib.import_module("indrnn_np.ops.gradient.cuda"), name, size)
+    g = np.random.default_rng(0).standard_normal(P)
+    assert ops.gradient.norm(g) == pytest.approx(REFERENCE.gradient.norm(g), rel=1e-12)
 
 
 @each_backend

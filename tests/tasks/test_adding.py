@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from strategies import GPUS
 
 from indrnn_np import tasks
+from indrnn_np.backend import get
 
 
 @given(st.integers(2, 60), st.integers(1, 20), st.integers(0, 2**40), st.integers(0, 2**32))
@@ -37,6 +39,20 @@ def test_an_evaluation_is_the_same_in_batches_of_any_size():
     assert [len(part.target) for part in parts] == [16, 16, 16, 2]
     np.testing.assert_array_equal(whole[0].x, np.concatenate([part.x for part in parts], axis=1))
     assert (next(task.evaluation("test", 50, 400)).x != whole[0].x).any()
+
+
+@pytest.mark.parametrize("backend", GPUS)
+def test_a_batch_is_drawn_in_the_memory_of_its_backend(backend):
+    there, here = (
+        tasks.get("adding", steps=9, seed=2, backend=name, evaluation_size=7)
+        for name in (backend, "reference")
+    )
+    pairs = [(there.batch(3, 4), here.batch(3, 4))]
+    pairs += zip(there.evaluation("test", 3), here.evaluation("test", 3), strict=True)
+    for drawn, expected in pairs:
+        assert isinstance(drawn.x, get(backend).arrays) and drawn.steps == expected.steps
+        np.testing.assert_array_equal(drawn.x.to_host(), expected.x)
+        np.testing.assert_array_equal(drawn.target.to_host(), expected.target)
 
 
 def test_training_data_for_statistics_never_repeats():

@@ -9,15 +9,18 @@ from ..._numba import njit
 from ..sgd.reference import check
 
 
-def update(p, g, m, v, t, lr, b1=0.9, b2=0.999, eps=1e-8, weight_decay=0.0, decoupled=False, decay=None):
+def update(
+    p, g, m, v, t, lr, b1=0.9, b2=0.999, eps=1e-8, weight_decay=0.0, decoupled=False, decay=None, rate=None
+):
     """Twin of reference.update."""
-    check("adam.update", p, g, {"m": m, "v": v}, decay)
+    check("adam.update", p, g, {"m": m, "v": v}, decay, rate)
     _check.at_least("adam.update", "t", t, 1)
-    _kernel(p, g, m, v, lr, b1, b2, 1 / (1 - b1**t), 1 / (1 - b2**t), eps, weight_decay, decoupled, decay)
+    scales = 1 / (1 - b1**t), 1 / (1 - b2**t)
+    _kernel(p, g, m, v, lr, b1, b2, *scales, eps, weight_decay, decoupled, decay, rate)
 
 
 @njit
-def _kernel(p, g, m, v, lr, b1, b2, m_scale, v_scale, eps, weight_decay, decoupled, decay):
+def _kernel(p, g, m, v, lr, b1, b2, m_scale, v_scale, eps, weight_decay, decoupled, decay, rate):
     number = p.dtype.type
     b1, b2, not_b1, not_b2 = number(b1), number(b2), number(1 - b1), number(1 - b2)
     lr_decay, weight_decay = number(lr * weight_decay), number(weight_decay)
@@ -28,4 +31,5 @@ def _kernel(p, g, m, v, lr, b1, b2, m_scale, v_scale, eps, weight_decay, decoupl
         m[i] = b1 * m[i] + not_b1 * gradient
         v[i] = b2 * v[i] + not_b2 * gradient * gradient
         step = lr * (m[i] * m_scale) / (math.sqrt(v[i] * v_scale) + eps)
-        p[i] -= step + lr_decay * decayed if decoupled else step
+        step = step + lr_decay * decayed if decoupled else step
+        p[i] -= step if rate is None else rate[i] * step

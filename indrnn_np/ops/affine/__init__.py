@@ -4,4 +4,4 @@ forward     y = W x + b
 backward    dx = Wᵀ dy,   dW = Σ dy xᵀ,   db = Σ dy          (sums over all leading axes)
 """
 
-TWINS = ("reference", "cpu")
+TWINS = ("reference", "cpu", "cuda")

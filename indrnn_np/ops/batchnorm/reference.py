@@ -52,8 +52,8 @@ def backward(dy, x, mean, var, scale, eps=1e-5, lengths=None, per_step=False, ou
     rstd = 1 / np.sqrt(var + eps)[:, None]
     x_hat = np.where(valid, (x - mean[:, None]) * rstd, 0)
     dy = np.where(valid, dy, 0)
-    sum_dy = np.sum(dy, axis=axes, dtype=wide).reshape(len(n), -1)
-    sum_dy_x_hat = np.sum(dy * x_hat, axis=axes, dtype=wide).reshape(len(n), -1)
+    sum_dy = np.sum(dy, axis=axes, dtype=wide).reshape(mean.shape)
+    sum_dy_x_hat = np.sum(dy * x_hat, axis=axes, dtype=wide).reshape(mean.shape)
     dx = scale * rstd * (dy - (sum_dy / n)[:, None] - x_hat * (sum_dy_x_hat / n)[:, None])
     dx = np.where(valid, dx, 0).astype(x.dtype)
     if out is not None:
@@ -78,6 +78,33 @@ def apply(x, mean, var, scale, shift, eps=1e-5, lengths=None, out=None):
     return out
 
 
+def update(running_mean, running_var, mean, var, counts, t0, momentum):
+    """Move running statistics towards those of a batch, in place.
+
+    Equation   r ← (1 - momentum) r + momentum · batch, the variance of the batch as var · n / (n - 1)
+    Reads      mean and var (S, H) from forward, counts (S,) integers: the n values of each; t0 steps came before
+    Changes    row min(t0 + s, R - 1) of running_mean and running_var (R, H) for each s with counts[s] > 0; where
+               several share the last row, the last of them counts
+    Raises     ValueError naming the array, what it has and what was expected
+    """
+    check_update("batchnorm.update", running_mean, running_var, mean, var, counts)
+    counted = counts > 0
+    r = np.minimum(t0 + np.flatnonzero(counted), len(running_mean) - 1)
+    unbiased = var * (counts / np.maximum(counts - 1, 1))[:, None]
+    for running, batch in ((running_mean, mean), (running_var, unbiased)):
+        running[r] = ((1 - momentum) * running[r] + momentum * batch[counted]).astype(running.dtype)
+
+
+def rows(running, t0, T):
+    """Running statistics of T steps, from step t0 on: what `apply` takes.
+
+    Reads      running (R, H)
+    Returns    (T, H): rows min(t0 + t, R - 1)
+    """
+    check_running("batchnorm.rows", running=running)
+    return running[np.minimum(np.arange(t0, t0 + T), len(running) - 1)]
+
+
 def counts(x, lengths, per_step):
     """Which rows count (T, B, 1), and the values of each statistic: n (S, 1), 1 for a step without samples."""
     T, B, _ = x.shape
@@ -88,7 +115,7 @@ def counts(x, lengths, per_step):
 
 
 def check(where, x, lengths, out=None, **vectors):
-    """The contract that all three functions share with the twin: x, out, and vectors or statistics of H numbers."""
+    """The contract that all functions of x share with the twins: x, out, and vectors or statistics of H numbers."""
     _check.array(where, "x", x, 3, "(T, B, H): time, batch, units")
     T, B, H = x.shape
     _check.floats(where, _check.FLOATS, x=x, out=out, **vectors)
@@ -101,6 +128,28 @@ def check(where, x, lengths, out=None, **vectors):
     if out is not None:
         _check.array(where, "out", out, 3, "(T, B, H)")
         _check.matches(where, "out", out, x.shape, "x", x)
+
+
+def check_update(where, running_mean, running_var, mean, var, counts):
+    """What update needs."""
+    check_running(where, running_mean=running_mean, running_var=running_var)
+    _check.array(where, "mean", mean, 2, "(S, H)")
+    _check.array(where, "var", var, 2, "(S, H)")
+    _check.array(where, "counts", counts, 1, "(S,)")
+    _check.floats(where, _check.FLOATS, running_mean=running_mean, mean=mean, var=var)
+    if counts.dtype.kind not in "iu":
+        _check.fail(where, f"counts has dtype {counts.dtype}", "an integer dtype")
+    _check.matches(where, "running_var", running_var, running_mean.shape, "running_mean", running_mean)
+    _check.matches(where, "mean", mean, (len(mean), running_mean.shape[1]), "running_mean", running_mean)
+    _check.matches(where, "var", var, mean.shape, "mean", mean)
+    _check.matches(where, "counts", counts, mean.shape[:1], "mean", mean)
+
+
+def check_running(where, **running):
+    """Running statistics (R, H)."""
+    for name, value in running.items():
+        _check.array(where, name, value, 2, "(R, H)")
+    _check.floats(where, _check.FLOATS, **running)
 
 
 def check_gradient(where, dy, x, mean, per_step):

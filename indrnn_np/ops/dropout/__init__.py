@@ -9,4 +9,4 @@ dtype, and is made again where it is needed: nothing is stored. Element (b, h) i
 the key's bits is at least rate·2³².
 """
 
-TWINS = ("reference", "cpu")
+TWINS = ("reference", "cpu", "cuda")

@@ -27,10 +27,10 @@ def _apply(where, x, rate, key, out):
     reference.check(where, x, rate, out)
     _check.floats(where, x=x)
     y = _arrays.empty_like(x) if out is None else out
-    columns = x.shape[-2] * x.shape[-1]
+    columns, T = math.prod(x.shape[-2:]), math.prod(x.shape[:-2])
     factors = mask(x.shape[-2:], rate, key, x.dtype).reshape(-1)
-    rows, out_rows = x.reshape(-1, columns), y.reshape(-1, columns)
-    over(len(rows), x.size, lambda t0, t1: _multiply(rows, factors, out_rows, t0, t1))
+    rows, out_rows = x.reshape(T, columns), y.reshape(T, columns)
+    over(T, x.size, lambda t0, t1: _multiply(rows, factors, out_rows, t0, t1))
     return y
 
 

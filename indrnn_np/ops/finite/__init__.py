@@ -1,3 +1,3 @@
 """Where the first number of an array stands that is NaN or Inf: how a diverging run is explained."""
 
-TWINS = ("reference", "cpu")
+TWINS = ("reference", "cpu", "cuda")

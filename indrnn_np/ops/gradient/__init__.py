@@ -5,4 +5,4 @@ clip_norm(g, limit)     g ← g · limit / ‖g‖ where ‖g‖ > limit (Pascan
 clip_value(g, limit)    g ← min(max(g, -limit), limit), element by element; NaN stays NaN
 """
 
-TWINS = ("reference", "cpu")
+TWINS = ("reference", "cpu", "cuda")

@@ -6,10 +6,10 @@
 
 The reference composes the two operations. The cpu twin goes through time in chunks: the product of a chunk
 is written into the state buffer and the recurrence runs over it in place while it is in cache; backwards
-the gradient of the pre-activation exists for one chunk only. `probe(t0, t1, dh, da)`, if given to backward,
-is called for every chunk with the gradient on its outputs (None if there was none) and on its
-pre-activations. With `norm` the cell reads x̃ (Norm) in place of x, and dx is the gradient on what the mask
-multiplies: on batch norm's output.
+the gradient of the pre-activation exists for one chunk only. The cuda twin does the same with all of time as one
+chunk. `probe(t0, t1, dh, da)`, if given to backward, is called for every chunk with the gradient on its outputs (None
+if there was none) and on its pre-activations. With `norm`, which cuda does not take, the cell reads x̃ (Norm) in place
+of x, and dx is the gradient on what the mask multiplies: on batch norm's output.
 """
 
 from __future__ import annotations
@@ -39,4 +39,4 @@ class Norm(NamedTuple):
         return y if self.mask is None else y * self.mask
 
 
-TWINS = ("reference", "cpu")
+TWINS = ("reference", "cpu", "cuda")

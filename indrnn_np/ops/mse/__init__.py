@@ -4,4 +4,4 @@ L  = mean (y - target)²                 over all elements, or over those that `
 dy = 2 (y - target) / n
 """
 
-TWINS = ("reference", "cpu")
+TWINS = ("reference", "cpu", "cuda")

@@ -11,8 +11,9 @@ from . import reference
 
 def loss(y, target, mask=None, out=None):
     """Twin of reference.loss."""
-    n = reference.check("mse.loss", y, target, mask, out)
+    reference.check("mse.loss", y, target, mask, out)
     _check.floats("mse.loss", y=y)
+    n = reference.count("mse.loss", y, mask)
     dy = _arrays.empty_like(y) if out is None else out
     K = y.shape[-1]
     counted = np.ones(y.size // K, np.bool_) if mask is None else mask.reshape(-1)

@@ -15,7 +15,8 @@ def loss(y, target, mask=None, out=None):
     Returns    L (a float, summed in float64), dy of the shape of y (it is `out` if given)
     Raises     ValueError naming the array, what it has and what was expected
     """
-    n = check("mse.loss", y, target, mask, out)
+    check("mse.loss", y, target, mask, out)
+    n = count("mse.loss", y, mask)
     difference = y - target
     if mask is not None:
         difference = np.where(mask[..., None], difference, 0)
@@ -28,7 +29,7 @@ def loss(y, target, mask=None, out=None):
 
 
 def check(where, y, target, mask, out):
-    """The contract, shared with the twin; returns n."""
+    """The contract, shared with the twins."""
     _check.array(where, "y", y, (2, 3), "(B, K) or (T, B, K)")
     _check.array(where, "target", target)
     _check.matches(where, "target", target, y.shape, "y", y)
@@ -39,10 +40,19 @@ def check(where, y, target, mask, out):
     if out is not None:
         _check.array(where, "out", out)
         _check.matches(where, "out", out, y.shape, "y", y)
+
+
+def count(where, y, mask):
+    """How many elements count: at least one."""
     n = y.size if mask is None else int(mask.sum()) * y.shape[-1]
-    if n == 0:
-        _check.fail(where, "no element is counted", "at least one", "to take a mean over")
+    check_count(where, "element", n)
     return n
+
+
+def check_count(where, what, n):
+    """A mean over nothing is an error, not a NaN."""
+    if n == 0:
+        _check.fail(where, f"no {what} is counted", "at least one", "to take a mean over")
 
 
 def check_mask(where, mask, y):

@@ -7,4 +7,4 @@ clipped weight would get no gradient and could never come back. A few hundred nu
 every CPU backend.
 """
 
-TWINS = ("reference",)
+TWINS = ("reference", "cuda")

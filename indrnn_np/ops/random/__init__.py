@@ -8,4 +8,4 @@ Philox: Salmon, Moraes, Dror & Shaw 2011, "Parallel random numbers: as easy as 1
 words are i, stream and the low and high halves of the iteration; the key's two are the halves of the seed.
 """
 
-TWINS = ("reference", "cpu")
+TWINS = ("reference", "cpu", "cuda")

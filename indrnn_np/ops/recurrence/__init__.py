@@ -23,5 +23,5 @@ step; its final state is row 1. With `lengths (B,)` the rows of `h` after a samp
 lengths[b] <= T (0: the state just passes).
 """
 
-TWINS = ("reference", "cpu")
+TWINS = ("reference", "cpu", "cuda")
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "identity")

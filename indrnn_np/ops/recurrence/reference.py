@@ -112,7 +112,7 @@ def check_forward(where, a, u, h0, activation, lengths, out):
     if out is not None:
         _check.array(where, "out", out, 3, "(T+1, B, H)")
         _check.matches(where, "out", out, (T + 1, B, H), "a", a)
-        if a.size and np.may_share_memory(a, out) and a.ctypes.data != out[1:].ctypes.data:
+        if a.size and _check.shares_memory(a, out) and not _check.same_start(a, out[1:]):
             _check.fail(where, "a overlaps out", "a to be out[1:] itself or an array of its own")
 
 

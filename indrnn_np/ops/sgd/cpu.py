@@ -6,18 +6,19 @@ from ..._numba import njit
 from . import reference
 
 
-def update(p, g, m, lr, momentum=0.0, nesterov=False, weight_decay=0.0, decay=None):
+def update(p, g, m, lr, momentum=0.0, nesterov=False, weight_decay=0.0, decay=None, rate=None):
     """Twin of reference.update."""
-    reference.check("sgd.update", p, g, {"m": m}, decay)
-    _kernel(p, g, m, lr, momentum, nesterov, weight_decay, decay)
+    reference.check("sgd.update", p, g, {"m": m}, decay, rate)
+    _kernel(p, g, m, lr, momentum, nesterov, weight_decay, decay, rate)
 
 
 @njit
-def _kernel(p, g, m, lr, momentum, nesterov, weight_decay, decay):
+def _kernel(p, g, m, lr, momentum, nesterov, weight_decay, decay, rate):
     number = p.dtype.type
     lr, momentum, weight_decay = number(lr), number(momentum), number(weight_decay)
     for i in range(len(p)):
         coefficient = weight_decay if decay is None else weight_decay * decay[i]
         step = g[i] + coefficient * p[i]
         m[i] = momentum * m[i] + step
-        p[i] -= lr * (step + momentum * m[i] if nesterov else m[i])
+        step = lr * (step + momentum * m[i] if nesterov else m[i])
+        p[i] -= step if rate is None else rate[i] * step

@@ -6,4 +6,4 @@
 Computed as log Σ exp(y - max y), so large scores neither overflow nor lose the small probabilities.
 """
 
-TWINS = ("reference", "cpu")
+TWINS = ("reference", "cpu", "cuda")

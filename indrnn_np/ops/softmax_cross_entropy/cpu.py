@@ -13,8 +13,9 @@ from . import reference
 
 def loss(y, target, mask=None, out=None):
     """Twin of reference.loss."""
-    labels, counted, n = reference.check("softmax_cross_entropy.loss", y, target, mask, out)
+    reference.check("softmax_cross_entropy.loss", y, target, mask, out)
     _check.floats("softmax_cross_entropy.loss", y=y)
+    labels, counted, n = reference.check_labels("softmax_cross_entropy.loss", y, target, mask)
     dy = _arrays.empty_like(y) if out is None else out
     K = y.shape[-1]
     return _kernel(y.reshape(-1, K), labels, counted, n, dy.reshape(-1, K)) / n, dy
@@ -29,7 +30,7 @@ def _kernel(y, labels, counted, n, dy):
         if not counted[r]:
             dy[r, :] = zero
             continue
-        top = y[r, 0]
+        chosen, top = y[r, labels[r]], y[r, 0]  # read before dy is written, which may be y
         for k in range(1, K):
             if not y[r, k] <= top:  # NaN becomes the top, and so reaches the loss
                 top = y[r, k]
@@ -37,7 +38,7 @@ def _kernel(y, labels, counted, n, dy):
         for k in range(K):
             dy[r, k] = math.exp(y[r, k] - top)
             partition += dy[r, k]
-        total += np.float64(math.log(partition)) - np.float64(y[r, labels[r]] - top)
+        total += np.float64(math.log(partition)) - np.float64(chosen - top)
         factor = one / (partition * y.dtype.type(n))
         for k in range(K):
             dy[r, k] *= factor

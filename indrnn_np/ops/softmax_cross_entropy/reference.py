@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ... import _check
-from ..mse.reference import check_mask
+from ..mse.reference import check_count, check_mask
 
 
 def loss(y, target, mask=None, out=None):
@@ -17,7 +17,8 @@ def loss(y, target, mask=None, out=None):
     Returns    L in nats (a float, summed in float64), dy of the shape of y (it is `out` if given)
     Raises     ValueError naming the array, what it has and what was expected
     """
-    labels, counted, n = check("softmax_cross_entropy.loss", y, target, mask, out)
+    check("softmax_cross_entropy.loss", y, target, mask, out)
+    labels, counted, n = check_labels("softmax_cross_entropy.loss", y, target, mask)
     scores = y.reshape(-1, y.shape[-1])
     shifted = scores - scores.real.max(axis=1, keepdims=True)
     log_p = shifted - np.log(np.sum(np.exp(shifted), axis=1, keepdims=True))
@@ -33,7 +34,7 @@ def loss(y, target, mask=None, out=None):
 
 
 def check(where, y, target, mask, out):
-    """The contract, shared with the twin; returns flat labels (0 if not counted), which count, how many."""
+    """The contract, shared with the twins, but for the labels' values."""
     _check.array(where, "y", y, (2, 3), "(B, K) or (T, B, K)")
     _check.floats(where, _check.FLOATS, y=y, out=out)
     _check.array(where, "target", target)
@@ -46,6 +47,10 @@ def check(where, y, target, mask, out):
     if out is not None:
         _check.array(where, "out", out)
         _check.matches(where, "out", out, y.shape, "y", y)
+
+
+def check_labels(where, y, target, mask):
+    """Counted labels are class numbers; returns them flat (0 if not counted), which count, how many: at least one."""
     counted = np.ones(target.size, np.bool_) if mask is None else mask.reshape(-1)
     labels, K = target.reshape(-1).astype(np.int64), y.shape[-1]
     wrong = counted & ((labels < 0) | (labels >= K))
@@ -55,6 +60,5 @@ def check(where, y, target, mask, out):
         _check.fail(
             where, f"target{index} is {labels[first]}", f"0 to {K - 1}", f"to match y with shape {y.shape}"
         )
-    if not counted.any():
-        _check.fail(where, "no label is counted", "at least one", "to take a mean over")
+    check_count(where, "label", counted.sum())
     return np.where(counted, labels, 0), counted, int(counted.sum())

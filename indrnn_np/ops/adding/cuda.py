@@ -1,0 +1,63 @@
+"""GPU twin of reference.py: a thread makes one value, with a counter block of its own; then a thread marks one sample.
+
+A block of random bits has four values, so three quarters of them are thrown away; that still takes less time than
+writing x, and any part of the samples is drawn by the same lines.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+
+from ... import _device
+from ..._cuda import cuda, kernel
+from ..random import cuda as random
+from . import reference
+
+
+def draw(key, steps, size, dtype="float32", first=0, count=None):
+    """Twin of reference.draw."""
+    dtype, key_of_markers, count = reference.check("adding.draw", key, steps, size, dtype, first, count)
+    x, target = _device.empty((steps, count, 2), dtype), _device.empty((count, 1), dtype)
+    words, words_of_markers = (random.key_words("adding.draw", k) for k in (key, key_of_markers))
+    values_kernel(dtype.name)(steps * count, *words, size, first, count, x.reshape(-1))
+    mark_kernel(count, *words_of_markers, steps, size, first, count, x.reshape(-1), target.reshape(-1))
+    return x, target
+
+
+@functools.cache
+def values_kernel(dtype):
+    """x[t, b] = (number t · size + first + b of the stream, 0)."""
+    number = random.uniform32 if dtype == "float32" else random.uniform64
+
+    @kernel(f"uint64, uint64, uint64, int64, int64, int64, {dtype}[::1]", f"adding.values[{dtype}]")
+    def values(seed, stream, iteration, size, first, count, x):
+        n = cuda.grid(1)
+        if 2 * n >= x.size:
+            return
+        skipped = first + n // count * (size - count)
+        x[np.uint64(2 * n)] = number(n + skipped, seed, stream, iteration)
+        x[np.uint64(2 * n + 1)] = 0
+
+    return values
+
+
+@kernel("uint64, uint64, uint64, int64, int64, int64, int64, real[::1], real[::1]", "adding.mark")
+def mark_kernel(seed, stream, iteration, steps, size, first, count, x, target):
+    """Mark one step of each half of a sample, and add up what stands there."""
+    b = cuda.grid(1)
+    if b >= count:
+        return
+    half = steps // 2
+    one = np.int64(random.uniform64(first + b, seed, stream, iteration) * half)
+    two = half + np.int64(random.uniform64(size + first + b, seed, stream, iteration) * (steps - half))
+    p, q = 2 * (one * count + b), 2 * (two * count + b)
+    x[np.uint64(p + 1)] = 1
+    x[np.uint64(q + 1)] = 1
+    target[b] = x[np.uint64(p)] + x[np.uint64(q)]
+
+
+def kernels():
+    """Every kernel, in every variant."""
+    return iter((values_kernel("float32"), values_kernel("float64"), mark_kernel))

@@ -1,0 +1,115 @@
+"""GPU twin of reference.py: loss and gradient in one pass, on walkers that each take every so-manieth element.
+
+Each walker adds its terms in float64; one kernel brings the sums of many walkers down to PARTS, and these are copied to
+the CPU and added there. All are added in an order that depends on sizes alone. With a mask a kernel before the pass
+counts the rows in parts, which every walker adds up, because the gradient needs their number.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ... import _check, _device
+from ..._cuda import cuda, device, kernel, on_device
+from . import reference
+
+WALKERS = 2**16  # at most
+PARTS = 2**10  # sums that are copied to the CPU, at most
+COUNTERS = 2**8  # threads that count a mask, at most
+
+
+def loss(y, target, mask=None, out=None):
+    """Twin of reference.loss."""
+    where = "mse.loss"
+    on_device(where, y=y, target=target, mask=mask, out=out)
+    reference.check(where, y, target, mask, out)
+    _check.floats(where, y=y)
+    dy = _device.empty_like(y) if out is None else out
+    walkers, K = min(WALKERS, y.size), y.shape[-1]
+    total = _device.empty((2, walkers), np.float64)
+    loss_kernel(walkers, flat(y), flat(target), K, *counted_rows(mask), flat(dy), flat(total))
+    value, n = added(total)
+    reference.check_count(where, "element", n)
+    return value / n, dy
+
+
+def counted_rows(mask):
+    """The flat mask, and how many rows it counts, in parts; both are empty if all rows count."""
+    if mask is None:
+        return _device.empty(0, np.bool_), _device.empty(0, np.int64)
+    counts = _device.empty(min(COUNTERS, mask.size), np.int64)
+    count_kernel(counts.size, flat(mask), counts)
+    return flat(mask), counts
+
+
+def added(total):
+    """The sums along the rows of an array of float64, as Python floats; waits for the GPU."""
+    rows, walkers = total.shape
+    if walkers > PARTS:
+        parts = _device.empty((rows, PARTS), np.float64)
+        add_kernel(parts.size, flat(total), walkers, flat(parts))
+        total = parts
+    return total.to_host().sum(axis=1).tolist()
+
+
+def flat(array):
+    """The array with one axis."""
+    return array.reshape(array.size)
+
+
+@device
+def count(mask, counts, rows):
+    """How many of the rows count, at least 1."""
+    n = 0 if mask.size > 0 else rows
+    for i in range(counts.size):
+        n += counts[i]
+    return max(n, 1)
+
+
+@kernel("boolean[::1], int64[::1]")
+def count_kernel(mask, counts):
+    """counts[j] = how many of the rows j, j + counters, ... count."""
+    j = cuda.grid(1)
+    if j >= counts.size:
+        return
+    n = 0
+    for i in range(j, mask.size, counts.size):
+        if mask[np.uint64(i)]:
+            n += 1
+    counts[j] = n
+
+
+@kernel("real[::1], real[::1], int64, boolean[::1], int64[::1], real[::1], float64[::1]")
+def loss_kernel(y, target, K, mask, counts, dy, total):
+    """dy = 2 (y - target) / n;  total = Σ (y - target)² of a walker's elements, and how many they are."""
+    j, walkers = cuda.grid(1), total.size // 2
+    if j >= walkers:
+        return
+    factor = y.dtype.type(2) / y.dtype.type(K * count(mask, counts, y.size // K))
+    value, n = 0.0, 0
+    for i in range(j, y.size, walkers):
+        difference = y.dtype.type(0)
+        if mask.size == 0 or mask[np.uint64(i // K)]:
+            difference = y[np.uint64(i)] - target[np.uint64(i)]
+            value += np.float64(difference) * np.float64(difference)
+            n += 1
+        dy[np.uint64(i)] = factor * difference
+    total[j], total[walkers + j] = value, n
+
+
+@kernel("float64[::1], int64, float64[::1]")
+def add_kernel(total, walkers, parts):
+    """Of each row of `total`: parts[p] = total[p] + total[p + PARTS] + ..."""
+    j = cuda.grid(1)
+    if j >= parts.size:
+        return
+    row, p = j // PARTS, j % PARTS
+    found = 0.0
+    for i in range(p, walkers, PARTS):
+        found += total[np.uint64(row * walkers + i)]
+    parts[j] = found
+
+
+def kernels():
+    """Every kernel."""
+    return iter((count_kernel, loss_kernel, add_kernel))

@@ -1,0 +1,233 @@
+"""GPU twin of reference.py: one thread moves one number, neighbours beside each other.
+
+`total` adds runs of `RUN` rows in float64, a thread one column of a run, and then the runs in their order.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ... import _device
+from ..._cuda import cuda, ends_of, kernel, on_device
+from . import reference
+
+RUN = 64  # rows that one thread of `total` adds
+
+
+def fill(out, value):
+    """Twin of reference.fill."""
+    on_device("rows.fill", out=out)
+    reference.check_rows("rows.fill", "out", out)
+    fill_kernel(out.size, flat(out), out.dtype.type(value))
+
+
+def spread(a, out):
+    """Twin of reference.spread."""
+    on_device("rows.spread", a=a, out=out)
+    reference.check_spread("rows.spread", a, out)
+    spread_kernel(out.size, flat(a), flat(out))
+
+
+def add(a, b, out=None):
+    """Twin of reference.add."""
+    on_device("rows.add", a=a, b=b, out=out)
+    reference.check_pair("rows.add", a, b, out)
+    result = _device.empty_like(a) if out is None else out
+    add_kernel(a.size, flat(a), flat(b), flat(result))
+    return result
+
+
+def total(a):
+    """Twin of reference.total."""
+    on_device("rows.total", a=a)
+    reference.check_rows("rows.total", "a", a)
+    result = _device.empty(a.shape[1:], a.dtype)
+    runs = -(-len(a) // RUN)
+    partial = _device.empty(runs * result.size, np.float64)
+    partial_kernel(partial.size, flat(a), len(a), result.size, partial)
+    total_kernel(result.size, partial, runs, result.size, flat(result))
+    return result
+
+
+def last(x, lengths=None, before=None):
+    """Twin of reference.last."""
+    on_device("rows.last", x=x, before=before)
+    reference.check_last("rows.last", x, lengths, before)
+    T, B, H = x.shape
+    y = _device.empty((B, H), x.dtype)
+    last_kernel(y.size, flat(x), flat(y if before is None else before), before is not None, H,
+                ends_of(lengths, T, B), flat(y))  # fmt: skip
+    return y
+
+
+def at_last(row, steps, lengths=None, out=None):
+    """Twin of reference.at_last."""
+    on_device("rows.at_last", row=row, out=out)
+    reference.check_at_last("rows.at_last", row, steps, lengths, out)
+    full = _device.empty((steps, *row.shape), row.dtype) if out is None else out
+    at_last_kernel(
+        full.size, flat(row), row.size, row.shape[1], ends_of(lengths, steps, len(row)), flat(full)
+    )
+    return full
+
+
+def reached(row, lengths, wanted=True):
+    """Twin of reference.reached."""
+    on_device("rows.reached", row=row)
+    reference.check_reached("rows.reached", row, lengths)
+    result = _device.empty_like(row)
+    ends = ends_of(lengths, 0, len(row))
+    reached_kernel(row.size, flat(row), row.shape[1], ends, wanted, flat(result))
+    return result
+
+
+def without_padding(x, lengths, out=None):
+    """Twin of reference.without_padding."""
+    on_device("rows.without_padding", x=x, out=out)
+    reference.check_padding("rows.without_padding", x, lengths, out)
+    copy = _device.empty_like(x) if out is None else out
+    T, B, D = x.shape
+    padding_kernel(x.size, flat(x), B * D, D, ends_of(lengths, T, B), flat(copy))
+    return copy
+
+
+def join(first, second, out=None):
+    """Twin of reference.join."""
+    on_device("rows.join", first=first, second=second, out=out)
+    reference.check_join("rows.join", first, second, out)
+    H = first.shape[-1]
+    joined = _device.empty((*first.shape[:-1], 2 * H), first.dtype) if out is None else out
+    join_kernel(joined.size, flat(first), flat(second), H, flat(joined))
+    return joined
+
+
+def part(x, j, size, out=None):
+    """Twin of reference.part."""
+    on_device("rows.part", x=x, out=out)
+    reference.check_part("rows.part", x, j, size, out)
+    found = _device.empty((*x.shape[:-1], size), x.dtype) if out is None else out
+    part_kernel(found.size, flat(x), x.shape[-1], j, size, flat(found))
+    return found
+
+
+def flat(array):
+    """The array with one axis."""
+    return array.reshape(array.size)
+
+
+@kernel("real[::1], real")
+def fill_kernel(out, value):
+    """out = value."""
+    i = cuda.grid(1)
+    if i < out.size:
+        out[i] = value
+
+
+@kernel("real[::1], real[::1]")
+def spread_kernel(a, out):
+    """out[n] = a for every n."""
+    i = cuda.grid(1)
+    if i < out.size:
+        out[i] = a[i % a.size]
+
+
+@kernel("real[::1], real[::1], real[::1]")
+def add_kernel(a, b, out):
+    """out = a + b."""
+    i = cuda.grid(1)
+    if i < out.size:
+        out[i] = a[i] + b[i]
+
+
+@kernel("real[::1], int64, int64, float64[::1]")
+def partial_kernel(a, rows, columns, partial):
+    """partial[r, j] = the sum of rows r RUN to (r + 1) RUN of column j."""
+    i = cuda.grid(1)
+    if i >= partial.size:
+        return
+    first, j, found = i // columns * RUN, i % columns, np.float64(0)
+    for n in range(first, min(first + RUN, rows)):
+        found += a[np.uint64(n * columns + j)]
+    partial[i] = found
+
+
+@kernel("float64[::1], int64, int64, real[::1]")
+def total_kernel(partial, runs, columns, out):
+    """out[j] = Σ_r partial[r, j], in order."""
+    j = cuda.grid(1)
+    if j >= columns:
+        return
+    found = np.float64(0)
+    for r in range(runs):
+        found += partial[np.uint64(r * columns + j)]
+    out[j] = found
+
+
+@kernel("real[::1], real[::1], boolean, int64, int64[::1], real[::1]")
+def last_kernel(x, before, has_before, H, ends, y):
+    """y = x[end - 1], or what was before where there is no step."""
+    j = cuda.grid(1)
+    if j >= y.size:
+        return
+    end = ends[j // H]
+    if end > 0:
+        y[j] = x[np.uint64((end - 1) * y.size + j)]
+    else:
+        y[j] = before[j] if has_before else y.dtype.type(0)
+
+
+@kernel("real[::1], int64, int64, int64[::1], real[::1]")
+def at_last_kernel(row, columns, H, ends, out):
+    """out[t] = row where t = end - 1, else 0."""
+    i = cuda.grid(1)
+    if i < out.size:
+        t, j = i // columns, i % columns
+        out[i] = row[j] if t == ends[j // H] - 1 else out.dtype.type(0)
+
+
+@kernel("real[::1], int64, int64[::1], boolean, real[::1]")
+def reached_kernel(row, H, ends, wanted, out):
+    """out = row where the sample has steps, or where it has none."""
+    j = cuda.grid(1)
+    if j < out.size:
+        out[j] = row[j] if (ends[j // H] > 0) == wanted else out.dtype.type(0)
+
+
+@kernel("real[::1], int64, int64, int64[::1], real[::1]")
+def padding_kernel(x, columns, D, ends, out):
+    """out[t] = x[t] where t < end, else 0."""
+    i = cuda.grid(1)
+    if i < out.size:
+        out[i] = x[i] if i // columns < ends[i % columns // D] else out.dtype.type(0)
+
+
+@kernel("real[::1], real[::1], int64, real[::1]")
+def join_kernel(first, second, H, out):
+    """Rows of 2 H numbers from two arrays with rows of H."""
+    i = cuda.grid(1)
+    if i >= out.size:
+        return
+    n, j = i // (2 * H), i % (2 * H)
+    out[i] = first[np.uint64(n * H + j)] if j < H else second[np.uint64(n * H + j - H)]
+
+
+@kernel("real[::1], int64, int64, int64, real[::1]")
+def part_kernel(x, width, j, size, out):
+    """Columns j to j + size of rows of `width` numbers."""
+    i = cuda.grid(1)
+    if i < out.size:
+        out[i] = x[np.uint64(i // size * width + j + i % size)]
+
+
+def kernels():
+    """Every kernel."""
+    yield from (
+        fill_kernel,
+        spread_kernel,
+        add_kernel,
+        partial_kernel,
+        total_kernel,
+        last_kernel,
+        at_last_kernel,
+    )
+    yield from (reached_kernel, padding_kernel, join_kernel, part_kernel)
