@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import platform
+import shutil
 import subprocess
 from importlib.metadata import version
 from pathlib import Path
@@ -36,6 +37,8 @@ def describe() -> dict[str, Any]:
 def commit() -> str:
     """The commit that ran; `+` behind it if the tree had changes of its own."""
     folder = Path(__file__).parent
+    if shutil.which("git") is None:
+        return "unknown"
     run = lambda *a: subprocess.run(["git", *a], cwd=folder, capture_output=True, text=True).stdout.strip()  # noqa: E731
     changed = run(
         "status", "--porcelain", "--untracked-files=no", "--", "..", ":!../benchmarks/results", ":!../docs"

@@ -4,7 +4,8 @@
 #     bash benchmarks/runs.sh NAME ...     MNIST=DIR names the folder with the idx files (else they are downloaded),
 #                                           THREADS=N the threads, RUNS=DIR where the runs go
 #
-# adding-100-seed0..2, adding-1000-seed0..2, adding-1000-paper-seed0..1, adding-5000-seed0..2, mnist-paper, mnist-fast
+# adding-100-seed0..2, adding-1000-seed0..2, adding-5000-seed0..2, the last two also as adding-1000-one-rate-seed0..2 and
+# adding-5000-one-rate-seed0..1, adding-1000-paper-seed0..1, mnist-paper, mnist-fast
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -26,8 +27,12 @@ for name in "$@"; do
         adding-100-seed*) run "$name" train adding --steps 100 --iterations 3000 --seed "$seed" ;;
         # batch 32, constant 2e-4, clip 10: the code that belongs to the paper
         adding-1000-paper-seed*) run "$name" train adding --steps 1000 --iterations 8000 --batch 32 --lr 2e-4 --clip-value 10 --seed "$seed" ;;
-        adding-5000-seed*) run "$name" train adding --steps 5000 --iterations 4000 --lr 5e-4 --schedule one-cycle --clip-norm 1 --seed "$seed" ;;
-        adding-1000-seed*) run "$name" train adding --steps 1000 --iterations 4000 --lr 5e-4 --schedule one-cycle --clip-norm 1 --seed "$seed" ;;
+        # one learning rate for all: what it comes to without --lr-u
+        adding-5000-one-rate-seed*) run "$name" train adding --steps 5000 --iterations 4000 --lr 5e-4 --schedule one-cycle --clip-norm 1 --seed "$seed" ;;
+        adding-1000-one-rate-seed*) run "$name" train adding --steps 1000 --iterations 4000 --lr 5e-4 --schedule one-cycle --clip-norm 1 --seed "$seed" ;;
+        # u with a learning rate of 50/T times that of the others, which may then be ten times the paper's
+        adding-5000-seed*) run "$name" train adding --steps 5000 --iterations 3000 --lr 2e-3 --lr-u 0.01 --schedule one-cycle --clip-norm 1 --seed "$seed" ;;
+        adding-1000-seed*) run "$name" train adding --steps 1000 --iterations 1500 --lr 2e-3 --lr-u 0.05 --schedule one-cycle --clip-norm 1 --seed "$seed" ;;
         # the authors' later code: the defaults of the command; their epoch is 1700 batches of 32
         mnist-paper) run "$name" "${mnist[@]}" --batches-per-epoch 1700 --epochs 5 ;;
         mnist-fast) run "$name" "${mnist[@]}" --batch 64 --schedule one-cycle --lr 2e-3 --dropout 0 --epochs 4 ;;

@@ -41,7 +41,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except Diverged as error:
         return _fail(str(error), code=1)
-    except (ValueError, TypeError, OSError, MemoryError) as error:
+    except (
+        ValueError,
+        TypeError,
+        OSError,
+        MemoryError,
+        RuntimeError,
+    ) as error:  # the last: no GPU for "cuda"
         if args.traceback:
             raise
         return _fail(str(error))

@@ -36,20 +36,26 @@ Lines = list[dict[str, Any]]
 
 def learning_curve(run: str | Path, path: str | Path) -> Path:
     """Draw loss and validation metric of a run over its iterations, with the paper's points, into a PNG file."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     directory, path = RunDirectory(run), Path(path)
     metrics = read_metrics(directory.metrics)
     summary = json.loads(directory.summary.read_text(encoding="utf-8"))
-    figure = Figure(figsize=(7.2, 4.5), dpi=150, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = _figure(7.2, 4.5)
     if summary["metric"] == "accuracy":
         _accuracy(figure, metrics, summary)
     else:
         _error(figure.subplots(), metrics, summary)
     figure.savefig(path)
     return path
+
+
+def _figure(width: float, height: float) -> Any:
+    """An empty figure of that many inches."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), dpi=150, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
 
 
 def _series(metrics: Lines, kind: str, name: str) -> tuple[list[int], list[float]]:
@@ -79,13 +85,8 @@ def _error(axes: Any, metrics: Lines, summary: dict[str, Any]) -> None:
     """One logarithmic panel: the error in training and validation, the blind guess, the paper's points."""
     task, name = summary["task"], summary["loss"]
     axes.set_yscale("log")
-    axes.plot(
-        *_series(metrics, "train", name),
-        color=BLUE,
-        linewidth=1.1,
-        alpha=0.75,
-        label="training, mean since the last line",
-    )
+    axes.plot(*_series(metrics, "train", name), color=BLUE, linewidth=1.1, alpha=0.75,
+              label="training, mean since the last line")  # fmt: skip
     axes.plot(*_series(metrics, "validation", name), color=ORANGE, linewidth=1.6, label="validation, fresh sequences"
               if task["task"] == "adding" else "validation")  # fmt: skip
     end = _end(axes, metrics)
@@ -94,24 +95,19 @@ def _error(axes: Any, metrics: Lines, summary: dict[str, Any]) -> None:
         axes.annotate(f"blind guess {summary['baseline']:.3f}", (1, summary["baseline"]),
                       xycoords=("axes fraction", "data"), xytext=(0, 3), textcoords="offset points", ha="right",
                       color=GREY, fontsize=8)  # fmt: skip
-    points = (
-        {i: span for i, span in ADDING.get(task.get("steps", 0), {}).items() if i <= end}
-        if task["task"] == "adding"
-        else {}
-    )
+    known = ADDING.get(task.get("steps", 0), {}) if task["task"] == "adding" else {}
+    points = {i: span for i, span in known.items() if i <= end}
     if points:
         middle = [(low * high) ** 0.5 for low, high in points.values()]
         lows, highs = zip(*points.values(), strict=True)
-        axes.vlines(
-            list(points), lows, highs, color=GREEN, linewidth=1.5, zorder=3
-        )  # where the figure shows a noisy band
+        # where the figure shows a noisy band
+        axes.vlines(list(points), lows, highs, color=GREEN, linewidth=1.5, zorder=3)
         axes.plot(list(points), middle, "o", color=GREEN, markerfacecolor="white", markersize=6,
                   label="Li et al. 2018, read off figure 2", zorder=4)  # fmt: skip
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     _style(axes, "mean squared error" if name == "mse" else name)
-    axes.set_title(
-        f"{task['task']}, {task['steps']} steps" if "steps" in task else task["task"], loc="left", fontsize=11
-    )
+    title = f"{task['task']}, {task['steps']} steps" if "steps" in task else task["task"]
+    axes.set_title(title, loc="left", fontsize=11)
     axes.legend(frameon=False, fontsize=8, loc="lower left")
 
 
@@ -121,17 +117,13 @@ def _accuracy(figure: Any, metrics: Lines, summary: dict[str, Any]) -> None:
     iterations, accuracy = _series(metrics, "validation", "accuracy")
     task, batch = summary["task"], summary["plan"]["batch"]
     top.set_yscale("log")
-    errors = [
-        100 * (1 - a) if a < 1 else None for a in accuracy
-    ]  # none at all has no place on a logarithmic axis
+    # none at all has no place on a logarithmic axis
+    errors = [100 * (1 - a) if a < 1 else None for a in accuracy]
     top.plot(iterations, errors, color=ORANGE, marker="s", markersize=3.5, linewidth=1.6,
              label="validation")  # fmt: skip
     end = _end(bottom, metrics)
-    points = {
-        epoch * EPOCH / batch: 100 - a
-        for epoch, a in MNIST.get(task["task"], {}).items()
-        if epoch * EPOCH / batch <= end
-    }
+    log = {epoch * EPOCH / batch: 100 - a for epoch, a in MNIST.get(task["task"], {}).items()}
+    points = {i: error for i, error in log.items() if i <= end}
     if points:
         top.plot(list(points), list(points.values()), "o", color=GREEN, markerfacecolor="white", markersize=6,
                  label="authors' log, 6 layers, validation", zorder=3)  # fmt: skip
@@ -161,31 +153,28 @@ ROLES = {"engine": BLUE, "rival": ORANGE, "other cell": "#BBBBBB", "floor": GREY
 
 def bench(result: dict[str, Any], path: str | Path) -> Path:
     """Draw what `bench.run` returned into a PNG file: times over the floor, and rates beside the copy rate."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     cases = [case for case in result["cases"] if case["lines"]]
+    scans = [case for case in cases if case["kind"] == "recurrence"]
+    others = [case for case in cases if case["kind"] != "recurrence"]
     panels = [
-        (
-            "time over that of the matrix products alone",
-            "times_floor",
-            [c for c in cases if c["kind"] != "recurrence"],
-        ),
-        ("GB/s that a scan has to move", "gb_per_s", [c for c in cases if c["kind"] == "recurrence"]),
+        ("time over that of the matrix products alone", "times_floor", others),
+        ("GB/s that a scan has to move", "gb_per_s", scans),
     ]
     panels = [panel for panel in panels if panel[2]]
     if not panels:
         raise ValueError("plots.bench: the result holds no case that was timed, expected at least one")
     heights = [sum(len(case["lines"]) + 1.2 for case in shown) + 3 for _, _, shown in panels]
-    figure = Figure(figsize=(8, 0.2 * sum(heights)), dpi=150, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = _figure(8, 0.2 * sum(heights))
     for axes, panel in zip(figure.subplots(len(panels), 1, height_ratios=heights, squeeze=False)[:, 0], panels,
                            strict=True):  # fmt: skip
         _bars(axes, *panel)
-    threads = result["threads"]
-    figure.suptitle(
-        f"{threads} thread{'s' if threads > 1 else ''}, {result['dtype']}, {result['blas']}", fontsize=10
-    )
+    return _save(figure, result, path)
+
+
+def _save(figure: Any, result: dict[str, Any], path: str | Path) -> Path:
+    """Write threads, dtype and BLAS above the panels, and the file."""
+    threads = f"{result['threads']} thread{'s' if result['threads'] > 1 else ''}"
+    figure.suptitle(f"{threads}, {result['dtype']}, {result['blas']}", fontsize=10)
     figure.savefig(path)
     return Path(path)
 
@@ -199,9 +188,8 @@ def _bars(axes: Any, label: str, value: str, cases: Lines) -> None:
     """One horizontal bar for each line, cases below each other, with its number and its milliseconds."""
     names, place = [], 0.0
     for case in cases:
-        names.append(
-            (place, f"{case['name']}  {tuple(case[letter] for letter in 'TBDH' if case[letter])}", "bold")
-        )
+        sizes = tuple(case[letter] for letter in "TBDH" if case[letter])
+        names.append((place, f"{case['name']}  {sizes}", "bold"))
         for line in case["lines"]:
             place += 1
             names.append((place, line["candidate"], "normal"))
@@ -225,3 +213,36 @@ def _bars(axes: Any, label: str, value: str, cases: Lines) -> None:
     else:
         axes.set_xlim(0, widest * 1.25)
     axes.set_xlabel(label)
+
+
+DRAWN = {"cpu": (BLUE, "-"), "cuda": (ORANGE, "--"), "reference": (GREY, "-.")}  # a backend's lines
+MARKERS = "os^Dv"  # of each T
+
+
+def crossover(result: dict[str, Any], path: str | Path) -> Path:
+    """Draw what `bench.run_crossover` returned into a PNG file: time over columns, a line for each T and backend."""
+    curves: dict[Any, Any] = {}
+    for case in result["cases"]:
+        for line in case["lines"]:
+            curves.setdefault((line["what"], line["backend"], case["T"]), []).append(
+                (case["B"] * case["H"], line["ms"])
+            )
+    if not curves:
+        raise ValueError("plots.crossover: the result holds no point that was timed, expected at least one")
+    whats, lengths = (list(dict.fromkeys(key[i] for key in curves)) for i in (0, 2))
+    figure = _figure(9, 5)
+    panels = figure.subplots(1, 2)
+    for (what, backend, T), curve in curves.items():
+        (color, style), copies = DRAWN[backend], what not in whats[:2]
+        if not copies or curve != curves[whats[1], backend, T]:  # some backends copy nothing
+            panels[min(whats.index(what), 1)].loglog(
+                *zip(*curve, strict=True), color=color, linestyle=style, linewidth=0.7 if copies else 1.3,
+                marker=MARKERS[lengths.index(T) % len(MARKERS)], markerfacecolor="white" if copies else color,
+                markersize=5, label=f"{backend}, T = {T}{', with transfer' if copies else ''}",
+            )  # fmt: skip
+    for axes, what in zip(panels, whats, strict=False):
+        _style(axes, "ms")
+        axes.set(title=what, xlabel="columns B·H")
+    drawn = panels[1].get_legend_handles_labels()
+    figure.legend(*drawn, loc="outside lower center", ncols=len(lengths), frameon=False, fontsize=8)
+    return _save(figure, result, path)

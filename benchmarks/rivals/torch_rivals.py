@@ -74,7 +74,9 @@ def chunk(a: Any, u: Any, h: Any) -> torch.Tensor:
     return torch.stack(states)
 
 
-def compiled(case: Case, data: Data, projection: Layer, library: str) -> Candidate | LeftOut:
+def compiled(
+    case: Case, data: Data, projection: Layer, library: str, device: str = "cpu"
+) -> Candidate | LeftOut:
     """The loop in compiled chunks of time."""
     if not any(shutil.which(name) for name in ("g++", "clang++", "c++")):
         return LeftOut("torch.compile needs a C++ compiler, none was found")
@@ -90,12 +92,12 @@ def compiled(case: Case, data: Data, projection: Layer, library: str) -> Candida
         return torch.cat(parts)
 
     start = time.perf_counter()
-    passes(layer, *tensors(data))
+    passes(layer, *tensors(data, device))
     note = f"chunks of {size} steps, compiled in {time.perf_counter() - start:.0f} s"
-    return candidate(layer, data, library, note)
+    return candidate(layer, data, library, note, device)
 
 
-def cells(case: Case, data: Data) -> dict[str, Candidate | LeftOut]:
+def cells(case: Case, data: Data, device: str = "cpu") -> dict[str, Candidate | LeftOut]:
     """nn.RNN with relu, nn.LSTM and nn.GRU: other cells, for orientation."""
     modules = {
         "nn.RNN with relu, another cell": functools.partial(torch.nn.RNN, nonlinearity="relu"),
@@ -104,8 +106,8 @@ def cells(case: Case, data: Data) -> dict[str, Candidate | LeftOut]:
     }
     if case.T > LONGEST:
         return {name: LeftOut(f"more than {LONGEST} steps take it many seconds a call") for name in modules}
-    x, dh = (torch.from_numpy(value) for value in (data.x, data.dh))
-    x = x.clone().requires_grad_()
+    x, dh = (torch.tensor(value, device=device) for value in (data.x, data.dh))
+    x.requires_grad_()
 
     def run(module: torch.nn.Module, parameters: list[Any]) -> object:
         return torch.autograd.grad(module(x)[0], [x, *parameters], dh)
@@ -113,18 +115,16 @@ def cells(case: Case, data: Data) -> dict[str, Candidate | LeftOut]:
     found: dict[str, Candidate | LeftOut] = {}
     for name, make in modules.items():
         torch.manual_seed(0)
-        module = make(case.D, case.H)
+        module = make(case.D, case.H).to(device)
         run_it = functools.partial(run, module, list(module.parameters()))
-        found[name] = Candidate(run_it, OTHER_CELL, mkl())
+        found[name] = Candidate(run_it, OTHER_CELL, mkl() if device == "cpu" else "cuDNN")
     return found
 
 
-def candidate(layer: Layer, data: Data, library: str, note: str) -> Candidate:
+def candidate(layer: Layer, data: Data, library: str, note: str, device: str = "cpu") -> Candidate:
     """Both passes of an IndRNN layer."""
-    arrays = tensors(data)
-    return Candidate(
-        lambda: passes(layer, *arrays), RIVAL, library, note=note, gradients=lambda other: found(layer, other)
-    )
+    arrays, gradients = tensors(data, device), functools.partial(found, layer, device=device)
+    return Candidate(lambda: passes(layer, *arrays), RIVAL, library, note=note, gradients=gradients)
 
 
 def passes(layer: Layer, parameters: list[Any], h0: Any, dh: Any) -> tuple[Any, Any]:
@@ -133,16 +133,17 @@ def passes(layer: Layer, parameters: list[Any], h0: Any, dh: Any) -> tuple[Any, 
     return states, torch.autograd.grad(states, parameters, dh)
 
 
-def found(layer: Layer, data: Data) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+def found(layer: Layer, data: Data, device: str = "cpu") -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """States and gradients as NumPy arrays."""
-    states, gradients = passes(layer, *tensors(data))
-    return states.detach().numpy(), {n: g.numpy() for n, g in zip("xWub", gradients, strict=True)}
+    states, gradients = passes(layer, *tensors(data, device))
+    return states.detach().cpu().numpy(), {n: g.cpu().numpy() for n, g in zip("xWub", gradients, strict=True)}
 
 
-def tensors(data: Data) -> tuple[list[Any], Any, Any]:
+def tensors(data: Data, device: str = "cpu") -> tuple[list[Any], Any, Any]:
     """(x, W, u, b), h0, dh as tensors of their own."""
-    parameters = [torch.from_numpy(v).clone().requires_grad_() for v in (data.x, data.W, data.u, data.b)]
-    return parameters, torch.from_numpy(data.h0).clone(), torch.from_numpy(data.dh).clone()
+    arrays = (data.x, data.W, data.u, data.b, data.h0, data.dh)
+    *parameters, h0, dh = (torch.tensor(value, device=device) for value in arrays)
+    return [parameter.requires_grad_() for parameter in parameters], h0, dh
 
 
 def fastest(layer: Layer, data: Data) -> float:

@@ -32,7 +32,10 @@ UPDATES = 2  # of the comparison: the second reads what the first has changed
 
 
 class Training:
-    """A network of the case, one batch, and an iteration on it."""
+    """A network of the case, one batch, and an iteration on it.
+
+    host: the batch as NumPy's (x, labels); batch: the same where the backend computes; loss, y: of the last iteration.
+    """
 
     def __init__(self, case: Case, backend: str = "cpu", dtype: Any = DTYPE, T: int = 0, B: int = 0) -> None:
         rng = np.random.default_rng(0)
@@ -41,15 +44,16 @@ class Training:
             backend=backend, dtype=dtype,
         )  # fmt: skip
         x = rng.random((T or case.T, B or case.B, case.D), np.float32)
-        self.x = x.astype(dtype)
-        self.labels = np.asarray(rng.integers(0, CLASSES, x.shape[1]))
+        self.host = x.astype(dtype), np.asarray(rng.integers(0, CLASSES, x.shape[1]))
+        self.batch = tuple(map(self.net.ops.bring, self.host))
         self.optimizer, self.work, self.loss = Adam(RATE), Workspace(), 0.0
 
-    def iterate(self) -> np.ndarray:
-        """One update of the parameters; returns the gradient, (P,)."""
+    def iterate(self, batch: tuple[Any, ...] = ()) -> Any:
+        """One update of the parameters, from `batch` if given; returns the gradient, (P,)."""
         net = self.net
-        y, _, tape = net.forward(self.x, work=self.work)
-        self.loss, dy = softmax_cross_entropy(y, self.labels, backend=net.backend)
+        x, labels = batch or self.batch
+        self.y, _, tape = net.forward(x, work=self.work)
+        self.loss, dy = softmax_cross_entropy(self.y, labels, backend=net.backend)
         grads = net.backward(dy, tape)[2]
         clip_norm(grads, CLIP, backend=net.backend)
         self.optimizer.update(net, grads)
@@ -75,16 +79,17 @@ def prepare(case: Case) -> Setup:
     return Setup(candidates, {ITERATION: agreement}, note=note)
 
 
-def check(case: Case) -> Agreement:
+def check(case: Case, backend: str = "cpu") -> Agreement:
     """Compare two updates with the reference's in float64, and the loss in float32; WrongResult names what is off."""
     T, B = min(case.T, CHECKED[0]), min(case.B, CHECKED[1])
     found = []
-    for backend in ("reference", "cpu"):
-        exact, timed = (Training(case, backend, dtype, T, B) for dtype in ("float64", DTYPE))
-        gradients = [exact.iterate() for _ in range(UPDATES)]
+    for name in ("reference", backend):
+        exact, timed = (Training(case, name, dtype, T, B) for dtype in ("float64", DTYPE))
+        host = exact.net.ops.to_host
+        gradients = [host(exact.iterate()) for _ in range(UPDATES)]
         timed.iterate()
         arrays = {f"gradient of update {i + 1}": g for i, g in enumerate(gradients)}
-        arrays |= {"loss in float32": np.float32(timed.loss), "parameters": exact.net.flat}
+        arrays |= {"loss in float32": np.float32(timed.loss), "parameters": host(exact.net.flat)}
         found.append({name: np.atleast_1d(value) for name, value in arrays.items()})
     return compare(f"{case.name}, {ITERATION}", T, *found)
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .._arrays import aligned, empty_like
-from ..backend import get
+from ..backend import Backend, get
 from ..init import recurrent_bound
 from ..workspace import Workspace
 from .agreement import Agreement, compare
@@ -39,6 +39,12 @@ class Data:
         """The same numbers in another dtype."""
         arrays = (self.x, self.W, self.u, self.b, self.h0, self.dh)
         x, W, u, b, h0, dh = (value.astype(dtype) for value in arrays)
+        return Data(x, W, u, b, h0, dh, self.activation)
+
+    def on(self, ops: Backend) -> Data:
+        """The same numbers where a backend computes."""
+        arrays = (self.x, self.W, self.u, self.b, self.h0, self.dh)
+        x, W, u, b, h0, dh = (ops.bring(value) for value in arrays)
         return Data(x, W, u, b, h0, dh, self.activation)
 
 
@@ -69,9 +75,11 @@ def prepare(case: Case) -> Setup:
     return Setup(candidates, {BOTH: agreement}, data, checked)
 
 
-def passes(data: Data, work: Workspace | None = None) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Both passes of the cpu backend: states (T, B, H) and the gradients of x, W, u and b."""
-    op, d = get("cpu").indrnn, data
+def passes(
+    data: Data, work: Workspace | None = None, backend: str = "cpu"
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Both passes of a backend, on its arrays: states (T, B, H) and the gradients of x, W, u and b."""
+    op, d = get(backend).indrnn, data
     h = op.forward(d.x, d.W, d.u, d.b, d.h0, d.activation, work=work)
     dx, dW, du, db, _ = op.backward(d.dh, d.x, h, d.W, d.u, None, d.activation, work=work)
     return h[1:], {"x": dx, "W": dW, "u": du, "b": db}

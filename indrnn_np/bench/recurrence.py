@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import _arrays, _machine, _threads
-from ..backend import get
+from ..backend import Backend, get
 from ..init import recurrent_bound
 from .agreement import Agreement, compare
 from .cases import Case
@@ -37,22 +37,23 @@ class Data:
     h: np.ndarray
     da: np.ndarray
     activation: str
+    ops: Backend
 
     def fill(self) -> None:
         """Put the pre-activations where the in-place form finds them."""
-        self.h[1:] = self.a
+        self.ops.assign(self.h[1:], self.a)
 
     def in_place(self) -> None:
         """h = φ(a + u h_{t-1}), a in h[1:]."""
-        get("cpu").recurrence.forward(self.h[1:], self.u, self.h0, self.activation, out=self.h)
+        self.ops.recurrence.forward(self.h[1:], self.u, self.h0, self.activation, out=self.h)
 
     def forward(self) -> None:
         """The same from a into h."""
-        get("cpu").recurrence.forward(self.a, self.u, self.h0, self.activation, out=self.h)
+        self.ops.recurrence.forward(self.a, self.u, self.h0, self.activation, out=self.h)
 
     def backward(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """da, du and dh0 from dh and h."""
-        return get("cpu").recurrence.backward(self.dh, self.h, self.u, None, self.activation, out=self.da)
+        return self.ops.recurrence.backward(self.dh, self.h, self.u, None, self.activation, out=self.da)
 
 
 def steps(case: Case, cache: int | None = None) -> int:
@@ -62,32 +63,31 @@ def steps(case: Case, cache: int | None = None) -> int:
     return max(case.T, -(-CACHES * cache // row))
 
 
-def draw(case: Case, T: int) -> Data:
-    """Arrays of T steps; always the same."""
-    rng = np.random.default_rng(0)
+def draw(case: Case, T: int, backend: str = "cpu") -> Data:
+    """Arrays of T steps where a backend computes; always the same numbers."""
+    rng, ops = np.random.default_rng(0), get(backend)
     bound = recurrent_bound(case.activation, GAMMA, T)
-    u = rng.uniform(-bound, bound, case.H).astype(DTYPE)
+    u = ops.bring(rng.uniform(-bound, bound, case.H).astype(DTYPE))
     shape = (T, case.B, case.H)
-    a, dh, h0 = (_arrays.aligned(rng.standard_normal(s, DTYPE)) for s in (shape, shape, shape[1:]))
-    return Data(
-        a, dh, u, h0, _arrays.zeros((T + 1, *shape[1:]), DTYPE), _arrays.zeros(shape, DTYPE), case.activation
-    )
+    a, dh, h0 = (ops.bring(_arrays.aligned(rng.standard_normal(s, DTYPE))) for s in (shape, shape, shape[1:]))
+    h, da = ops.zeros((T + 1, *shape[1:]), DTYPE), ops.zeros(shape, DTYPE)
+    return Data(a, dh, u, h0, h, da, case.activation, ops)
 
 
 def check(where: str, data: Data) -> dict[str, Agreement]:
     """Compare the three passes with the reference in float64; WrongResult names what is off."""
-    op, exact = get("reference").recurrence, data.a.astype(np.float64)
-    u, h0 = data.u.astype(np.float64), data.h0.astype(np.float64)
+    op, host = get("reference").recurrence, data.ops.to_host
+    exact, u, h0, dh = (host(array).astype(np.float64) for array in (data.a, data.u, data.h0, data.dh))
     h = op.forward(exact, u, h0, data.activation)[1:]
     found = {}
     runs: dict[str, Callable[[], object]] = {IN_PLACE: data.in_place, OUT_OF_PLACE: data.forward}
     for name, run in runs.items():
         data.fill()
         run()
-        found[name] = compare(f"{where}, {name}", len(exact), {"h": h}, {"h": data.h[1:]})
-    own, dh = data.h.astype(np.float64), data.dh.astype(np.float64)
+        found[name] = compare(f"{where}, {name}", len(exact), {"h": h}, {"h": host(data.h)[1:]})
+    own = host(data.h).astype(np.float64)
     expected = dict(zip(("da", "du", "dh0"), op.backward(dh, own, u, None, data.activation), strict=True))
-    actual = dict(zip(expected, data.backward(), strict=True))
+    actual = dict(zip(expected, map(host, data.backward()), strict=True))
     found[BACKWARD] = compare(f"{where}, {BACKWARD}", len(exact), expected, actual)
     return found
 

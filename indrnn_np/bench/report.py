@@ -18,7 +18,7 @@ HEADER = (
     "of copy",
     "BLAS and core",
 )
-NUMERIC = (2, 3, 4, 5, 6, 7, 8)  # columns that stand to the right
+WORDS = ("case", "what", "BLAS and core", "faster")  # columns that stand to the left, unlike numbers
 NOTHING = "-"
 
 
@@ -41,6 +41,35 @@ def cells(case: Mapping[str, Any]) -> list[tuple[str, ...]]:
             )
         )
     return found
+
+
+def crossover_header(result: Mapping[str, Any]) -> tuple[str, ...]:
+    """The heads of the crossover's table."""
+    return ("T", "columns", "what", *(f"{name} ms" for name in result["backends"]), "faster")
+
+
+def crossover_cells(result: Mapping[str, Any], case: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """One tuple for each thing that was timed at a point, in the order of `crossover_header`."""
+    found: list[tuple[str, ...]] = []
+    for what, times in crossover_times(case).items():
+        place = (str(case["T"]), str(case["B"] * case["H"])) if not found else ("", "")
+        shown = (figures(times[name]) if name in times else NOTHING for name in result["backends"])
+        found.append((*place, what, *shown, faster(times)))
+    return found
+
+
+def crossover_times(case: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """{what: {backend: milliseconds}} of a point."""
+    times: dict[str, dict[str, float]] = {}
+    for line in case["lines"]:
+        times.setdefault(line["what"], {})[line["backend"]] = line["ms"]
+    return times
+
+
+def faster(times: Mapping[str, float]) -> str:
+    """The fastest, and the time of the next one over its own, as `cuda 12.3 ×`."""
+    first, *others = sorted(times, key=lambda name: times[name])
+    return f"{first} {figures(times[others[0]] / times[first])} ×" if others else NOTHING
 
 
 def title(case: Mapping[str, Any]) -> str:

@@ -69,22 +69,11 @@ def run_case(
     _check.choice("bench", "kind", case.kind, PREPARE)
     start = steps.done
     steps.tell()
-    described = {
-        "name": case.name, "kind": case.kind, "T": case.T, "B": case.B, "D": case.D, "H": case.H,
-        "activation": case.activation, "layers": case.layers, "batchnorm": case.batchnorm, "dropout": case.dropout,
-        "reason": case.reason,
-    }  # fmt: skip
     try:
         setup = PREPARE[case.kind](case)
     except WrongResult as error:
         steps.done = start + rounds + 2
-        return described | {
-            "note": "",
-            "checks": {},
-            "wrong": {case.name: str(error)},
-            "left_out": {},
-            "lines": [],
-        }
+        return described(case, {}, {case.name: str(error)}, {}, [])
     candidates, checks = dict(setup.candidates), dict(setup.agreements)
     offered, wrong, left_out = _offers(case, setup, rivals, steps)
     candidates |= {name: candidate for name, (candidate, _) in offered.items()}
@@ -92,16 +81,26 @@ def run_case(
     steps.text = f"{case.name}: {len(candidates)} candidates"
     steps()
     timings = measure(candidates, seconds, rounds, steps)
-    return described | {
-        "T": setup.steps or case.T,
-        "note": setup.note,
-        "checks": {
-            name: vars(agreement) | {"arrays": list(agreement.arrays)} for name, agreement in checks.items()
-        },
-        "wrong": wrong,
-        "left_out": left_out,
-        "lines": lines(candidates, timings, setup.steps or case.T),
-    }
+    T = setup.steps or case.T
+    found = described(case, checks, wrong, left_out, lines(candidates, timings, T))
+    return found | {"T": T, "note": setup.note}
+
+
+def described(
+    case: Case,
+    checks: Mapping[str, Agreement],
+    wrong: Mapping[str, str],
+    left_out: Mapping[str, str],
+    lines: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """The dict of a case: what it is, what was compared and is wrong or left out, and its lines."""
+    told = {name: vars(agreement) | {"arrays": list(agreement.arrays)} for name, agreement in checks.items()}
+    return {
+        "name": case.name, "kind": case.kind, "T": case.T, "B": case.B, "D": case.D, "H": case.H,
+        "activation": case.activation, "layers": case.layers, "batchnorm": case.batchnorm, "dropout": case.dropout,
+        "reason": case.reason, "note": "", "checks": told, "wrong": dict(wrong), "left_out": dict(left_out),
+        "lines": lines,
+    }  # fmt: skip
 
 
 def _offers(
