@@ -61,7 +61,14 @@ def target() -> str:
 
 def available() -> bool:
     """Can kernels run here: on a GPU, or in the simulator?"""
-    return SIMULATED or bool(cuda.is_available())
+    return not driver_problem()
+
+
+def driver_problem() -> str:
+    """Why there is no driver to be used, in numba's words; empty if there is one, and in the simulator."""
+    if SIMULATED or cuda.is_available():
+        return ""
+    return " ".join(str(cuda.cuda_error() or "numba.cuda finds none").split())
 
 
 def require() -> None:
@@ -75,8 +82,7 @@ def problem() -> tuple[str, str, str]:
     """What keeps kernels from running here, what was expected, and what to do; empty if nothing does."""
     if SIMULATED:
         return "", "", ""
-    if not cuda.is_available():
-        said = " ".join(str(cuda.cuda_error() or "numba.cuda finds none").split())
+    if said := driver_problem():
         return (
             f"no NVIDIA GPU can be used ({said})", "a GPU with a driver of series 580 or newer",
             "and pip install 'indrnn-np[cuda]'; without a GPU, NUMBA_ENABLE_CUDASIM=1 runs small cases in a simulator",
