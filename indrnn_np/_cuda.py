@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
+import os
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -46,7 +47,18 @@ def _load() -> Any:
                 importlib.import_module("numba.cuda.np.arrayobj")
             finally:
                 delattr(np, lent)
+    _be_quiet(cuda)
     return cuda
+
+
+def _be_quiet(cuda: Any) -> None:
+    """No warning for a launch of few blocks: small arrays are ours too. The variable of numba's name keeps its say."""
+    name = "CUDA_LOW_OCCUPANCY_WARNINGS"
+    if f"NUMBA_{name}" in os.environ:
+        return
+    for config in (numba.config, getattr(getattr(cuda, "core", None), "config", None)):
+        if hasattr(config, name):
+            setattr(config, name, 0)
 
 
 cuda = _load()

@@ -47,9 +47,11 @@ def sources_hash() -> str:
 @functools.cache
 def cache_directory() -> str:
     """The directory of compiled kernels: the user's cache, or a fresh temporary one where that can't be written."""
-    import platformdirs
+    base = os.environ.get("INDRNN_CACHE_DIR")
+    if not base:
+        import platformdirs
 
-    base = os.environ.get("INDRNN_CACHE_DIR") or platformdirs.user_cache_dir("indrnn_np")
+        base = platformdirs.user_cache_dir("indrnn_np")
     path = Path(base) / "kernels" / sources_hash()
     try:
         path.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,85 @@
+"""How large everything is: on a GPU, and in the simulator, where only the script itself is tried."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from indrnn_np.bench.cases import ITERATION, Case
+
+Shape = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The sizes of all parts.
+
+    checked: sizes (T, B, D, H) of the comparison with the reference. parameters: of an optimizer. classes: of the
+    loss, few and many. matrices: (M, N, K) of products. network: of whole iterations. two_runs: iterations that are
+    repeated. large: (T, B, H) of the scan past 2^31 numbers; columns: how many neighbours of it are compared.
+
+    scans: (T, B, H) of the bare recurrence. layers: (T, B, D, H). timed_products: (M, N, K). small: a network whose
+    launches are counted. grid: (T, columns) of the crossover. seconds, rounds: of each timing. calls: of each launch.
+    """
+
+    dry: bool
+    checked: tuple[Shape, ...]
+    parameters: int
+    classes: tuple[int, int]
+    matrices: tuple[tuple[int, int, int], ...]
+    network: Case
+    two_runs: int
+    large: tuple[int, int, int]
+    columns: int
+    scans: tuple[tuple[int, int, int], ...]
+    layers: tuple[Shape, ...]
+    timed_products: tuple[tuple[int, int, int], ...]
+    small: Case
+    grid: Any
+    seconds: float
+    rounds: int
+    calls: int
+
+
+def network(T: int, B: int, D: int, H: int, layers: int, **options: Any) -> Case:
+    return Case(f"{layers} x {H}", ITERATION, T, B, D, H, "for the GPU", layers=layers, **options)
+
+
+REAL = Sizes(
+    dry=False,
+    checked=((1000, 32, 64, 128), (331, 7, 5, 129)),
+    parameters=1_000_003,
+    classes=(10, 1000),
+    matrices=((1000, 128, 257), (33, 65, 8193), (129, 128, 32_000), (1, 1, 5), (25_088, 128, 1)),
+    network=network(784, 32, 1, 128, 6, batchnorm=True, dropout=0.1),
+    two_runs=3,
+    large=(1100, 2048, 1024),
+    columns=64,
+    scans=((1024, 256, 1024), (1024, 32, 128)),
+    layers=((256, 32, 128, 128), (512, 32, 128, 128), (1024, 32, 128, 128)),
+    timed_products=((32_768, 128, 128), (4096, 4096, 4096)),
+    small=network(32, 4, 8, 16, 1),
+    grid=None,
+    seconds=0.5,
+    rounds=5,
+    calls=2000,
+)  # fmt: skip
+DRY = Sizes(
+    dry=True,
+    checked=((2, 3, 2, 3),),
+    parameters=11,
+    classes=(3, 33),
+    matrices=((3, 5, 17), (2, 3, 5)),
+    network=network(2, 2, 1, 2, 1, batchnorm=True, dropout=0.1),
+    two_runs=1,
+    large=(3, 2, 4),
+    columns=2,
+    scans=((3, 2, 4),),
+    layers=((3, 2, 2, 4),),
+    timed_products=((5, 4, 3),),
+    small=network(2, 2, 1, 2, 1, batchnorm=True, dropout=0.1),
+    grid=((1, 2),),
+    seconds=1e-3,
+    rounds=1,
+    calls=3,
+)  # fmt: skip
