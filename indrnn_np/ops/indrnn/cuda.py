@@ -7,15 +7,12 @@ a copy of x with zeros in its padding: what stands there, NaN too, has no part i
 
 from __future__ import annotations
 
-import numpy as np
-
 from ... import _check, _device
-from ..._cuda import cuda, ends_of, kernel, on_device
+from ..._cuda import on_device
 from ..._products import matmul
-from ..recurrence.cuda import flat, scan, scan_back
+from ..recurrence.cuda import scan, scan_back
+from ..rows.cuda import without_padding
 from . import reference
-
-STEPS = 16  # of a thread
 
 
 def forward(x, W, u, b, h0, activation="relu", lengths=None, reverse=False, work=None, norm=None):
@@ -48,18 +45,10 @@ def backward(dh, x, h, W, u, dhT=None, activation="relu", lengths=None, reverse=
         probe(0, T, dh, da)
     rows = da.reshape(T * B, H)
     matmul(rows, W, dx.reshape(T * B, D))
-    matmul(rows, without_padding(x, lengths, work).reshape(T * B, D), dW, transpose_a=True)
+    if lengths is not None:
+        x = without_padding(x, lengths, _empty(work, "x without padding", x.shape, x.dtype))
+    matmul(rows, x.reshape(T * B, D), dW, transpose_a=True)
     return dx, dW, du, db, dh0
-
-
-def without_padding(x, lengths, work):
-    """x, or a copy with zeros in the padding."""
-    if lengths is None:
-        return x
-    T, B, D = x.shape
-    y = _empty(work, "x without padding", x.shape, x.dtype)
-    padding_kernel(-(-T // STEPS) * B * D, flat(x), flat(y), T, B * D, D, ends_of(lengths, T, B))
-    return y
 
 
 def written_out(where, norm):
@@ -72,17 +61,6 @@ def _empty(work, name, shape, dtype):
     return _device.empty(shape, dtype) if work is None else work.array(name, shape, dtype)
 
 
-@kernel("real[::1], real[::1], int64, int64, int64, int64[::1]")
-def padding_kernel(x, y, T, columns, D, ends):
-    """y[t] = x[t], or 0 from the sample's end on, for STEPS steps of one column of (B · D)."""
-    n = cuda.grid(1)
-    group, j = n // columns, n % columns
-    end, zero, p = ends[j // D], x.dtype.type(0), group * STEPS * columns + j
-    for t in range(group * STEPS, min(T, (group + 1) * STEPS)):
-        y[np.uint64(p)] = x[np.uint64(p)] if t < end else zero
-        p += columns
-
-
 def kernels():
-    """Every kernel, in every variant."""
-    yield padding_kernel
+    """None of its own: the product's, the recurrence's and those of rows."""
+    return iter(())

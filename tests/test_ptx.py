@@ -1,0 +1,260 @@
+"""Every CUDA kernel is compiled for GPUs that are not there: what PTX and ptxas tell about it.
+
+Compiling needs the extra `ptx` (numba-cuda, NVVM, ptxas); without it those tests are skipped, and .ci/run has a stage
+with it. The rest, the committed table among it, needs nothing.
+"""
+
+import ast
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+from ptx_text import double_arithmetic, groups, loops, main_loop, uses_local_memory
+
+from indrnn_np import _cuda
+from indrnn_np._cuda import cuda
+from indrnn_np.ops.recurrence import ACTIVATIONS
+from indrnn_np.ops.recurrence.kernels import AHEAD
+
+ROOT = Path(__file__).parents[1]
+TABLE = ROOT / "benchmarks" / "results" / "ptx.md"
+CAPABILITIES = ("7.5", "8.0", "9.0", "10.0")
+each_capability = pytest.mark.parametrize("capability", CAPABILITIES)
+
+# Registers of a thread at most, in float32 and in float64, by how a kernel's name begins (the longest counts). A
+# multiprocessor has 65536: with 64 a thread 1024 threads run at once, with 128 there are 512.
+BUDGET = {
+    "": (64, 96, "waits for memory are hidden by other threads"),
+    "recurrence.forward": (
+        64,
+        80,
+        "the numbers of two groups of AHEAD steps, and where each is read and written",
+    ),
+    "recurrence.backward": (
+        96,
+        116,
+        "twice as many; B · H threads seldom fill a GPU: loads count, not threads",
+    ),
+    "products.product": (96, 128, "16 elements of the product, in the arrays' dtype and in float64"),
+    "softmax_cross_entropy.loss[32": (
+        80,
+        96,
+        "a row is shared by few threads, each with several of its numbers",
+    ),
+}
+
+# Arithmetic of float64 in float32 kernels, and what for: on most GPUs it runs at 1/64 of float32's speed.
+DOUBLE = {
+    "adding.mark": ("mul", "the drawn step, from a number in float64"),
+    "batchnorm.column_sums": ("add", "a long sum"),
+    "batchnorm.gradient_sums": ("add", "long sums"),
+    "batchnorm.gradients": ("add div mul rcp sqrt", "once a neuron: what its sums make"),
+    "batchnorm.moments": ("add fma", "long sums"),
+    "batchnorm.statistics": ("add div mul sub", "once a neuron: what its sums make"),
+    "batchnorm.update": ("div fma mul sub", "once a neuron"),
+    "gradient.scale": ("setp", "the factor is in float64; it is compared with 1"),
+    "gradient.squares": ("fma", "a long sum"),
+    "mse.loss": ("fma", "a long sum"),
+    "products.add": ("add", "a long sum"),
+    "products.columns": ("add", "a long sum"),
+    "products.product": ("add", "long sums, once in RUN terms"),
+    "recurrence.backward": ("add", "du and db, once in AHEAD steps"),
+    "recurrence.sum": ("add", "long sums"),
+    "rows.partial": ("add", "a long sum"),
+    "rows.total": ("add", "a long sum"),
+    "softmax_cross_entropy.loss": ("add sub", "a long sum"),
+}
+
+
+@pytest.fixture(scope="module")
+def ptx():
+    """The module benchmarks/ptx.py."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(ROOT / "benchmarks")
+        yield importlib.import_module("ptx")
+
+
+@pytest.fixture(scope="module")
+def tools(ptx):
+    try:
+        return ptx.tools()
+    except RuntimeError as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="module")
+def compiled(ptx, tools, tmp_path_factory):
+    """Every kernel for every capability, by capability: the rows of benchmarks/ptx.py, with the PTX as `text`."""
+    folder = tmp_path_factory.mktemp("ptx")
+    rows = [row | {"text": (folder / row["text"]).read_text()} for row in ptx.everything(folder)]
+    return {c: [row for row in rows if row["capability"] == c] for c in CAPABILITIES}
+
+
+def label(row):
+    return f"{row['kernel']} {row['dtype']}"
+
+
+def entry(table, name):
+    """The entry whose key begins the kernel's name, the longest of several."""
+    return max((key for key in table if name.startswith(key)), key=len, default=None)
+
+
+# what there is
+
+
+def test_every_kernel_is_among_kernels(ptx):
+    """A function under @kernel that no `kernels()` gives would be compiled by nobody before a user does."""
+    codes = [kernel.function.__code__ for _, kernel in ptx.kernels()]
+    written = set()
+    for path in ptx.PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            for made in getattr(node, "decorator_list", []):
+                if isinstance(made, ast.Call) and getattr(made.func, "id", "") == "kernel":
+                    written.add((str(path), made.lineno))
+    assert {(code.co_filename, code.co_firstlineno) for code in codes} == written
+
+
+def test_kernels_have_names_of_their_own(ptx):
+    names = [name for name, _ in ptx.kernels()]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("table", [BUDGET, DOUBLE], ids=["BUDGET", "DOUBLE"])
+def test_every_exception_is_some_kernels(ptx, table):
+    assert set(table) <= {entry(table, name) for name, _ in ptx.kernels()}
+
+
+def test_the_committed_table_is_of_these_kernels(ptx):
+    """Its numbers are not compared: they change with the compiler."""
+    rows = [
+        line.strip("| ").split(" | ")[:2] for line in TABLE.read_text().splitlines() if line.startswith("| ")
+    ]
+    asked = [[name, dtype or "-"] for name, kernel in ptx.kernels() for dtype in ptx.dtypes(kernel)]
+    assert rows[2:] == asked, f"make it again: python benchmarks/ptx.py --out {TABLE.relative_to(ROOT)}"
+
+
+# the checks, on what they have to find
+
+
+def test_the_reading_of_ptxas(ptx):
+    words = """ptxas info    : 16 bytes gmem
+    344 bytes stack frame, 872 bytes spill stores, 692 bytes spill loads
+ptxas info    : Used 32 registers, used 1 barriers, 344 bytes cumulative stack size, 4160 bytes smem
+"""
+    assert ptx.report(words) == ptx.Resources(32, 4160, 344, 872, 692)
+    with pytest.raises(RuntimeError, match="0 kernels"):
+        ptx.report("")
+
+
+LOOP = """
+	ld.global.f32 	%f1, [%rd1];
+	@%p3 bra 	$L__BB0_4;
+$L__BB0_1:
+	setp.ge.s64 	%p1, %rd2, %rd3;
+	@%p1 bra 	$L__BB0_5;
+$L__BB0_2:
+	fma.rn.f32 	%f4, %f5, %f6, %f7;
+	st.global.f32 	[%rd6], %f4;
+	mov.f32 	%f5, %f2;
+	@%p2 bra 	$L__BB0_3;
+	bra.uni 	$L__BB0_1;
+$L__BB0_3:
+	cvt.f64.f32 	%fd1, %f4;
+	mul.f64 	%fd2, %fd1, 0d3FE0000000000000;
+	ret;
+$L__BB0_4:
+	bra.uni 	$L__BB0_1;
+$L__BB0_5:
+	ld.global.f32 	%f2, [%rd4];
+	ld.global.nc.f32 	%f3, [%rd5];
+	bra.uni 	$L__BB0_2;
+"""
+
+
+def test_the_reading_of_ptx():
+    """The loop is 1, 5, 2, as for capability 10.0: blocks stand anywhere."""
+    assert main_loop(LOOP) == loops(LOOP)[0]
+    assert [op.split(".")[0] for op, _ in main_loop(LOOP)] == "setp bra ld ld bra fma st mov bra bra".split()
+    assert groups(main_loop(LOOP)) == [[{"%f2", "%f3"}, {"%f4", "%f5", "%f6", "%f7"}, 1]]
+    assert double_arithmetic(LOOP) == {"mul"} and not uses_local_memory(LOOP)
+
+
+def wrong(x, n):
+    """An array that is indexed at run time, and a literal that widens float32."""
+    own = cuda.local.array(64, x.dtype)
+    for k in range(64):
+        own[k] = x[k]
+    for k in range(64):
+        x[k] = 0.1 * own[(k + n) % 64]
+
+
+def test_a_kernel_with_local_memory_is_seen(ptx, tools, tmp_path):
+    text = ptx.compile(_cuda.kernel("real[::1], int64")(wrong), "float32")["9.0"]
+    (tmp_path / "wrong.ptx").write_text(text)
+    assert ptx.resources(tmp_path / "wrong.ptx", "9.0").stack == 256
+    assert uses_local_memory(text)
+    assert double_arithmetic(text) == {"mul"}
+
+
+# every kernel
+
+
+@pytest.mark.slow
+@each_capability
+def test_every_kernel_compiles(compiled, ptx, capability):
+    """To a text that drivers of the series 580 take: its version goes with the toolkit's, not with the GPU's."""
+    asked = [(name, dtype) for name, kernel in ptx.kernels() for dtype in ptx.dtypes(kernel)]
+    assert [(row["kernel"], row["dtype"]) for row in compiled[capability]] == asked
+    heads = {
+        re.search(r"\.version (\S+)\n\.target (\w+)", row["text"]).groups() for row in compiled[capability]
+    }
+    assert heads == {("9.0", f"sm_{capability.replace('.', '')}")}
+
+
+@pytest.mark.slow
+@each_capability
+def test_no_kernel_uses_local_memory(compiled, capability):
+    for row in compiled[capability]:
+        used = {key: row[key] for key in ("stack", "spill_stores", "spill_loads") if row[key]}
+        assert not used, f"{label(row)}: {used}"
+        assert not uses_local_memory(row["text"]), label(row)
+
+
+@pytest.mark.slow
+@each_capability
+def test_registers_stay_in_the_budget(compiled, capability):
+    over = {}
+    for row in compiled[capability]:
+        most = BUDGET[entry(BUDGET, row["kernel"])][row["dtype"] == "float64"]
+        if row["registers"] > most:
+            over[label(row)] = f"{row['registers']} > {most}"
+    assert not over
+
+
+@pytest.mark.slow
+@each_capability
+def test_float32_is_not_widened(compiled, capability):
+    wider = {}
+    for row in compiled[capability]:
+        if row["dtype"] == "float32":
+            allowed = set(DOUBLE.get(entry(DOUBLE, row["kernel"]), ("",))[0].split())
+            if more := double_arithmetic(row["text"]) - allowed:
+                wider[row["kernel"]] = more
+    assert not wider
+
+
+@pytest.mark.slow
+@each_capability
+def test_the_recurrence_loads_ahead_of_its_chain(compiled, capability):
+    """Each turn of the main loop loads AHEAD steps, none of which is used before the AHEAD stores of this turn."""
+    walks = re.compile(r"recurrence\.(forward|backward)")
+    rows = [row for row in compiled[capability] if walks.match(row["kernel"])]
+    assert len(rows) >= 2 * 2 * len(ACTIVATIONS)
+    for row in rows:
+        arrays = 2 if "dh=True" in row["kernel"] else 1  # what a step reads: a; h; or dh and h
+        turns = groups(main_loop(row["text"]))
+        assert turns, label(row)
+        for loaded, used, stores in turns:  # the compiler may have made several turns one
+            assert (len(loaded), stores) == (AHEAD * arrays, AHEAD), label(row)
+            assert not loaded & used, label(row)
