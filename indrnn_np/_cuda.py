@@ -80,7 +80,7 @@ def driver_problem() -> str:
     """Why there is no driver to be used, in numba's words; empty if there is one, and in the simulator."""
     if SIMULATED or cuda.is_available():
         return ""
-    return " ".join(str(cuda.cuda_error() or "numba.cuda finds none").split())
+    return " ".join(str(cuda.cuda_error() or "numba.cuda finds none").split()).partition(". ")[0]
 
 
 def require() -> None:

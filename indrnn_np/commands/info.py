@@ -66,7 +66,7 @@ def facts() -> dict[str, Any]:
         "free": free,
         "free_limit": limit,
         "backends": backend.backends(),
-        "gpu": _cuda.describe() | {"GPU products": _products.product_library()},
+        "gpu": _cuda.describe() | ({} if _cuda.problem()[0] else {"products": _products.product_library()}),
         "blas": [pool for pool in threadpool_info() if pool["user_api"] == "blas"],
         "environment": {name: os.environ[name] for name in VARIABLES if name in os.environ},
         "made": dict(_environment.MADE),

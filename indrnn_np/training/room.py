@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .. import _check, _machine, memory, recompute
+from .. import _check, memory, recompute
 from ..recompute import KEEP, RECOMPUTE
 from ..tasks import Task
 from .plan import Plan
@@ -24,13 +24,13 @@ def check(net: Any, task: Task, optimizer: Any, plan: Plan) -> str:
     steps, samples, _ = batch.x.shape
     need = _need(net, steps, batch.lengths is not None, optimizer, plan)
     windows = all(layer.causal and not layer.stretches_over_time for layer in net.layers)
-    return require(need, plan.memory, samples, _machine.available_memory(), windows)
+    return require(need, plan.memory, samples, net.ops.memory(), windows)
 
 
 def require(need: Need, mode: str, batch: int, free: tuple[int | None, str], windows: bool) -> str:
     """Return a line about what a run needs and has; MemoryError with what would fit if it needs too much.
 
-    `free` is what `_machine.available_memory` says; `windows` whether the network can be run with memory="recompute".
+    `free` is what the backend says (`Backend.memory`); `windows`: the network can be run with memory="recompute".
     """
     needed, (left, limit) = need(mode, batch), free
     if left is None:
