@@ -87,9 +87,7 @@ def shape(where: str, name: str, value: Any, expected: tuple[int, ...], because:
         fail(where, f"{name} has shape {value.shape}", f"{expected}", because)
 
 
-def matches(
-    where: str, name: str, value: Any, expected: tuple[int, ...], other: str, like: Any
-) -> None:
+def matches(where: str, name: str, value: Any, expected: tuple[int, ...], other: str, like: Any) -> None:
     """Check one array's shape against another array, which the error then shows."""
     shape(where, name, value, expected, f"to match {other} with shape {like.shape}")
 
