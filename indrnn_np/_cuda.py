@@ -17,6 +17,7 @@ import functools
 import importlib
 import os
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -216,7 +217,24 @@ def _simulated_in_turn() -> Iterator[None]:
         simulator.BlockManager.run = threaded
 
 
+def _start_one_by_one() -> None:
+    """Simulated threads start after one another, each up to its first barrier.
+
+    Two that ask for a shared array at the same moment would be given two arrays.
+    """
+    thread = importlib.import_module("numba.cuda.simulator.kernel").BlockThread
+
+    def start(self: Any) -> None:
+        threading.Thread.start(self)
+        while self.is_alive() and not self.syncthreads_blocked:
+            time.sleep(0)
+
+    thread.start = start
+
+
 in_turn = _simulated_in_turn if SIMULATED else contextlib.nullcontext
+if SIMULATED:
+    _start_one_by_one()
 
 
 def kernel(signature: str, name: str | None = None) -> Callable[[Callable[..., None]], Kernel]:

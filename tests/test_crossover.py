@@ -120,7 +120,7 @@ def test_numbers_out_of_range_are_refused():
 @on_the_gpu
 def test_the_gpu_beside_the_cpu():
     result = run(("cpu", "cuda"), POINTS[:1])
-    assert report.passed(result)
+    assert report.passed(result), report.remarks(result)
     rows = report.crossover_cells(result, result["cases"][0])
     assert [row[2] for row in rows] == list(WHATS) and all("×" in row[-1] for row in rows)
 

@@ -4,6 +4,7 @@ import re
 import runpy
 from pathlib import Path
 
+import numba
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -36,6 +37,7 @@ def test_links_lead_to_files(page):
             assert (page.parent / target).exists(), f"{page.name} links to {target}, which does not exist"
 
 
+@pytest.mark.skipif(numba.config.DISABLE_JIT, reason="plain loops over elements take minutes")
 def test_readme_example_runs(tmp_path, capsys):
     code = re.search(r"```python\n(import numpy.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
     assert code is not None
