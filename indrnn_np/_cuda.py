@@ -16,16 +16,14 @@ import contextlib
 import functools
 import importlib
 import os
-import threading
-import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numba
 import numpy as np
 
-from . import _check
+from . import _check, _simulator
 from ._device import DeviceArray, asarray
 
 SIMULATED = bool(numba.config.ENABLE_CUDASIM)
@@ -192,49 +190,9 @@ class Kernel:
         return f"<kernel {self.name}({self.signature})>"
 
 
-@contextlib.contextmanager
-def _simulated_in_turn() -> Iterator[None]:
-    """The simulator runs the threads of a block one after another, and not as so many threads of Python.
-
-    For kernels without barriers that is the same, and many times faster. NaN and overflow warn nobody, as on a GPU.
-    """
-    simulator = importlib.import_module("numba.cuda.simulator.kernel")
-    dimensions = importlib.import_module("numba.cuda.simulator.kernelapi").Dim3
-    threaded = simulator.BlockManager.run
-
-    def run(block: Any, place: tuple[int, int, int], *args: Any) -> None:
-        thread = threading.current_thread()
-        thread.blockIdx = dimensions(*place)  # type: ignore[attr-defined]
-        for x in range(block._block_dim[0]):
-            thread.threadIdx = dimensions(x, 0, 0)  # type: ignore[attr-defined]
-            block._f(*args)
-
-    simulator.BlockManager.run = run
-    try:
-        with np.errstate(all="ignore"):
-            yield
-    finally:
-        simulator.BlockManager.run = threaded
-
-
-def _start_one_by_one() -> None:
-    """Simulated threads start after one another, each up to its first barrier.
-
-    Two that ask for a shared array at the same moment would be given two arrays.
-    """
-    thread = importlib.import_module("numba.cuda.simulator.kernel").BlockThread
-
-    def start(self: Any) -> None:
-        threading.Thread.start(self)
-        while self.is_alive() and not self.syncthreads_blocked:
-            time.sleep(0)
-
-    thread.start = start
-
-
-in_turn = _simulated_in_turn if SIMULATED else contextlib.nullcontext
+in_turn = _simulator.in_turn if SIMULATED else contextlib.nullcontext
 if SIMULATED:
-    _start_one_by_one()
+    _simulator.start_one_by_one()
 
 
 def kernel(signature: str, name: str | None = None) -> Callable[[Callable[..., None]], Kernel]:

@@ -33,7 +33,7 @@ def _profile() -> str:
 
 settings.load_profile(_profile())
 if _cuda.SIMULATED:
-    sys.setswitchinterval(1e-4)  # a barrier waits for the next turn of each thread
+    sys.setswitchinterval(1e-3)  # a barrier waits for the next turn of each thread
 
 
 @pytest.fixture(params=[name for name in backends.backends() if backends.get(name).arrays is np.ndarray])
