@@ -2,8 +2,8 @@
 down.
 
 Nothing else in the package compares backend names. A table's attributes are the op modules of ops/
-(`table.recurrence.forward`); an op without a module for the backend says so in its `TWINS` and is served by
-the reference.
+(`table.recurrence.forward`); an op without a module for a backend on the CPU says so in its `TWINS` and is served
+by the reference. On "cuda" every op has one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,15 @@ OPS = (
 
 
 class Backend:
-    """A table of operations, and how its arrays are made. Modules are imported at first use."""
+    """A table of operations, and how its arrays are made. Modules are imported at first use.
+
+    otherwise: who serves an operation that has no module for the backend. arrays: what its functions take and give.
+    normalises: ops/indrnn applies batch norm and dropout of the layer before chunk by chunk (`norm=`).
+    """
+
+    otherwise = "reference"
+    arrays: type = np.ndarray
+    normalises = True
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -47,12 +55,6 @@ class Backend:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return get, (self.name,)
-
-    otherwise = "reference"  # serves an operation that has no module for the backend
-    arrays: type = np.ndarray  # what its functions take and give
-    normalises = (
-        True  # ops/indrnn applies batch norm and dropout of the layer before chunk by chunk (`norm=`)
-    )
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Any:
         """An array of this backend, contents undefined."""

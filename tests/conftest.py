@@ -2,6 +2,7 @@
 
 import os
 import sys
+from typing import Any
 
 # Read when numpy is loaded, so set before its first import: each of several test workers would start one BLAS thread a
 # core. The engine's own threads stay: some tests compare thread counts.
@@ -40,3 +41,15 @@ if _cuda.SIMULATED:
 def backend(request: pytest.FixtureRequest) -> str:
     """The name of each backend whose networks take and give NumPy arrays, in turn."""
     return request.param
+
+
+@pytest.fixture
+def figure(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The figures that were saved."""
+    pytest.importorskip("matplotlib")
+    from matplotlib.figure import Figure
+
+    kept = []
+    save = Figure.savefig
+    monkeypatch.setattr(Figure, "savefig", lambda self, path: (kept.append(self), save(self, path))[1])
+    return kept

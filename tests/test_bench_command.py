@@ -138,18 +138,6 @@ def layer_case(*floors):
     return {"name": "one", "kind": LAYER, "T": 5, "B": 3, "D": 2, "H": 4, "lines": lines}
 
 
-@pytest.fixture
-def figure(monkeypatch):
-    """The figures that were saved."""
-    pytest.importorskip("matplotlib")
-    from matplotlib.figure import Figure
-
-    kept = []
-    save = Figure.savefig
-    monkeypatch.setattr(Figure, "savefig", lambda self, path: (kept.append(self), save(self, path))[1])
-    return kept
-
-
 def test_a_bar_for_each_line(tmp_path, figure):
     from indrnn_np import plots
 

@@ -165,18 +165,6 @@ def test_the_cells_of_a_table():
     assert report.faster({"cpu": 1.0}) == "-"
 
 
-@pytest.fixture
-def figure(monkeypatch):
-    """The figures that were saved."""
-    pytest.importorskip("matplotlib")
-    from matplotlib.figure import Figure
-
-    kept = []
-    save = Figure.savefig
-    monkeypatch.setattr(Figure, "savefig", lambda self, path: (kept.append(self), save(self, path))[1])
-    return kept
-
-
 def test_a_curve_for_each_backend_and_length(tmp_path, figure):
     from indrnn_np import plots
 

@@ -6,7 +6,6 @@ import struct
 import pytest
 
 pytest.importorskip("matplotlib")
-from matplotlib.figure import Figure
 
 from indrnn_np import plots
 
@@ -24,15 +23,6 @@ def lines(name, end, loss="mse"):
     return made + [
         {"kind": "validation", "iteration": i, name: 0.1 + 10 / i} for i in range(100, end + 1, 100)
     ]
-
-
-@pytest.fixture
-def figure(monkeypatch):
-    """The figure that was saved last."""
-    kept = []
-    save = Figure.savefig
-    monkeypatch.setattr(Figure, "savefig", lambda self, path: (kept.append(self), save(self, path))[1])
-    return kept
 
 
 def size_of(path):
