@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import small_mnist
 
-from indrnn_np import checkpoint, settings
+from indrnn_np import checkpoint, setting_tables, settings, tasks
 from indrnn_np.cli import COMMANDS, main
 from indrnn_np.commands import train as train_command
 
@@ -325,7 +325,9 @@ def test_settings_have_a_type_a_default_and_a_known_task():
             default = setting.default_for(task)
             assert default is None or type(default) is setting.kind, setting.name
             assert not setting.choices or default in setting.choices
+    assert set(settings.TASKS) == set(tasks.TASKS)
     for task in settings.TASKS:
+        assert set(setting_tables.DEFAULTS[task]) <= set(settings.of_task(task))
         used = settings.merge(task)
         assert settings.merge(task, used, {}) == used
         assert settings.check({k: v for k, v in used.items() if v is not None}, task, "x") | {"task": task}

@@ -6,20 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import backend, networks, optim, schedules, tasks
-from ..settings import ADDING
+from ..settings import of_task
 from ..training.metrics import LARGER_IS_BETTER
 
 
 def task(used: Mapping[str, Any], data: str | None = None) -> tasks.Task:
     """Return the task; `data` is another folder than the one that the settings name."""
-    if used["task"] == ADDING:
-        return tasks.get(
-            ADDING, steps=used["steps"], seed=used["seed"], dtype=used["dtype"], backend=used["backend"]
-        )
-    return tasks.get(
-        used["task"], data=data or used["data"], permuted=used["permuted"], seed=used["seed"], dtype=used["dtype"],
-        batches_per_epoch=used["batches_per_epoch"] or None,
-    )  # fmt: skip
+    name = used["task"]
+    options = {own: used[own] for own, setting in of_task(name).items() if name in setting.data}
+    return tasks.get(name, **options | ({} if data is None else {"data": data}))
 
 
 def network(used: Mapping[str, Any], of: tasks.Task) -> Any:

@@ -31,7 +31,7 @@ class Mnist:
     """Images as sequences of pixels.
 
     data: folder with the four idx files, gzipped or not; None downloads them once into the user's cache. permuted: one
-    fixed random order of the pixels. held_out: training images kept for validation. batches_per_epoch: None runs
+    fixed random order of the pixels. held_out: training images kept for validation. batches_per_epoch: None or 0 runs
     through all training images (1781 batches of 32 out of 57000); the authors' log counts 1700 batches of 32 as an
     epoch.
     """
@@ -46,7 +46,7 @@ class Mnist:
         held_out: int = 3000, batches_per_epoch: int | None = None,
     ):  # fmt: skip
         self.name = "mnist-permuted" if permuted else "mnist"
-        self.seed, self.permuted, self.batches_per_epoch = seed, permuted, batches_per_epoch
+        self.seed, self.permuted, self.batches_per_epoch = seed, permuted, batches_per_epoch or None
         self.dtype = np.dtype(dtype)
         files = _fetch() if data is None else _find(Path(data))
         images, labels = _load(files["train-images"], files["train-labels"])
