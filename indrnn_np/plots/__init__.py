@@ -1,0 +1,6 @@
+"""Draws what training, benchmarks and studies wrote, into files, without a display."""
+
+from .curves import learning_curve
+from .speed import bench, crossover
+
+__all__ = ["bench", "crossover", "learning_curve"]
