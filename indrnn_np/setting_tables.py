@@ -92,6 +92,7 @@ SETTINGS = (
     # the run
     Setting("iterations", int, None, "updates in the run as a whole"),
     Setting("epochs", float, None, "the same in passes through the data", tasks=FINITE),
+    Setting("minutes", float, 0.0, "end after so many minutes, though iterations are left; 0: no limit"),
     Setting("batch", int, 32, "sequences in a batch"),
     Setting("validate_every", int, None, "iterations between two validations; an epoch if not set"),
     Setting("log_every", int, 100, "iterations between two lines of the log"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -41,7 +41,8 @@ def fit(
     batch: int = 32, loss: str | None = None, schedule: Schedule | None = None, clip_norm: float | None = None,
     clip_value: float | None = None, validate_every: int | None = None, out: str | Path | None = None, seed: int = 0,
     resume: str | Path | None = None, progress: bool = True, *, validation: Any = None,
-    settings: dict[str, Any] | None = None, reporter: Reporter | None = None, notes: Sequence[str] = (), **plan: Any,
+    settings: dict[str, Any] | None = None, reporter: Reporter | None = None, notes: Sequence[str] = (),
+    stop: Callable[[], bool] | None = None, **plan: Any,
 ) -> Result:  # fmt: skip
     """Train `net` and return its history; the network and the optimizer are changed in place.
 
@@ -82,8 +83,10 @@ def fit(
         In the place of `progress`.
     notes
         Lines for the log, ahead of all others.
+    stop
+        Asked before each update whether to interrupt the run, which can be resumed.
     plan
-        More of plan.Plan: log_every, checkpoint_every, evaluation_batch, bn_batch, and memory: "keep", or "recompute"
+        More of plan.Plan: log_every, checkpoint_every, evaluation_batch, bn_batch, minutes, and memory: "keep", or "recompute"
         for less memory and more time (docs/memory.md).
 
     Raises
@@ -103,7 +106,7 @@ def fit(
     specs = {"plan": vars(whole), "optimizer": optimizer.spec(), "schedule": schedule.spec()}
     reporter = reporter or Reporter(progress, None if directory is None else directory.log)
     trainer = Trainer(
-        net, task, optimizer, schedule, whole, directory, reporter, {"settings": settings or {}}
+        net, task, optimizer, schedule, whole, directory, reporter, {"settings": settings or {}}, stop
     )
     if contents is not None:
         trainer.load(contents, _best_beside(contents, schedule))

@@ -302,3 +302,13 @@ def test_errors_say_what_was_expected(data, options, error, words):
     net = net_for(adding()) if data is None else ir.plain(2, 3, 2, 1, 4, backend="reference")
     with pytest.raises(error, match=words):
         ir.fit(net, adding() if data is None else data, ir.Adam(), **QUIET, **options)
+
+
+def test_a_limit_of_minutes_ends_a_run_and_a_question_interrupts_it(tmp_path):
+    first = adding_run(tmp_path / "run", 20, minutes=1e-9)
+    assert first.summary["ended"] == "minutes" and first.net.iteration == 0 and set(first.summary["final"])
+    asked = iter([False] * 3 + [True])
+    second = adding_run(tmp_path / "other", 20, stop=lambda: next(asked))
+    assert second.summary["ended"] == "interrupted" and second.net.iteration == 3 and not second.summary["final"]
+    whole = adding_run(tmp_path / "whole", 20)
+    assert curve(adding_run(tmp_path / "other", 20, resume=tmp_path / "other")) == curve(whole)

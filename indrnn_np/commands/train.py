@@ -91,7 +91,7 @@ def _fit(
     notes = [f"{task.name}: {net.size} parameters, {net.backend}, {net.dtype}, into {directory.path}"]
     notes += [f"changed from the run: {change}" for change in said]
     names = ["batch", "clip_norm", "clip_value", "bn_batch", "evaluation_batch", "memory"]
-    names += ["validate_every", "log_every", "checkpoint_every"]
+    names += ["validate_every", "log_every", "checkpoint_every", "minutes"]
     result = fit(
         net, task, build.optimizer(used), iterations=total, schedule=build.schedule(used, total, task.metric),
         out=directory.path, resume=resume, settings=used, reporter=reporter, notes=notes,
@@ -140,6 +140,7 @@ def words(summary: dict[str, Any], out: Path) -> str:
         "iterations": "finished",
         "interrupted": "interrupted",
         "schedule": "finished: the learning rate has run out",
+        "minutes": "finished: the minutes are over",
     }
     lines.append(
         f"{head[summary['ended']]} after {summary['iterations']} iterations, {summary['seconds']:.1f} s"

@@ -13,7 +13,7 @@ from . import metrics
 class Plan:
     """The numbers of a run; 0 leaves a thing out.
 
-    iterations: where it ends. clip_norm: limit of the gradient's global norm. clip_value: of each of its elements
+    iterations: where it ends. minutes: where it ends before that, pauses not counted. clip_norm: limit of the gradient's global norm. clip_value: of each of its elements
     (with both, the elements come first). *_every: iterations between two log lines, validations, checkpoints.
     evaluation_batch: batch of an evaluation. bn_batch: batch that batch norm's statistics are taken from for an
     evaluation. memory: "keep" all states for backward, or "recompute" them from a few (recompute.py).
@@ -30,11 +30,12 @@ class Plan:
     evaluation_batch: int = 100
     bn_batch: int = 0
     memory: str = KEEP
+    minutes: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("iterations", "batch", "log_every", "evaluation_batch"):
             _check.at_least("train", name, getattr(self, name), 1)
-        for name in ("clip_norm", "clip_value", "validate_every", "checkpoint_every", "bn_batch"):
+        for name in ("clip_norm", "clip_value", "validate_every", "checkpoint_every", "bn_batch", "minutes"):
             _check.at_least("train", name, getattr(self, name), 0)
         _check.choice("train", "loss", self.loss, metrics.LOSSES)
         _check.choice("train", "memory", self.memory, MEMORY)

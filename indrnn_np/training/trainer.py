@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, NoReturn
 
@@ -27,7 +28,8 @@ class Trainer:
     """One run.
 
     After `run()`: journal.history, the lines of metrics.jsonl; best, {"value", "iteration"} of the validation
-    metric, or None; ended, "iterations", "interrupted" or "schedule".
+    metric, or None; ended, "iterations", "minutes", "schedule" or "interrupted". `stop` is asked before each update
+    whether to interrupt the run.
     """
 
     def __init__(
@@ -40,9 +42,10 @@ class Trainer:
         directory: RunDirectory | None = None,
         reporter: Reporter | None = None,
         extra: dict[str, Any] | None = None,
+        stop: Callable[[], bool] | None = None,
     ) -> None:
         self.net, self.task, self.optimizer, self.schedule, self.plan = net, task, optimizer, schedule, plan
-        self.directory, self.extra = directory, extra or {}
+        self.directory, self.extra, self._stop = directory, extra or {}, stop or (lambda: False)
         self.journal = Journal(directory, reporter or Reporter(show=False), plan.iterations)
         self.best: dict[str, float] | None = None
         self.ended = ""
@@ -99,7 +102,7 @@ class Trainer:
             if self.directory is not None and self._saved != self.net.iteration:
                 self._save(best=False)  # from here on there is always a good state to go back to
             with Interrupt() as interrupt:
-                while not self._end(interrupt.asked):
+                while not self._end(interrupt.asked or self._stop()):
                     self.iterate()
                     self._after()
             self._finish()
@@ -111,6 +114,8 @@ class Trainer:
             self.ended = "interrupted"
         elif self.net.iteration >= self.plan.iterations:
             self.ended = "iterations"
+        elif self.plan.minutes and self.journal.elapsed() >= 60 * self.plan.minutes:
+            self.ended = "minutes"
         elif isinstance(self.schedule, Plateau) and self.schedule.exhausted:
             self.ended = "schedule"
         return self.ended
