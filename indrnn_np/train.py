@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from . import _check, checkpoint
+from . import _about, _check, checkpoint
 from .schedules import Constant, Plateau, Schedule
 from .settings import to_toml
 from .tasks import Task
@@ -86,8 +84,8 @@ def fit(
     stop
         Asked before each update whether to interrupt the run, which can be resumed.
     plan
-        More of plan.Plan: log_every, checkpoint_every, evaluation_batch, bn_batch, minutes, and memory: "keep", or "recompute"
-        for less memory and more time (docs/memory.md).
+        More of plan.Plan: log_every, checkpoint_every, evaluation_batch, bn_batch, minutes, and memory: "keep", or
+        "recompute" for less memory and more time (docs/memory.md).
 
     Raises
     ------
@@ -193,6 +191,5 @@ def _summary(trainer: Trainer) -> dict[str, Any]:
         "metric": trainer.task.metric, "best": trainer.best, "baseline": trainer.task.baseline,
         "backend": net.backend, "dtype": net.dtype.name, "optimizer": trainer.optimizer.spec(),
         "schedule": trainer.schedule.spec(), "plan": dict(vars(plan)),
-        "versions": {"indrnn_np": __version__, "python": platform.python_version()}
-        | {name: version(name) for name in ("numpy", "numba")},
+        "machine": _about.machine(), "versions": {"indrnn_np": __version__, **_about.versions()},
     }  # fmt: skip

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indrnn_np import bench
+from indrnn_np import _about, bench
 from indrnn_np.backend import get
-from indrnn_np.bench import agreement, iteration, layer, recurrence, report, setup, timing
+from indrnn_np.bench import agreement, iteration, layer, recurrence, report, timing
 from indrnn_np.bench.cases import CASES, ITERATION, KINDS, LAYER, LEVELS, RECURRENCE, Case, select
 from indrnn_np.bench.timing import FLOOR, OTHER_CELL, RIVAL, Candidate, LeftOut
 from indrnn_np.ops.recurrence import ACTIVATIONS
@@ -267,7 +267,7 @@ def test_a_floor_is_the_time_of_the_products(kind):
     own, floor = run(kind)["cases"][0]["lines"]
     assert (own["role"], floor["role"], floor["times_floor"]) == ("engine", "floor", 1.0)
     assert own["times_floor"] == pytest.approx(own["ms"] / floor["ms"])
-    assert own["library"] == floor["library"] == setup.blas() and own["gb_per_s"] is None
+    assert own["library"] == floor["library"] == _about.blas() and own["gb_per_s"] is None
 
 
 def test_bytes_of_a_scan_and_its_share_of_the_copy_rate():
@@ -465,12 +465,12 @@ def test_the_name_of_a_blas(monkeypatch):
         },
         {"user_api": "blas", "internal_api": "mkl", "version": "2", "filepath": "numpy.libs/mkl.so"},
     ]
-    monkeypatch.setattr(setup, "threadpool_info", lambda: pools)
-    assert setup.blas() == "MKL 2"
+    monkeypatch.setattr(_about, "threadpool_info", lambda: pools)
+    assert _about.blas() == "MKL 2"
     pools.pop()
-    assert setup.blas() == "OpenBLAS 1 Zen"
+    assert _about.blas() == "OpenBLAS 1 Zen"
     pools.pop()
-    assert setup.blas() == "a BLAS that threadpoolctl does not know"
+    assert _about.blas() == "a BLAS that threadpoolctl does not know"
 
 
 def script(*words):

@@ -18,7 +18,8 @@ each_file = pytest.mark.parametrize("path", FILES, ids=IDS)
 
 # Data flows one way. A module may import those of its own line and of the lines above it.
 TIERS = [
-    ["_arrays", "_check", "_machine", "_environment", "_numba", "_threads", "_files", "setting_tables", "published"],
+    ["_arrays", "_check", "_machine", "_environment", "_numba", "_threads", "_files", "_about"],
+    ["setting_tables", "published"],
     ["_device", "_simulator", "_cuda", "_cublas", "_products"],
     ["ops"],
     ["backend", "workspace", "parameters"],

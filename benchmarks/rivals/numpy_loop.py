@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from indrnn_np._about import blas
 from indrnn_np.backend import get
 from indrnn_np.bench.cases import Case
 from indrnn_np.bench.layer import Data
-from indrnn_np.bench.setup import blas
 from indrnn_np.bench.timing import RIVAL, Candidate, LeftOut
 
 Found = tuple[np.ndarray, dict[str, np.ndarray]]

@@ -17,12 +17,13 @@ from typing import Any
 import numpy as np
 
 from .. import _check, _threads
+from .._about import blas
 from ..backend import Backend, get
 from . import iteration, recurrence
 from .agreement import Agreement, WrongResult
 from .cases import Case
 from .runner import Steps, described, lines
-from .setup import CHECKED_STEPS, DTYPE, blas
+from .setup import CHECKED_STEPS, DTYPE
 from .timing import Candidate, measure
 
 CROSSOVER = "crossover"

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .._about import blas
 from ..layers import IndRNN, LastStep, Linear
 from ..losses import softmax_cross_entropy
 from ..networks import plain
@@ -19,7 +20,7 @@ from ..workspace import Workspace
 from .agreement import Agreement, compare
 from .cases import Case
 from .layer import Products
-from .setup import DTYPE, Setup, blas
+from .setup import DTYPE, Setup
 from .timing import FLOOR, Candidate
 
 ITERATION = "iteration"

@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from .._about import blas
 from .._arrays import aligned, empty_like
 from ..backend import Backend, get
 from ..init import recurrent_bound
 from ..workspace import Workspace
 from .agreement import Agreement, compare
 from .cases import Case
-from .setup import CHECKED_STEPS, DTYPE, GAMMA, Setup, blas
+from .setup import CHECKED_STEPS, DTYPE, GAMMA, Setup
 from .timing import FLOOR, Candidate
 
 BOTH = "indrnn_np, both passes"

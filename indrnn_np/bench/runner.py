@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from .. import _check, _threads
+from .._about import blas
 from . import iteration, layer, recurrence
 from .agreement import Agreement, WrongResult
 from .cases import ITERATION, LAYER, RECURRENCE, Case
-from .setup import DTYPE, Setup, blas
+from .setup import DTYPE, Setup
 from .timing import COPY, FLOOR, ROLES, Candidate, LeftOut, Timing, measure
 
 PREPARE: dict[str, Callable[[Case], Setup]] = {

@@ -1,4 +1,4 @@
-"""What all kinds of case share: the prepared candidates, and the name of the BLAS that multiplies for NumPy."""
+"""What all kinds of case share: the prepared candidates, ready to be timed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_info
 
 from .agreement import Agreement
 from .timing import Candidate
@@ -41,18 +40,3 @@ class Setup:
     checked: Any = None
     steps: int = 0
     note: str = ""
-
-
-def blas() -> str:
-    """NumPy's BLAS as `OpenBLAS 0.3.31.188.0 SkylakeX`: library, version, and the kernels that it chose."""
-    found = [lib for lib in threadpool_info() if lib["user_api"] == "blas"]
-    own = [lib for lib in found if "numpy" in lib["filepath"]] or found
-    if not own:
-        return "a BLAS that threadpoolctl does not know"
-    names = {"openblas": "OpenBLAS", "mkl": "MKL", "blis": "BLIS"}
-    parts = [
-        names.get(own[0]["internal_api"], own[0]["internal_api"]),
-        own[0]["version"],
-        own[0].get("architecture"),
-    ]
-    return " ".join(str(part) for part in parts if part)
