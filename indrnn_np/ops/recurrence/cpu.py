@@ -58,6 +58,7 @@ class Pass:
         self.code, self.reverse = CODES[activation], reverse
         self.lengths = None if lengths is None else lengths.astype(np.int64)
         self.h, self.u = flat(h), self.tiled(u)
+        self.whole = self.blocks(0, self.B)  # made once: chunks of time ask for them again and again
 
     def tiled(self, vector):
         """A vector (H,) once for each sample, in one flat row."""
@@ -83,7 +84,7 @@ class ForwardPass(Pass):
         """Pre-activations without their bias stand in a, whose [0, 0] is step and sample `corner`, or in h itself."""
         kernel = forward_kernel(self.code, a is None)
         a = self.h if a is None else flat(a)
-        starts, ends = self.blocks(b0, b1)
+        starts, ends = self.whole if b1 - b0 == self.B else self.blocks(b0, b1)
         kernel(a, corner[0], corner[1] * self.H, self.h, self.u, self.b, starts, ends, t0, t1, self.reverse)
 
 
@@ -102,7 +103,7 @@ class BackwardPass(Pass):
         """dh (T, B, H) or None; da is written, its [0, 0] is step and sample `corner`."""
         kernel, da = backward_kernel(self.code, dh is not None), flat(da)
         dh = da if dh is None else flat(dh)
-        starts, ends = self.blocks(b0, b1)
+        starts, ends = self.whole if b1 - b0 == self.B else self.blocks(b0, b1)
         kernel(dh, self.h, self.u, self.carry, self.partial, self.total, da, corner[0], corner[1] * self.H, starts,
                ends, t0, t1, self.reverse)  # fmt: skip
 
