@@ -21,21 +21,33 @@ if TYPE_CHECKING:
     from .backend import backends as backends
     from .checkpoint import load as load
     from .checkpoint import save as save
+    from .generate import sample as sample
     from .gradcheck import GradientError as GradientError
     from .gradcheck import check_function as check_function
     from .gradcheck import gradcheck as gradcheck
     from .init import recurrent_bound as recurrent_bound
     from .interop import import_torch as import_torch
+    from .layers import GRU as GRU
+    from .layers import LSTM as LSTM
+    from .layers import RNN as RNN
     from .layers import BatchNorm as BatchNorm
     from .layers import Bidirectional as Bidirectional
+    from .layers import Concat as Concat
     from .layers import Dropout as Dropout
+    from .layers import Embedding as Embedding
     from .layers import IndRNN as IndRNN
     from .layers import LastStep as LastStep
+    from .layers import LayerNorm as LayerNorm
     from .layers import Linear as Linear
+    from .layers import Recurrence as Recurrence
+    from .layers import Residual as Residual
+    from .layers import Tied as Tied
     from .losses import length_mask as length_mask
     from .losses import mse as mse
     from .losses import softmax_cross_entropy as softmax_cross_entropy
+    from .networks import dense as dense
     from .networks import plain as plain
+    from .networks import residual as residual
     from .optim import SGD as SGD
     from .optim import Adam as Adam
     from .optim import clip_norm as clip_norm
@@ -52,20 +64,24 @@ if TYPE_CHECKING:
 # The module of each public name.
 _HOMES = {
     "sequential": ("Sequential",),
-    "networks": ("plain",),
+    "networks": ("dense", "plain", "residual"),
     "workspace": ("Workspace",),
     "_threads": ("set_threads",),
-    "layers": ("BatchNorm", "Bidirectional", "Dropout", "IndRNN", "LastStep", "Linear"),
+    "layers": (
+        "GRU", "LSTM", "RNN", "BatchNorm", "Bidirectional", "Concat", "Dropout", "Embedding", "IndRNN",
+        "LastStep", "LayerNorm", "Linear", "Recurrence", "Residual", "Tied",
+    ),
     "losses": ("length_mask", "mse", "softmax_cross_entropy"),
     "optim": ("Adam", "SGD", "clip_norm", "clip_value"),
     "schedules": ("Constant", "Cosine", "OneCycle", "Plateau", "Step"),
     "init": ("recurrent_bound",),
+    "generate": ("sample",),
     "backend": ("backends",),
     "gradcheck": ("GradientError", "check_function", "gradcheck"),
     "train": ("fit",),
     "checkpoint": ("load", "save"),
     "interop": ("import_torch",),
-}
+}  # fmt: skip
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = ["__version__", *sorted(_HOME)]

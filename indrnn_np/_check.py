@@ -92,18 +92,18 @@ def matches(where: str, name: str, value: Any, expected: tuple[int, ...], other:
     shape(where, name, value, expected, f"to match {other} with shape {like.shape}")
 
 
-def lengths(where: str, value: np.ndarray | None, T: int, B: int) -> None:
+def lengths(where: str, value: np.ndarray | None, T: int, B: int, name: str = "lengths") -> None:
     """Check the valid steps of each sample: integers (B,), each from 0 to T."""
     if value is None:
         return
-    array(where, "lengths", value, 1, "(B,)")
+    array(where, name, value, 1, "(B,)")
     if value.dtype.kind not in "iu":
-        fail(where, f"lengths has dtype {value.dtype}", "an integer dtype")
-    shape(where, "lengths", value, (B,), f"one for each of the {B} samples")
+        fail(where, f"{name} has dtype {value.dtype}", "an integer dtype")
+    shape(where, name, value, (B,), f"one for each of the {B} samples")
     wrong = (value < 0) | (value > T)
     if wrong.any():
         b = int(np.argmax(wrong))
-        fail(where, f"lengths[{b}] is {value[b]}", f"0 to {T}", f"because the sequence has {T} steps")
+        fail(where, f"{name}[{b}] is {value[b]}", f"0 to {T}", f"because the sequence has {T} steps")
 
 
 def choice(where: str, name: str, value: Any, known: Iterable[Any]) -> None:
@@ -136,3 +136,14 @@ def finite(where: str, name: str, value: np.ndarray) -> None:
             "finite numbers",
             f"({int(bad.sum())} of them are not)",
         )
+
+
+def symbols(where: str, name: str, value: np.ndarray, count: int, hint: str = "") -> None:
+    """Check integers from 0 to count - 1, and name the first that is none of them."""
+    if value.dtype.kind not in "iu":
+        fail(where, f"{name} has dtype {value.dtype}", "an integer dtype")
+    wrong = (value < 0) | (value >= count)
+    if wrong.any():
+        index = tuple(int(i) for i in np.unravel_index(int(np.argmax(wrong)), value.shape))
+        fail(where, f"{name}{list(index)} is {value[index]}", f"0 to {count - 1}",
+             f"because there are {count} symbols{hint}")  # fmt: skip

@@ -3,7 +3,7 @@ down.
 
 Nothing else in the package compares backend names. A table's attributes are the op modules of ops/
 (`table.recurrence.forward`); an op without a module for a backend on the CPU says so in its `TWINS` and is served
-by the reference. On "cuda" every op has one.
+by the reference. On "cuda" an op without one can't be served: asking for it is an error.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from . import _arrays, _check, _device, _machine
 NAMES = ("cpu", "cuda", "reference")
 OPS = (
     "recurrence", "indrnn", "affine", "batchnorm", "dropout", "rows", "random", "softmax_cross_entropy", "mse",
-    "sgd", "adam", "gradient", "project", "finite", "adding",
+    "sgd", "adam", "gradient", "project", "finite", "adding", "embedding", "layernorm",
+    "rnn", "lstm", "gru",
 )  # fmt: skip
 
 
@@ -44,11 +45,18 @@ class Backend:
             raise AttributeError(
                 f"backend {self.name!r} has no operation {op!r}, known are: {', '.join(OPS)}"
             )
-        twins = importlib.import_module(f"{__package__}.ops.{op}").TWINS
-        twin = self.name if self.name in twins else self.otherwise
+        if not self.serves(op):
+            twins = " or ".join(repr(twin) for twin in sorted(_twins(op)))
+            because = "because NumPy's reference can't take arrays in the GPU's memory"
+            _check.fail("backend", f"op {op} has no twin for backend {self.name!r}", twins, because)
+        twin = self.name if self.name in _twins(op) else self.otherwise
         module = importlib.import_module(f"{__package__}.ops.{op}.{twin}")
         setattr(self, op, module)
         return module
+
+    def serves(self, op: str) -> bool:
+        """Is there a module of that operation for the arrays of this backend?"""
+        return not {self.name, self.otherwise}.isdisjoint(_twins(op))
 
     def __repr__(self) -> str:
         return f"<backend {self.name!r}>"
@@ -106,10 +114,15 @@ class Backend:
         return _machine.available_memory()
 
 
+def _twins(op: str) -> tuple[str, ...]:
+    """The backends that the operation has a module for."""
+    return importlib.import_module(f"{__package__}.ops.{op}").TWINS
+
+
 class CudaBackend(Backend):
     """The table whose arrays are in the GPU's memory (_device.py)."""
 
-    otherwise = "cuda"  # NumPy's reference can't take arrays in the GPU's memory: every operation has a twin
+    otherwise = "cuda"  # NumPy's reference can't take arrays in the GPU's memory
     arrays = _device.DeviceArray
     normalises = False
 

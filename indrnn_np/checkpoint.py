@@ -3,7 +3,8 @@
 An npz archive without pickles, so `numpy.load(path)` shows all of it:
 
     params/0.W ...      parameters by name, as in net.params          optimizer/m ...   the optimizer's arrays
-    buffers/1.mean ...  running statistics, as in net.buffers         meta              JSON text in UTF-8, as bytes
+    buffers/1.mean ...  running statistics, as in net.buffers         arrays/...        more arrays of its maker
+    meta                JSON text in UTF-8, as bytes
 
 "meta" names the format and its version, and holds the network's and the optimizer's description, the iteration
 (with the seed it is all the random state there is: dropout and data are functions of both), and the caller's own
@@ -15,7 +16,8 @@ from __future__ import annotations
 import json
 import zipfile
 import zlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -24,15 +26,17 @@ import numpy as np
 from . import _check, _files
 
 FORMAT, VERSION = "indrnn_np checkpoint", 1
+OWN = "arrays/"  # before the names of its maker's own arrays
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What `load` returns: the network, its optimizer (None if none was saved) and the caller's own `meta`."""
+    """What `load` returns: the network, its optimizer (None if none was saved), the caller's `meta` and `arrays`."""
 
     net: Any
     optimizer: Any | None
     meta: dict[str, Any]
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -43,35 +47,44 @@ class Contents:
     arrays: dict[str, np.ndarray]
     header: dict[str, Any]
 
+    @property
+    def own(self) -> dict[str, np.ndarray]:
+        """The arrays that its maker added, by name."""
+        return {name[len(OWN) :]: array for name, array in self.arrays.items() if name.startswith(OWN)}
 
-def save(path: str | Path, net: Any, optimizer: Any | None = None, **meta: Any) -> Path:
-    """Write a checkpoint and return its path; `meta` is anything that JSON can hold.
+
+def save(
+    path: str | Path, net: Any, optimizer: Any | None = None, arrays: Mapping[str, np.ndarray] | None = None,
+    **meta: Any,
+) -> Path:  # fmt: skip
+    """Write a checkpoint and return its path; `meta` is anything that JSON can hold, `arrays` more arrays by name.
 
     OSError if the file can't be written; a file that was there before is then untouched.
     """
     path = Path(path)
-    state = net.state_dict()
-    arrays = {
-        ("buffers/" if name in net.buffers else "params/") + name: array for name, array in state.items()
+    held = {
+        ("buffers/" if name in net.buffers else "params/") + name: array
+        for name, array in net.state_dict().items()
     }
+    held |= {f"{OWN}{name}": array for name, array in (arrays or {}).items()}
     header: dict[str, Any] = {
         "format": FORMAT, "version": VERSION, "network": net.spec(), "dtype": np.dtype(net.dtype).name,
         "backend": net.backend, "seed": net.seed, "iteration": net.iteration, "optimizer": None, "meta": meta,
     }  # fmt: skip
     if optimizer is not None:
         values = optimizer.state_dict()
-        arrays |= {
+        held |= {
             f"optimizer/{name}": value for name, value in values.items() if isinstance(value, np.ndarray)
         }
         scalars = {name: value for name, value in values.items() if not isinstance(value, np.ndarray)}
         header["optimizer"] = {"spec": optimizer.spec(), "state": scalars}
     text = json.dumps(header, allow_nan=True).encode()
-    arrays["meta"] = np.frombuffer(text, np.uint8)
+    held["meta"] = np.frombuffer(text, np.uint8)
 
     def write(file: BinaryIO) -> None:
         # what np.savez writes; its archive of older releases is left open when the disk is full, and complains later
         with zipfile.ZipFile(file, "w") as archive:
-            for name, array in arrays.items():
+            for name, array in held.items():
                 with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                     np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
 
@@ -135,7 +148,7 @@ def restore(contents: Contents, net: Any, optimizer: Any | None = None) -> None:
                 f"{own.shape}",
                 "to match the network",
             )
-    left = [name for name in arrays if not name.startswith("optimizer/") and name not in expected]
+    left = [name for name in arrays if not name.startswith(("optimizer/", OWN)) and name not in expected]
     if left:
         _check.fail(where, f"{path} holds {left[0]!r}", "only names that the network has")
     if optimizer is not None:
@@ -165,13 +178,12 @@ def load(path: str | Path, backend: str | None = None) -> Checkpoint:
     ValueError says what is wrong with a file that is cut off, damaged, foreign, newer, or does not fit its own
     description.
     """
-    from . import networks, optim
+    from . import optim
+    from .sequential import Sequential
 
     contents = read(path)
     header = contents.header
-    net = networks.Sequential.from_spec(
-        header["network"], backend=backend or header["backend"], dtype=header["dtype"]
-    )
+    net = Sequential.from_spec(header["network"], backend=backend or header["backend"], dtype=header["dtype"])
     net.seed = header["seed"]
     optimizer = None
     if header["optimizer"] is not None:
@@ -180,4 +192,4 @@ def load(path: str | Path, backend: str | None = None) -> Checkpoint:
         _check.choice("checkpoint.load", f"the optimizer in {path}", kind, ("SGD", "Adam"))
         optimizer = getattr(optim, kind)(**arguments)
     restore(contents, net, optimizer)
-    return Checkpoint(net, optimizer, header["meta"])
+    return Checkpoint(net, optimizer, header["meta"], contents.own)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .layers.chain import named_layers
 from .stack import check_input, take
 from .workspace import Workspace
 
@@ -24,7 +25,7 @@ def infer(
     Returns the output, of all steps or of the last, and the state after the last step.
     """
     lengths, x = check_input(net, x, lengths, False), net.ops.bring(x)
-    T, B, _ = x.shape
+    T, B = x.shape[:2]
     window = window_length(net, T, B)
     if window == T:
         y, after, _ = net.forward(x, state, lengths, training=False)
@@ -46,7 +47,7 @@ def infer(
 
 def window_length(net: Sequential, T: int, B: int) -> int:
     """Steps of a window for a batch (T, B, D): T itself if that is short, or if a layer reads later steps."""
-    widest = max(max(layer.outputs or 0, layer.inputs or 0) for layer in net.layers)
+    widest = max(max(layer.outputs or 0, layer.inputs or 0) for _, layer in named_layers(net.layers))
     window = max(1, WINDOW_BYTES // max(1, B * widest * net.dtype.itemsize))
     return window if net.causal and window < T else T
 

@@ -19,7 +19,8 @@ from . import _check
 Initializer = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 
 RECURRENT = ("uniform", "symmetric", "long", "ones")
-INPUT = ("normal", "kaiming")
+INPUT = ("normal", "kaiming", "he")
+MATRIX, INPUT_MATRIX = ("orthogonal", "identity"), ("glorot",)  # of a cell with a recurrent matrix
 
 
 def recurrent_bound(activation: str, gamma: float, steps: int | None) -> float:
@@ -68,7 +69,7 @@ def recurrent(kind: str | float, bound: float, gamma: float, steps: int | None) 
         _check.fail(
             "IndRNN",
             f"recurrent_init is {kind!r} with constrain=False",
-            "'ones' or a number, which need no bound",
+            "'ones' or a number, which need no bound, or the sequence length T (Sequential(..., steps=T))",
         )
     low = {"uniform": 0.0, "symmetric": -bound}.get(kind)
     if low is None:
@@ -85,6 +86,7 @@ def input_weights(kind: str | float) -> Initializer:
     normal      N(0, 0.001²): without batch norm a neuron with u near 1 sums its input over T steps, so
                 W starts tiny (A, code)
     kaiming     U(-k, k) with k = √(6 / ((1 + a²) D)), a = 8: behind batch norm, as the authors' later code does (B)
+    he          N(0, 2 / D), for a read-out (kaiming_normal)
     a number    N(0, number²)
     """
     if not isinstance(kind, str):
@@ -92,6 +94,8 @@ def input_weights(kind: str | float) -> Initializer:
         _check.at_least("IndRNN", "input_init", deviation, 0.0)
         return lambda rng, shape: rng.normal(0.0, deviation, shape)
     _check.choice("IndRNN", "input_init", kind, INPUT)
+    if kind == "he":
+        return kaiming_normal
     return input_weights(0.001) if kind == "normal" else kaiming_uniform(8.0)
 
 
@@ -108,3 +112,39 @@ def kaiming_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarr
 def constant(value: float) -> Initializer:
     """Every element is `value`."""
     return lambda rng, shape: np.full(shape, value)
+
+
+def uniform(bound: float) -> Initializer:
+    """U(-bound, bound): the table of an embedding."""
+    return lambda rng, shape: rng.uniform(-bound, bound, shape)
+
+
+def input_matrix(kind: str | float, gates: int) -> Initializer:
+    """The initialiser of W (gates · H, D) of a cell with a recurrent matrix.
+
+    glorot      U(-k, k) with k = √(6 / (D + H)) for each gate (Glorot & Bengio 2010)
+    a number    N(0, number²)
+    """
+    if not isinstance(kind, str):
+        deviation = float(kind)
+        return lambda rng, shape: rng.normal(0.0, deviation, shape)
+    return lambda rng, shape: rng.uniform(-1, 1, shape) * math.sqrt(6 / (shape[1] + shape[0] // gates))
+
+
+def recurrent_matrix(kind: str | float, gates: int = 1) -> Initializer:
+    """The initialiser of U (gates · H, H), a matrix for each gate.
+
+    orthogonal  a random rotation: it keeps the length of what it multiplies (Saxe et al. 2014, arXiv:1312.6120)
+    identity    1: with relu the IRNN (Le et al. 2015, arXiv:1504.00941)
+    a number    number · 1
+    """
+    if kind == "orthogonal":
+        return lambda rng, shape: np.concatenate([_rotation(rng, shape[1]) for _ in range(gates)])
+    scale = 1.0 if isinstance(kind, str) else float(kind)
+    return lambda rng, shape: np.concatenate([scale * np.eye(shape[1])] * gates)
+
+
+def _rotation(rng: np.random.Generator, size: int) -> np.ndarray:
+    """Any orthogonal matrix, all equally likely: Q of normal numbers' QR, with the signs of R's diagonal."""
+    q, r = np.linalg.qr(rng.standard_normal((size, size)))
+    return q * np.where(np.diag(r) < 0, -1.0, 1.0)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from . import _check, _machine, _threads, inference, recompute
-from .layers import IndRNN
+from .layers.chain import named_layers
 from .recompute import KEEP, MEMORY
 from .sequential import Sequential
 from .workspace import Workspace
@@ -26,7 +26,7 @@ MEASURED = 2**27  # bytes: the longer of the two short passes takes about this m
 
 @dataclass(frozen=True)
 class Batch:
-    """What the data of a pass is: x (steps, samples, inputs), with or without lengths."""
+    """What the data of a pass is: x (steps, samples, inputs), or symbols (steps, samples), with or without lengths."""
 
     steps: int
     samples: int
@@ -35,6 +35,8 @@ class Batch:
 
     def array(self, net: Sequential) -> Any:
         """Return an input of that shape, for that network."""
+        if net.symbols is not None:
+            return net.ops.asarray(np.zeros((self.steps, self.samples), np.int64))
         return net.ops.zeros((self.steps, self.samples, self.inputs), net.dtype)
 
     def ends(self) -> np.ndarray | None:
@@ -110,7 +112,8 @@ def _in_windows(net: Sequential, batch: Batch) -> int:
     state, outputs = _state_and_outputs(net, batch)
     edges = len(windows) * state
     # x, dx; y at each step in a buffer of its own, target and dy: the pass over a window has counted its part of them
-    whole = T * B * D + (T - window) * B * D + (T + 2 * (T - window)) * B * outputs
+    dx = 0 if net.symbols is not None else (T - window) * B * D  # symbols have none
+    whole = T * B * D + dx + (T + 2 * (T - window)) * B * outputs
     one = Batch(window, B, D, batch.lengths)
     return _whole(net, one) + edges + whole * net.dtype.itemsize
 
@@ -153,12 +156,13 @@ def _on_a_line(net: Sequential, batch: Batch, go: Callable[[Sequential, Batch], 
 
 def _short(net: Sequential, batch: Batch) -> int:
     """Steps from which on every thread has work in each layer, and more of it than a chunk that fits its cache."""
-    recurrent = (getattr(layer, "layer", layer) for layer in net.layers)  # a Bidirectional holds one
-    widths = [layer.hidden_size for layer in recurrent if isinstance(layer, IndRNN)] or [1]
+    layers = [layer for _, layer in named_layers(net.layers)]
+    recurrent = (getattr(layer, "layer", layer) for layer in layers)  # a Bidirectional holds one
+    widths = [layer.state_size for layer in recurrent if layer.state_size] or [1]
     step = batch.samples * net.dtype.itemsize
     largest = max((value.nbytes for value in net.params.values()), default=0)
     chunk = max(_machine.caches().get("L2", 2**20), 2 * largest, _threads.SMALL * net.dtype.itemsize)
-    most = MEASURED / (2 * step * max(1, sum(layer.outputs or 0 for layer in net.layers)))
+    most = MEASURED / (2 * step * max(1, sum(layer.outputs or 0 for layer in layers)))
     return max(1, math.ceil(min(_threads.threads() * chunk / (step * min(widths)), most)))
 
 
@@ -173,9 +177,18 @@ def _state_and_outputs(net: Sequential, batch: Batch) -> tuple[int, int]:
     """Return the bytes of the states of all layers, and the outputs K of each step, 0 if only the last is read."""
     x = Batch(1, batch.samples, batch.inputs).array(net)
     y, state, _ = net.forward(x, training=False)
-    return sum(s.nbytes for s in state if _check.is_array(s)), y.shape[2] if y.ndim == 3 else 0
+    return _state_bytes(state), y.shape[2] if y.ndim == 3 else 0
+
+
+def _state_bytes(state: Any) -> int:
+    """The bytes of all arrays in a state, which may be nested."""
+    if isinstance(state, tuple):
+        return sum(_state_bytes(part) for part in state)
+    return state.nbytes if _check.is_array(state) else 0
 
 
 def _inputs(net: Sequential) -> int:
-    """The inputs D of the first layer that says how many it takes."""
+    """The inputs D of the first layer that says how many it takes; of symbols, the numbers that one is as large as."""
+    if net.symbols is not None:
+        return 8 // net.dtype.itemsize
     return next((layer.inputs for layer in net.layers if layer.inputs), 1)

@@ -21,10 +21,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import _check, _threads
-from .layers import IndRNN, LastStep, Layer
+from .layers import LastStep, Layer
 from .layers.base import Context
+from .layers.chain import Tape, backward_layers, forward_layers, named_layers
 from .parameters import Views
-from .stack import Tape, backward_layers, forward_layers, take
+from .stack import take
 from .workspace import Workspace
 
 if TYPE_CHECKING:
@@ -81,7 +82,8 @@ def forward(
 ) -> tuple[np.ndarray, tuple[Any, ...], WindowsTape]:  # fmt: skip
     """Run x (T, B, D), which was checked, in windows of `window` steps; returns output, states and tape."""
     check("Sequential.forward", net.layers, training)
-    T, B, D = x.shape
+    T, B = x.shape[:2]
+    D = x.shape[2] if x.ndim == 3 else 0  # symbols
     windows = cut(T, window or window_length(T, *sizes(net.layers, B, D)))
     work = Workspace() if work is None else work
     contexts = tuple(net.context(i, training=True, work=work) for i in range(len(net.layers)))
@@ -107,10 +109,11 @@ def forward(
 def backward(
     layers: Sequence[Layer], dy: np.ndarray, tape: WindowsTape, dstate: Sequence[Any] | None,
     probe: Callable[..., None] | None, grads: Views,
-) -> tuple[np.ndarray, tuple[Any, ...]]:  # fmt: skip
-    """Twin of stack.backward_layers for a pass in windows; `probe` gets steps of the whole sequence."""
+) -> tuple[Any, tuple[Any, ...]]:  # fmt: skip
+    """Twin of chain.backward_layers for a pass in windows; `probe` gets steps of the whole sequence."""
     ops = tape.contexts[0].ops
-    dx = tape.work.array("input gradient", tape.x.shape, tape.x.dtype, ops.empty)
+    symbols = tape.x.ndim == 2  # which have no gradient
+    dx = None if symbols else tape.work.array("input gradient", tape.x.shape, tape.x.dtype, ops.empty)
     nothing = (
         ops.zeros(dy.shape, dy.dtype) if dy.ndim == 2 else dy
     )  # it reaches all windows but the last by the state
@@ -118,10 +121,11 @@ def backward(
     for k in reversed(range(len(tape.windows))):
         t0, t1 = tape.windows[k]
         last = last or tape.again(layers, k)
-        part = dy[t0:t1] if dy.ndim == 3 else (dy if t1 == len(dx) else nothing)
+        part = dy[t0:t1] if dy.ndim == 3 else (dy if t1 == len(tape.x) else nothing)
         shifted = None if probe is None else functools.partial(_shifted, probe, t0)
         dx_part, dstate = backward_layers(layers, part, last, dstate, shifted, grads)
-        ops.assign(dx[t0:t1], dx_part)
+        if dx is not None:
+            ops.assign(dx[t0:t1], dx_part)
         last = None  # so that this window's arrays are not held beside those of the next
     return dx, tuple(dstate or ())
 
@@ -139,8 +143,8 @@ def check(where: str, layers: Sequence[Layer], training: bool = True) -> None:
         _check.fail(
             where, "training is False", "True", f"{because} for a backward pass; net.infer does for inference"
         )
-    for i, layer in enumerate(layers):
-        name = f"layers[{i}] {type(layer).__name__}"
+    for place, layer in named_layers(layers):
+        name = f"layers[{place}] {type(layer).__name__}"
         if not layer.causal:
             _check.fail(where, f"{name} reads later steps", f"memory={KEEP!r}", because)
         if layer.stretches_over_time:
@@ -176,12 +180,12 @@ def cut(T: int, window: int) -> list[tuple[int, int]]:
 def sizes(layers: Sequence[Layer], B: int, D: int) -> tuple[int, int, int]:
     """What `window_length` takes of a network and a batch (T, B, D): edge, step, least."""
     edge, step, width, widest = 0, 0, D, 1
-    for layer in layers:
+    for _, layer in named_layers(layers):
         if isinstance(layer, LastStep):  # behind it there is no time
             break
         width = layer.outputs or width
-        edge += width if isinstance(layer, IndRNN) else 0
-        step, widest = step + width, max(widest, width)
+        edge += layer.state_size
+        step, widest = step + (layer.kept_size or width), max(widest, width)
     least = math.ceil(_threads.threads() * PASS / max(1, B * widest))
     return B * edge, B * (step + 2 * widest), least  # two for gradients, which alternate
 

@@ -10,20 +10,12 @@ import numpy as np
 
 from . import _check, inference, recompute
 from .backend import get as get_backend
-from .layers import Layer
+from .layers import Embedding, Layer
 from .layers.base import Context, read_lazily
+from .layers.chain import Tape, backward_layers, check_layers, forward_layers, gathered
 from .parameters import Views, load_arrays, total_size
 from .recompute import KEEP, MEMORY, WindowsTape
-from .stack import (
-    Tape,
-    backward_layers,
-    check_gradient,
-    check_input,
-    check_stack,
-    forward_layers,
-    layer_from_spec,
-    take,
-)
+from .stack import check_gradient, check_input, check_step, check_symbols, layer_from_spec, take
 from .workspace import Workspace
 
 
@@ -57,16 +49,15 @@ class Sequential:
         seed: int = 0,
     ) -> None:
         self.layers = tuple(layers)
-        check_stack(self.layers)
+        check_layers("Sequential", self.layers)
+        check_symbols(self.layers)
         if steps is not None:
             _check.at_least("Sequential", "steps", steps, 1)
         self.steps, self.seed, self.iteration = steps, seed, 0
         self.ops = get_backend(backend)
         self.dtype = np.dtype(dtype)
         _check.choice("Sequential", "dtype", self.dtype.name, [d.name for d in _check.FLOATS])
-        parameters = {
-            f"{i}.{n}": p for i, layer in enumerate(self.layers) for n, p in layer.parameters(steps).items()
-        }
+        parameters = gathered(self.layers, "parameters", steps)
         shapes = {name: p.shape for name, p in parameters.items()}
         self.params = Views(shapes, self.ops.empty((total_size(shapes),), self.dtype))
         for name, p in parameters.items():
@@ -74,16 +65,12 @@ class Sequential:
                 [seed, zlib.crc32(name.encode())]
             )  # a layer more changes no other layer's start
             self.ops.assign(self.params[name], p.init(rng, p.shape))
-        running = {
-            f"{i}.{n}": v for i, layer in enumerate(self.layers) for n, v in layer.running(steps).items()
-        }
+        running = gathered(self.layers, "running", steps)
         shapes = {name: value.shape for name, value in running.items()}
         self.buffers = Views(shapes, self.ops.empty((total_size(shapes),), self.dtype))
         for name, value in running.items():
             self.ops.assign(self.buffers[name], value)
-        self.bounds = {
-            f"{i}.{n}": v for i, layer in enumerate(self.layers) for n, v in layer.bounds(steps).items()
-        }
+        self.bounds: dict[str, float] = gathered(self.layers, "bounds", steps)
 
     @property
     def backend(self) -> str:
@@ -105,6 +92,12 @@ class Sequential:
         """No layer reads later steps than the one it computes (in inference)."""
         return all(layer.causal for layer in self.layers)
 
+    @property
+    def symbols(self) -> int | None:
+        """The number of symbols if x is (T, B) integers, because the first layer is an Embedding; else None."""
+        first = self.layers[0]
+        return first.symbols if isinstance(first, Embedding) else None
+
     def forward(
         self,
         x: np.ndarray,
@@ -114,7 +107,7 @@ class Sequential:
         work: Workspace | None = None,
         memory: str = "keep",
     ) -> tuple[np.ndarray, tuple[Any, ...], Tape | WindowsTape]:
-        """Run x (T, B, D) through the layers and keep what backward needs.
+        """Run x (T, B, D), or (T, B) symbols, through the layers and keep what backward needs.
 
         Returns y, the state after the last step (one entry a layer; pass it on as the next window's
         `state`, where its gradient ends), and the tape. With `training` the batch's statistics and dropout
@@ -139,9 +132,9 @@ class Sequential:
         """Carry the gradient dy of the output back to the input, the initial state and all parameters.
 
         `dstate` is the gradient of the state that forward returned; `probe(layer, t0, t1, dh, da)` sees
-        each chunk of each recurrent layer: the gradient on its outputs (None if there was none) and on its
-        pre-activations. Returns dx (T, B, D), the gradient of the initial state, and the parameters'
-        gradients by name (`grads.flat` is (P,)).
+        each chunk of each recurrent layer: the gradient on its outputs (None if there was none; of RNN, LSTM and GRU
+        the whole ∂L/∂h_t, later steps included) and on its pre-activations. Returns dx (T, B, D) (None for symbols),
+        the gradient of the initial state, and the parameters' gradients by name (`grads.flat` is (P,)).
         """
         if not tape.contexts or not tape.contexts[0].training:
             _check.fail(
@@ -169,10 +162,8 @@ class Sequential:
         return inference.infer(self, x, state, lengths)
 
     def step(self, x_t: np.ndarray, state: Sequence[Any] | None = None) -> tuple[np.ndarray, tuple[Any, ...]]:
-        """One time step in inference: x_t (B, D) to y_t, and the state for the next step."""
-        _check.array("Sequential.step", "x_t", x_t, 2, "(B, D): one step of every sample")
-        _check.floats("Sequential.step", net=self.flat, x_t=x_t)
-        states, y = [], self.ops.bring(x_t)
+        """One time step in inference: x_t (B, D), or (B,) symbols, to y_t, and the state for the next step."""
+        states, y = [], self.ops.bring(check_step(self, x_t))
         for i, (layer, before) in enumerate(zip(self.layers, self._states(state), strict=True)):
             y, after = layer.step(y, before, self.context(i, lazy=False))
             states.append(after)

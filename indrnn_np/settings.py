@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .setting_tables import ADDING, BY_NAME, SETTINGS, TASKS, Setting
+from .setting_tables import ADDING, BY_NAME, ENDLESS, INDRNN, SETTINGS, TASKS, Setting
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -20,7 +20,8 @@ else:
     import tomli as tomllib
 
 __all__ = [
-    "ADDING", "BY_NAME", "SETTINGS", "TASKS", "Setting", "changes", "check", "merge", "of_task", "read", "to_toml",
+    "ADDING", "BY_NAME", "ENDLESS", "INDRNN", "SETTINGS", "TASKS", "Setting", "changes", "check", "check_use", "merge",
+    "of_task", "read", "to_toml",
 ]  # fmt: skip
 
 
@@ -39,7 +40,24 @@ def merge(task: str, *layers: Mapping[str, Any]) -> dict[str, Any]:
             if layer.get(name) is not None and other in used:
                 used[other] = None
         used |= layer
-    return {"task": task, **used}
+    return {**used, "task": task}
+
+
+def check_use(used: Mapping[str, Any], given: Mapping[str, Any], where: str) -> None:
+    """Check that the network to be made has a use for each of the `given` settings."""
+    for name in given:
+        setting = BY_NAME[name]
+        if used["network"] not in setting.networks:
+            known = " or ".join(f"network={network!r}" for network in setting.networks)
+            raise ValueError(
+                f"{where}: {name} is {given[name]!r} with network={used['network']!r}, expected no {name} "
+                f"because only {known} has a use for it"
+            )
+        if setting.of_indrnn and used["cell"] != INDRNN:
+            raise ValueError(
+                f"{where}: {name} is {given[name]!r} with cell={used['cell']!r}, expected no {name} "
+                f"because only cell={INDRNN!r} has a use for it"
+            )
 
 
 def read(path: str | Path) -> dict[str, Any]:
@@ -95,6 +113,8 @@ def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         old, new = before.get(name), now.get(name)
         if old == new:
             continue
+        if name in BY_NAME and name not in before and new == BY_NAME[name].default_for(now["task"]):
+            continue  # the run is older than the setting, and did what is the default
         if name == "task" or BY_NAME[name].fixed:
             raise ValueError(
                 f"resume: {name} is {new!r}, expected {old!r} as in the run, which it is a part of"

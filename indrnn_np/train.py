@@ -13,6 +13,7 @@ from .schedules import Constant, Plateau, Schedule
 from .settings import to_toml
 from .tasks import Task
 from .tasks.arrays import Arrays
+from .tasks.corpus import same_symbols
 from .training import room, run_directory
 from .training.plan import Plan
 from .training.progress import Reporter
@@ -107,6 +108,7 @@ def fit(
         net, task, optimizer, schedule, whole, directory, reporter, {"settings": settings or {}}, stop
     )
     if contents is not None:
+        same_symbols("fit", task.describe(), contents.header["meta"].get("task", {}), contents.path)
         trainer.load(contents, _best_beside(contents, schedule))
     notes = [*notes, room.check(net, task, optimizer, whole)]
     if directory is not None:

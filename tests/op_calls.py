@@ -41,6 +41,7 @@ def calls(dtype, seed):
         "recurrence.last": {"h": real(T + 1, B, H), "lengths": lengths},
         "indrnn.forward": {**cell, "b": real(H), "h0": real(B, H)},
         "indrnn.backward": {**cell, "dh": real(T, B, H), "h": real(T + 1, B, H), "dhT": real(B, H)},
+        **cells(real, lengths),
         "affine.forward": {"x": real(T, B, D), "W": real(K, D), "b": real(K)},
         "affine.backward": {"dy": real(T, B, K), "x": real(T, B, D), "W": real(K, D)},
         "batchnorm.forward": {**norm, "shift": real(H)},
@@ -60,7 +61,7 @@ def calls(dtype, seed):
         "rows.at_last": {"row": real(B, H), "steps": T, "lengths": lengths},
         "rows.reached": {"row": real(B, H), "lengths": lengths, "wanted": False},
         "rows.without_padding": {"x": real(T, B, D), "lengths": lengths},
-        "rows.join": {"first": real(T, B, H), "second": real(T, B, H)},
+        "rows.join": {"first": real(T, B, H), "second": real(T, B, D)},
         "rows.part": {"x": real(T, B, H), "j": 1, "size": 2},
         "random.bits": {"key": KEY, "count": 7},
         "random.uniform": {"key": KEY, "shape": (3, 5), "dtype": dtype},
@@ -74,7 +75,38 @@ def calls(dtype, seed):
         "project.project": {"u": real(H), "bound": 0.5},
         "finite.first": {"a": real(T, B)},
         "adding.draw": {"key": KEY, "steps": T, "size": 7, "dtype": dtype, "first": 2, "count": 3},
+        **language(rng, real),
     }
+
+
+def language(rng, real):
+    """Those of the ops of language models."""
+    ids, normalised = {"ids": rng.integers(0, K, (T, B))}, {"x": real(T, B, H), "scale": real(H)}
+    statistics = {"mean": real(T, B), "rstd": np.abs(real(T, B))}
+    return {
+        "embedding.forward": ids | {"E": real(K, H), "factors": real(K)},
+        "embedding.backward": ids | {"dy": real(T, B, H), "symbols": K, "factors": real(K)},
+        "layernorm.forward": normalised | {"shift": real(H)},
+        "layernorm.backward": normalised | statistics | {"dy": real(T, B, H)},
+    }
+
+
+def cells(real, lengths):
+    """Those of the cells with a recurrent matrix."""
+    ends = {"lengths": lengths, "reverse": True}
+    found = {}
+    for op, gates, biases, states, kept in (
+        ("rnn", 1, "b", "h", {}),
+        ("lstm", 4, "b", "hc", {"gates": real(T, B, 4 * H)}),
+        ("gru", 3, "bc", "h", {"gates": real(T, B, 4 * H)}),
+    ):
+        cell = {**ends, "x": real(T, B, D), "W": real(gates * H, D), "U": real(gates * H, H)}
+        start = {name: real(gates * H) for name in biases} | {f"{name}0": real(B, H) for name in states}
+        last = {f"d{name}T": real(B, H) for name in states}
+        found[f"{op}.forward"] = cell | start
+        states = {name: real(T + 1, B, H) for name in states}
+        found[f"{op}.backward"] = cell | last | kept | states | {"dh": real(T, B, H)}
+    return found
 
 
 def arguments(op, name, dtype="float64", seed=0):
@@ -84,6 +116,8 @@ def arguments(op, name, dtype="float64", seed=0):
 
 FUNCTIONS = [tuple(name.split(".")) for name in calls("float64", 0)]
 each_function = pytest.mark.parametrize("op, name", FUNCTIONS, ids=[".".join(case) for case in FUNCTIONS])
+EVERYWHERE = [(b, *case) for b in backend.backends() for case in FUNCTIONS if backend.get(b).serves(case[0])]
+on_each_backend = pytest.mark.parametrize("backend, op, name", EVERYWHERE, ids=map("-".join, EVERYWHERE))
 CHANGED = {  # in place
     "sgd.update": ("p", "m"),
     "adam.update": ("p", "m", "v"),

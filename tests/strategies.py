@@ -32,6 +32,14 @@ HOSTS = tuple(name for name in BACKENDS if backend.get(name).arrays is np.ndarra
 each_host = pytest.mark.parametrize("ops", [backend.get(name) for name in HOSTS], ids=HOSTS)
 GPUS = tuple(name for name in BACKENDS if name not in HOSTS)
 each_gpu = pytest.mark.parametrize("ops", [hosted(name) for name in GPUS], ids=GPUS)
+
+
+def serving(op, names=BACKENDS):
+    """For those of the backends that have a twin of the op, or take the reference for one."""
+    able = [name for name in names if backend.get(name).serves(op)]
+    return pytest.mark.parametrize("ops", [hosted(name) for name in able], ids=able)
+
+
 each_dtype = pytest.mark.parametrize("dtype", DTYPES)
 each_activation = pytest.mark.parametrize("activation", ACTIVATIONS)
 

@@ -27,7 +27,12 @@ def test_every_op_and_layer_is_covered_on_every_backend():
     assert {c.backend for c in listed} == set(NAMES)
     for backend in NAMES:
         titles = [c.what for c in listed if c.backend == backend]
-        for layer in TYPES:
+        for layer, made in TYPES.items():
+            needs = (
+                made.needs if isinstance(made.needs, tuple) else ()
+            )  # a property where layers inside say it
+            if not all(get(backend).serves(op) for op in needs):
+                continue
             assert any(layer in title for title in titles if title.startswith("layer ")), layer
     twins = {
         name: " ".join(c.what for c in listed if c.against == "reference" and c.dtype == name)

@@ -73,7 +73,10 @@ FORWARD = [
         r"x has 11 steps, expected at most 10 in training \(steps of the network\), because the bounds on \|u\|",
     ),
     (lambda: {"x": x_of(dtype="float64")}, "x has dtype float64, expected float32 to match net"),
-    (lambda: {"x": x_of(dtype="int64")}, "x has dtype int64, expected float32 or float64"),
+    (
+        lambda: {"x": x_of(dtype="int64")},
+        "x has dtype int64, expected float32 because the first layer is IndRNN; symbols are read by an Embedding",
+    ),
     (lambda: {"x": x_of()[0]}, r"x has shape \(3, 2\), expected \(T, B, D\): time, batch, inputs"),
     (
         lambda: {"x": x_of(3, 10).transpose(1, 0, 2)},
@@ -246,12 +249,12 @@ def test_one_step(backend):
         (
             lambda: ir.Bidirectional(ir.IndRNN(2, 2, reverse=True)),
             ValueError,
-            "expected an IndRNN with reverse=False",
+            "expected an IndRNN or another cell with reverse=False",
         ),
         (
             lambda: ir.Sequential.from_spec({"layers": [{"type": "Conv"}], "steps": 3, "seed": 0}),
             ValueError,
-            "type is 'Conv', expected one of 'IndRNN', 'Bidirectional'",
+            "type is 'Conv', expected one of 'IndRNN', 'Recurrence'",
         ),
     ],
 )

@@ -114,7 +114,7 @@ CHANGES = [
         "holds 'params/9.W', expected only names that the network has",
     ),
     (lambda a, h: h["optimizer"]["spec"].update(type="Lion"), "is 'Lion', expected one of 'SGD', 'Adam'"),
-    (lambda a, h: h["network"]["layers"][0].update(type="LSTM"), "type is 'LSTM', expected one of"),
+    (lambda a, h: h["network"]["layers"][0].update(type="Elman"), "type is 'Elman', expected one of"),
 ]
 
 

@@ -254,7 +254,7 @@ def test_wrong_files_of_settings(capsys):
 
 def test_argparse_lists_choices(capsys):
     for arguments, words in (
-        (["train", "copying"], "invalid choice: 'copying'"),
+        (["train", "coping"], "invalid choice: 'coping'"),
         (["train", "adding", "--schedule", "up"], "invalid choice: 'up'"),
         (["train", "adding", "--lr", "fast"], "argument --lr: invalid float value: 'fast'"),
         (["fly"], "invalid choice: 'fly'"),
@@ -297,7 +297,7 @@ def test_help(capsys, command):
     if command == ["train"]:
         for setting in settings.SETTINGS:
             assert setting.option in out
-        assert "(default: adding 2, mnist 6)" in " ".join(out.split())
+        assert "(default: 2; mnist 6, skeleton 6" in " ".join(out.split())
 
 
 def test_version_and_info(capsys):

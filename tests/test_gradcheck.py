@@ -6,7 +6,8 @@ import pytest
 from indrnn_np.gradcheck import Evaluation, GradientError, check_function, gradcheck
 
 SMALL = {"T": 6, "B": 3, "D": 4, "H": 5, "K": 4}
-OPS = ("recurrence", "indrnn", "affine", "batchnorm", "dropout", "softmax_cross_entropy", "mse")
+OPS = ("recurrence", "indrnn", "rnn", "lstm", "gru", "affine", "batchnorm", "dropout", "softmax_cross_entropy", "mse",
+       "embedding", "layernorm")  # fmt: skip
 
 
 def cubes(x, w):

@@ -33,17 +33,21 @@ def networks():
     sequential = {
         "bottleneck": [ir.IndRNN(20, 96), ir.IndRNN(96, 24), ir.LastStep(), ir.Linear(24, 2)],
         "bidirectional": [ir.Bidirectional(ir.IndRNN(3, 32)), ir.BatchNorm(64), ir.Linear(64, 2)],
+        "cells": [ir.LSTM(3, 24), ir.GRU(24, 20), ir.RNN(20, 16), ir.LastStep(), ir.Linear(16, 2)],
         "per step": [ir.IndRNN(3, 48), ir.BatchNorm(48, per_step=True), ir.Dropout(0.1), ir.Linear(48, 30)],
     }
     return {
         "plain": ir.plain(2, 64, 1, 3, T),
         "batch norm": ir.plain(2, 48, 10, 3, T, batchnorm=True, dropout=0.1),
+        "residual": ir.residual(2, 32, 5, 3, T, dropout=0.1),
+        "dense": ir.dense(2, 5, T, growth=8, blocks=(3, 2)),
+        "residual per step": ir.residual(2, 32, 5, 2, T, norm="before", per_step=True, output="every"),
         "every step": ir.plain(20, 32, 50, 2, T, output="every", dtype="float64"),
         **{name: ir.Sequential(layers, steps=T) for name, layers in sequential.items()},
     }
 
 
-WINDOWS = ("plain", "every step", "bottleneck", "per step")
+WINDOWS = ("plain", "every step", "bottleneck", "per step", "cells", "residual per step")
 CASES = [(name, "keep") for name in networks()] + [(name, "recompute") for name in WINDOWS]
 
 

@@ -47,6 +47,22 @@ def test_the_adding_problem(tmp_path, figure):
     assert points.get_ydata()[2] == pytest.approx(0.01)
 
 
+@pytest.mark.parametrize(("metric", "scale", "label"), [("bits", "linear", "bits a character"),
+                                                        ("perplexity", "log", "perplexity")])  # fmt: skip
+def test_language_models(tmp_path, figure, metric, scale, label):
+    """Loss and baseline are in the metric's own words."""
+    loss = "softmax_cross_entropy"
+    made = [line | {metric: 9 / line["iteration"]} for line in lines(loss, 500, loss)]
+    folder = run(
+        tmp_path / "t", {"task": "text", "steps": 100}, made, metric=metric, loss=loss, baseline=4.77
+    )
+    plots.learning_curve(folder, folder / "curve.png")
+    (axes,) = figure[0].axes
+    assert axes.get_yscale() == scale and axes.get_ylabel() == label
+    assert [t.get_text() for t in axes.texts] == ["blind guess 4.770"]
+    assert [list(line.get_ydata()) for line in axes.lines[:2]] == [[9 / i for i in range(100, 501, 100)]] * 2
+
+
 def test_mnist(tmp_path, figure):
     folder = run(tmp_path / "m", {"task": "mnist", "steps": 784}, lines("accuracy", 2000, "softmax_cross_entropy"),
                  metric="accuracy", loss="softmax_cross_entropy", plan={"batch": 64})  # fmt: skip

@@ -11,7 +11,9 @@ import pytest
 import indrnn_np
 
 SURFACE = """
-    Sequential Workspace plain IndRNN Bidirectional Linear BatchNorm Dropout LastStep
+    Sequential Workspace plain residual dense Recurrence Residual Concat
+    IndRNN RNN LSTM GRU Bidirectional Linear BatchNorm Dropout LastStep
+    Embedding LayerNorm Tied sample
     mse softmax_cross_entropy length_mask SGD Adam clip_norm clip_value
     Constant Step Plateau Cosine OneCycle recurrent_bound gradcheck check_function GradientError
     fit save load import_torch backends set_threads __version__

@@ -309,6 +309,8 @@ def test_a_limit_of_minutes_ends_a_run_and_a_question_interrupts_it(tmp_path):
     assert first.summary["ended"] == "minutes" and first.net.iteration == 0 and set(first.summary["final"])
     asked = iter([False] * 3 + [True])
     second = adding_run(tmp_path / "other", 20, stop=lambda: next(asked))
-    assert second.summary["ended"] == "interrupted" and second.net.iteration == 3 and not second.summary["final"]
+    assert (
+        second.summary["ended"] == "interrupted" and second.net.iteration == 3 and not second.summary["final"]
+    )
     whole = adding_run(tmp_path / "whole", 20)
     assert curve(adding_run(tmp_path / "other", 20, resume=tmp_path / "other")) == curve(whole)

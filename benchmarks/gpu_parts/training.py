@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from indrnn_np import settings
-from indrnn_np.commands import build
+from indrnn_np import build, settings
 from indrnn_np.training.plan import Plan
 from indrnn_np.training.trainer import Trainer
 

@@ -39,13 +39,15 @@ def _help(setting: settings.Setting) -> str:
     if len(set(defaults.values())) == 1:
         shown = str(next(iter(defaults.values())))
     else:
-        shown = ", ".join(f"{task} {value}" for task, value in defaults.items())
+        others = [f"{task} {value}" for task, value in defaults.items() if value != setting.default]
+        shown = f"{setting.default}; " + ", ".join(others)
     only = "" if setting.tasks == settings.TASKS else f"{' '.join(setting.tasks)} only; "
     return f"{setting.help} ({only}default: {shown})".replace("%", "%%")
 
 
 def run(args: argparse.Namespace) -> int:
     """Train, print the summary, and return 0, or 130 after Ctrl-C."""
+    from .. import build
     from .._threads import set_threads
     from ..training.progress import Reporter
     from ..training.run_directory import RunDirectory
@@ -57,7 +59,8 @@ def run(args: argparse.Namespace) -> int:
         set_threads(used["threads"])
     directory = RunDirectory(_out(args))
     reporter = Reporter(not args.quiet, directory.log)
-    summary = _fit(used, directory, args.resume, reporter, said)
+    notes = [f"changed from the run: {change}" for change in said]
+    summary = build.fit(used, directory, args.resume, reporter, notes).summary
     _draw(directory, reporter)
     sys.stdout.write(json.dumps(summary, indent=2) + "\n" if args.json else words(summary, directory.path))
     return 130 if summary["ended"] == "interrupted" else 0
@@ -68,7 +71,9 @@ def _used(args: argparse.Namespace, before: dict[str, Any]) -> dict[str, Any]:
     given = {name: vars(args)[name] for name in settings.BY_NAME if name in vars(args)}
     given = settings.check(given, args.task, "indrnn train")
     stored = settings.check(settings.read(args.config), args.task, str(args.config)) if args.config else {}
-    return settings.merge(args.task, before, stored, given)
+    used = settings.merge(args.task, before, stored, given)
+    settings.check_use(used, given, "indrnn train")
+    return used
 
 
 def _out(args: argparse.Namespace) -> Path:
@@ -78,26 +83,6 @@ def _out(args: argparse.Namespace) -> Path:
     if args.out is not None:
         return Path(args.out)
     return _fresh(args.task) if args.resume is None else run_directory.run_of(args.resume)
-
-
-def _fit(
-    used: dict[str, Any], directory: Any, resume: str | None, reporter: Any, said: list[str]
-) -> dict[str, Any]:
-    from ..train import fit
-    from . import build
-
-    task = build.task(used)
-    net, total = build.network(used, task), build.iterations(used, task)
-    notes = [f"{task.name}: {net.size} parameters, {net.backend}, {net.dtype}, into {directory.path}"]
-    notes += [f"changed from the run: {change}" for change in said]
-    names = ["batch", "clip_norm", "clip_value", "bn_batch", "evaluation_batch", "memory"]
-    names += ["validate_every", "log_every", "checkpoint_every", "minutes"]
-    result = fit(
-        net, task, build.optimizer(used), iterations=total, schedule=build.schedule(used, total, task.metric),
-        out=directory.path, resume=resume, settings=used, reporter=reporter, notes=notes,
-        **{name: used[name] for name in names},
-    )  # fmt: skip
-    return result.summary
 
 
 def _settings_of(resume: str) -> dict[str, Any]:

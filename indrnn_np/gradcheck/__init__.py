@@ -18,6 +18,7 @@ import numpy as np
 
 from .. import _check
 from ..backend import get
+from ..sequential import Sequential
 from . import op_cases
 from .finite_differences import STEP, Evaluation, check_function
 from .hosted import hosted
@@ -90,7 +91,7 @@ def gradcheck(
     if options:
         reason = "for a network or layer; options are for ops"
         _check.fail("gradcheck", f"options {sorted(options)} are given", "none", reason)
-    check = check_network if hasattr(target, "layers") else check_layer
+    check = check_network if isinstance(target, Sequential) else check_layer
     return check(target, x, data, backend, how)
 
 

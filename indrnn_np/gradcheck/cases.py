@@ -16,8 +16,12 @@ from typing import Any
 import numpy as np
 
 from .. import layers
+from ..backend import get
+from ..layers.chain import named_layers
 from ..sequential import Sequential
 from . import gradcheck, op_cases
+from .deep_cases import deep_cases
+from .language_cases import language_stacks
 from .report import Report
 from .twins import PLAIN_OPS, REFERENCE, TOLERANCE, Outcome, compare, op_twin, worst
 
@@ -39,12 +43,17 @@ class Check:
 def all_checks(backends: Iterable[str], seed: int = 0) -> Iterator[Check]:
     """Every check for these backends."""
     for backend in backends:
-        for what, name, variants in OPS:
+        serves = get(backend).serves
+        ops = [(what, name, variants) for what, name, variants in OPS if serves(name)]
+        for what, name, variants in ops:
             yield Check(what, DERIVATIVES, backend, "float64", _gradients(name, variants, backend, seed))
-        for what, net, arguments in network_cases(seed):
-            yield Check(what, DERIVATIVES, backend, "float64", _gradients(net, [arguments], backend, seed))
+        for what, net, arguments in itertools.chain(network_cases(seed), deep_cases(seed)):
+            if all(serves(op) for _, layer in named_layers(net.layers) for op in layer.needs):
+                yield Check(
+                    what, DERIVATIVES, backend, "float64", _gradients(net, [arguments], backend, seed)
+                )
         for dtype in () if backend in (REFERENCE,) else TOLERANCE:
-            for what, name, variants in OPS:
+            for what, name, variants in ops:
                 computations = [op_twin(name, seed, options) for options in variants]
                 yield Check(what, REFERENCE, backend, dtype, _twins(computations, backend, dtype, seed))
             for what, computation in PLAIN_OPS:
@@ -76,16 +85,28 @@ BOTH = (False, True)
 OPS: list[tuple[str, str, list[Options]]] = [
     *(
         (f"op {name}, {phi}", name, variants_of(activation=(phi,), lengths=BOTH, reverse=BOTH))
-        for name in ("recurrence", "indrnn")
+        for name in ("recurrence", "indrnn", "rnn")
         for phi in ("relu", "tanh", "sigmoid", "identity")
     ),
+    *((f"op {name}", name, variants_of(lengths=BOTH, reverse=BOTH)) for name in ("lstm", "gru")),
     ("op affine", "affine", [{}]),
     ("op batchnorm", "batchnorm", variants_of(lengths=BOTH)),
     ("op batchnorm, per step", "batchnorm", variants_of(lengths=BOTH, per_step=(True,))),
     ("op dropout", "dropout", variants_of(rate=(0.0, 0.3))),
     ("op softmax_cross_entropy", "softmax_cross_entropy", variants_of(every=BOTH, mask=BOTH)),
     ("op mse", "mse", variants_of(every=BOTH, mask=BOTH)),
+    ("op embedding", "embedding", variants_of(factors=BOTH)),
+    ("op layernorm", "layernorm", [{}]),
 ]
+
+
+def _cells(D: int, H: int) -> Iterator[tuple[str, layers.Layer]]:
+    """Title and layer of the cells with a recurrent matrix."""
+    yield "RNN, tanh", layers.RNN(D, H)
+    yield "RNN, relu, reverse", layers.RNN(D, H, "relu", 0.5, 0.3, reverse=True)
+    yield "LSTM", layers.LSTM(D, H)
+    yield "LSTM, both ways", layers.Bidirectional(layers.LSTM(D, H))
+    yield "GRU", layers.GRU(D, H)
 
 
 def network_cases(seed: int) -> Iterator[tuple[str, Sequential, Options]]:
@@ -110,11 +131,15 @@ def network_cases(seed: int) -> Iterator[tuple[str, Sequential, Options]]:
     yield "layer IndRNN", net(cell()), some
     yield "layer IndRNN, reverse, learned h0", net(cell(activation="tanh", reverse=True, learn_h0=True)), some
     yield "layer Bidirectional", net(layers.Bidirectional(cell())), some
+    for title, layer in _cells(D, H):
+        yield f"layer {title}", net(layer), some
     yield "layer Linear", net(layers.Linear(D, K)), every
     yield "layer BatchNorm", net(layers.BatchNorm(D)), some
     yield "layer BatchNorm, per step", net(layers.BatchNorm(D, per_step=True)), some
     yield "layer Dropout", net(layers.Dropout(0.3)), every
     yield "layer LastStep", net(layers.LastStep()), some
+    for title, stack, given in language_stacks(rng, some["x"], some["lengths"], K):
+        yield title, net(*stack), given
     for phi in ("relu", "tanh"):
         stack = [cell(activation=phi), layers.BatchNorm(H), layers.Dropout(0.2)]
         stack += [layers.Bidirectional(cell(H, activation=phi)), layers.BatchNorm(2 * H, per_step=True)]

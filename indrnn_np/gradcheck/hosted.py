@@ -30,7 +30,7 @@ class Hosted:
     """A table whose functions take and give NumPy arrays."""
 
     def __init__(self, ops: Backend) -> None:
-        self.ops, self.name = ops, ops.name
+        self.ops, self.name, self.serves = ops, ops.name, ops.serves
 
     def __getattr__(self, op: str) -> SimpleNamespace:
         module = getattr(self.ops, op)

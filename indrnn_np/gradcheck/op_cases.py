@@ -7,38 +7,17 @@ A case says nothing about how it is judged: `gradcheck` compares its gradients w
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from .. import _check
+from .case import Arrays, Case, draw_lengths
+from .cell_cases import CELLS
+from .language_cases import LANGUAGE
 
-Arrays = Mapping[str, np.ndarray]
 SIZES = {"T": 37, "B": 5, "D": 7, "H": 19, "K": 11}
-
-
-@dataclass(frozen=True)
-class Case:
-    """One op at one point.
-
-    forward(ops, arrays)                  -> outputs by name, and whatever backward needs
-    backward(ops, arrays, kept, douts)    -> gradients by name
-    """
-
-    name: str
-    arrays: dict[str, np.ndarray]
-    forward: Callable[[Any, Arrays], tuple[dict[str, np.ndarray], Any]]
-    backward: Callable[[Any, Arrays, Any, Arrays], dict[str, np.ndarray]]
-    rectified: bool = False  # the first output is a relu's: its gates are output > 0
-
-    def cotangents(self, outputs: Arrays, seed: int) -> dict[str, np.ndarray]:
-        """A fixed random gradient for each output; 1 for a loss."""
-        rng = np.random.default_rng([seed, 1])
-        return {
-            n: np.ones(()) if np.ndim(y) == 0 else rng.standard_normal(y.shape) for n, y in outputs.items()
-        }
 
 
 def draw(name: str, seed: int = 0, **options: Any) -> Case:
@@ -52,15 +31,6 @@ def draw(name: str, seed: int = 0, **options: Any) -> Case:
     for k, n in sizes.items():
         _check.at_least("gradcheck", k, n, 1)
     return make(np.random.default_rng(seed), sizes, **options)
-
-
-def draw_lengths(rng: np.random.Generator, T: int, B: int) -> np.ndarray:
-    """Lengths from 0 to T; with two samples or more both ends occur."""
-    lengths = rng.integers(0, T + 1, B)
-    lengths[-1] = T
-    if B > 1:
-        lengths[0] = 0
-    return lengths
 
 
 def _recurrent_weight(rng: np.random.Generator, T: int, H: int) -> np.ndarray:
@@ -233,4 +203,6 @@ CASES: dict[str, Callable[..., Case]] = {
     "dropout": _dropout,
     "softmax_cross_entropy": _softmax_cross_entropy,
     "mse": _mse,
+    **CELLS,
+    **LANGUAGE,
 }

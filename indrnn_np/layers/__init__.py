@@ -14,13 +14,28 @@ layer its arrays (base.py).
 from .base import Layer
 from .batchnorm import BatchNorm
 from .bidirectional import Bidirectional
+from .containers import Concat, Residual
 from .dropout import Dropout
+from .embedding import Embedding
+from .gru import GRU
 from .indrnn import IndRNN
 from .laststep import LastStep
+from .layernorm import LayerNorm
 from .linear import Linear
+from .lstm import LSTM
+from .recurrence import Recurrence
+from .rnn import RNN
+from .tied import Tied
 
 TYPES: dict[str, type[Layer]] = {
-    layer.__name__: layer for layer in (IndRNN, Bidirectional, Linear, BatchNorm, Dropout, LastStep)
-}
+    layer.__name__: layer
+    for layer in (
+        IndRNN, Recurrence, Bidirectional, RNN, LSTM, GRU, Residual, Concat, Embedding, Tied, Linear, BatchNorm,
+        LayerNorm, Dropout, LastStep,
+    )
+}  # fmt: skip
 
-__all__ = ["TYPES", "BatchNorm", "Bidirectional", "Dropout", "IndRNN", "LastStep", "Layer", "Linear"]
+__all__ = [
+    "GRU", "LSTM", "RNN", "TYPES", "BatchNorm", "Bidirectional", "Concat", "Dropout", "Embedding", "IndRNN", "LastStep",
+    "Layer", "LayerNorm", "Linear", "Recurrence", "Residual", "Tied",
+]  # fmt: skip

@@ -62,6 +62,7 @@ class Context:
     prefix: str = ""
     lazy: bool = False  # who reads this layer's output takes a Normalised
     slot: str = ""  # where backward writes: gradients alternate between two buffers for a whole network
+    grads: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # of the network, in backward
 
     def child(self, name: str) -> Context:
         """The context of a layer inside this one: its names start with `name.`."""
@@ -118,8 +119,15 @@ class Layer:
         False  # in training, step t of the output depends on all steps of the input
     )
 
+    reads_symbols: ClassVar[bool] = False  # x is (T, B) integers and not (T, B, D); they have no gradient
     reads_normalised: ClassVar[bool] = False  # forward takes a Normalised in place of x
     passes_normalised: ClassVar[bool] = False  # and hands on another one
+    needs: ClassVar[tuple[str, ...]] = ()  # operations of the layer that not every backend has
+
+    @property
+    def inner(self) -> tuple[Layer, ...]:
+        """The layers that this one is made of, whose names are numbers."""
+        return ()
 
     @property
     def inputs(self) -> int | None:
@@ -130,6 +138,16 @@ class Layer:
     def outputs(self) -> int | None:
         """Neurons that the layer gives; None: as many as it reads."""
         return self.inputs
+
+    @property
+    def state_size(self) -> int:
+        """Numbers that the state holds for each sample; those of layers inside are their own."""
+        return 0
+
+    @property
+    def kept_size(self) -> int | None:
+        """Numbers that a training pass keeps for each sample and step; None: as many as the layer gives."""
+        return None
 
     def parameters(self, steps: int | None) -> dict[str, Parameter]:
         """Trainable arrays by the paper's letters."""
@@ -169,9 +187,14 @@ class Layer:
         """The layer as JSON: its type and its options."""
         fields = dataclasses.fields(self)  # type: ignore[arg-type]
         values = {f.name: getattr(self, f.name) for f in fields}
-        return {"type": type(self).__name__} | {
-            name: value.spec() if isinstance(value, Layer) else value for name, value in values.items()
-        }
+        return {"type": type(self).__name__} | {name: _described(value) for name, value in values.items()}
+
+
+def _described(value: Any) -> Any:
+    """An option as JSON; a layer, or several of them, by their specs."""
+    if isinstance(value, tuple):
+        return [_described(part) for part in value]
+    return value.spec() if isinstance(value, Layer) else value
 
 
 def read_lazily(layers: Sequence[Layer], i: int) -> bool:

@@ -24,22 +24,32 @@ class BatchNorm(Layer):
     Parameters
     ----------
     per_step
-        Statistics of their own for each step (S = steps of the network; later steps use the last row), else
-        one for all (S = 1).
+        Statistics of their own for each step (S = steps of the network, or `positions`), else one for all (S = 1).
     momentum
         Weight of the newest batch in the running averages.
+    positions
+        With per_step: the rows S of the running statistics. A step's row is its position since the state began, which
+        goes on from window to window; later ones share the last row, where each window leaves the statistics of its
+        last step. The authors' code for language models has 4 T + 1 rows, and shares those from 2 T on. Early rows are
+        only met where a state begins: a stream that is never begun anew does not train them.
     """
 
     size: int
     per_step: bool = False
     momentum: float = 0.1
     eps: float = 1e-5
+    positions: int | None = None
 
     def __post_init__(self) -> None:
         _check.at_least("BatchNorm", "size", self.size, 1)
         _check.at_least("BatchNorm", "eps", self.eps, 0.0, strictly=True)
         if not 0 < self.momentum <= 1:
             _check.fail("BatchNorm", f"momentum is {self.momentum}", "a number above 0, at most 1")
+        if self.positions is not None:
+            _check.at_least("BatchNorm", "positions", self.positions, 1)
+            if not self.per_step:
+                _check.fail("BatchNorm", f"positions is {self.positions} with per_step=False", "per_step=True",
+                            "because one statistic has no position")  # fmt: skip
 
     @property
     def inputs(self) -> int:
@@ -56,10 +66,10 @@ class BatchNorm(Layer):
         }
 
     def running(self, steps: int | None) -> dict[str, np.ndarray]:
-        if self.per_step and steps is None:
+        rows = self.positions or steps if self.per_step else 1
+        if rows is None:
             because = "because every step has running statistics of its own"
             _check.fail("BatchNorm", "steps is None with per_step=True", "Sequential(..., steps=T)", because)
-        rows = steps if self.per_step and steps is not None else 1
         return {"mean": np.zeros((rows, self.size)), "var": np.ones((rows, self.size))}
 
     def forward(self, x: np.ndarray, state: Any, ctx: Context) -> tuple[np.ndarray, Any, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import _check
 from .base import Context, Layer, Parameter
-from .indrnn import IndRNN
+from .recurrent import Recurrent
 
 
 @dataclass(frozen=True)
@@ -27,24 +27,31 @@ class Bidirectional(Layer):
         The forward one; the other is the same with `reverse=True`.
     """
 
-    layer: IndRNN
+    layer: Recurrent
 
     causal = False
 
     def __post_init__(self) -> None:
-        if not isinstance(self.layer, IndRNN) or self.layer.reverse:
-            _check.fail("Bidirectional", f"layer is {self.layer!r}", "an IndRNN with reverse=False")
+        if not isinstance(self.layer, Recurrent) or self.layer.reverse:
+            _check.fail(
+                "Bidirectional", f"layer is {self.layer!r}", "an IndRNN or another cell with reverse=False"
+            )
+
+    @property
+    def needs(self) -> tuple[str, ...]:  # type: ignore[override]
+        return self.layer.needs
 
     @property
     def inputs(self) -> int:
-        return self.layer.input_size
+        return self.layer.inputs or 0
 
     @property
     def outputs(self) -> int:
-        return 2 * self.layer.hidden_size
+        return 2 * (self.layer.outputs or 0)
 
-    def _halves(self) -> dict[str, IndRNN]:
-        return {"forward": self.layer, "reverse": dataclasses.replace(self.layer, reverse=True)}
+    def _halves(self) -> dict[str, Recurrent]:
+        reverse = dataclasses.replace(self.layer, reverse=True)  # type: ignore[type-var]
+        return {"forward": self.layer, "reverse": reverse}
 
     def parameters(self, steps: int | None) -> dict[str, Parameter]:
         return {
@@ -70,7 +77,7 @@ class Bidirectional(Layer):
     def backward(
         self, dy: Any, tape: Any, dstate: Any, ctx: Context
     ) -> tuple[Any, Any, dict[str, np.ndarray]]:
-        H, dy = self.layer.hidden_size, ctx.dense(dy)
+        H, dy = self.outputs // 2, ctx.dense(dy)
         dx, dstates = None, []
         grads: dict[str, np.ndarray] = {}
         for i, (name, half) in enumerate(self._halves().items()):

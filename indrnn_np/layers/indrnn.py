@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
 from .. import _check, init
-from ..ops.recurrence import ACTIVATIONS
-from .base import Context, LastRow, Layer, Normalised, Parameter, sequence
+from .base import Context, Normalised, Parameter, sequence
+from .recurrent import Independent, Named
 
 
 @dataclass(frozen=True)
-class IndRNN(Layer):
+class IndRNN(Independent):
     """h_t = φ(W x_t + u ⊙ h_{t-1} + b): each neuron remembers by one number of its own.
 
     Shapes     x (T, B, input_size) to y (T, B, hidden_size)
@@ -34,7 +33,7 @@ class IndRNN(Layer):
         The largest growth of a gradient over the sequence: |u| <= γ^(1/T) (init.recurrent_bound). 1 for
         stateful streams.
     constrain
-        False leaves u without a bound.
+        False leaves u without a bound in training; where it starts is the same.
     learn_h0
         The initial state is a parameter h0 (H,), the same for all samples.
     reverse
@@ -56,9 +55,7 @@ class IndRNN(Layer):
     def __post_init__(self) -> None:
         _check.at_least("IndRNN", "input_size", self.input_size, 1)
         _check.at_least("IndRNN", "hidden_size", self.hidden_size, 1)
-        _check.choice("IndRNN", "activation", self.activation, ACTIVATIONS)
-        if isinstance(self.recurrent_init, str):
-            _check.choice("IndRNN", "recurrent_init", self.recurrent_init, init.RECURRENT)
+        self._check_recurrence()
         if isinstance(self.input_init, str):
             _check.choice("IndRNN", "input_init", self.input_init, init.INPUT)
 
@@ -71,18 +68,14 @@ class IndRNN(Layer):
         return self.hidden_size
 
     @property
-    def causal(self) -> bool:  # type: ignore[override]
-        return not self.reverse
-
-    def bounds(self, steps: int | None) -> dict[str, float]:
-        return {"u": init.recurrent_bound(self.activation, self.gamma, steps)} if self.constrain else {}
+    def state_size(self) -> int:
+        return self.hidden_size
 
     def parameters(self, steps: int | None) -> dict[str, Parameter]:
         H, zero = self.hidden_size, init.constant(0.0)
-        bound = self.bounds(steps).get("u", math.inf)
         parameters = {
             "W": Parameter((H, self.input_size), init.input_weights(self.input_init)),
-            "u": Parameter((H,), init.recurrent(self.recurrent_init, bound, self.gamma, steps)),
+            "u": self._recurrent_weight(H, steps),
             "b": Parameter((H,), zero),
         }
         return parameters | ({"h0": Parameter((H,), zero)} if self.learn_h0 else {})
@@ -90,7 +83,7 @@ class IndRNN(Layer):
     def forward(self, x: Any, state: Any, ctx: Context) -> tuple[np.ndarray, Any, Any]:
         x, norm = x if isinstance(x, Normalised) else (x, None)
         sequence("IndRNN.forward", x, self.input_size)
-        h0 = self._initial(x, state, ctx)
+        h0 = self._initial(x, state, self.hidden_size, ctx, self.learn_h0)
         h = ctx.ops.indrnn.forward(
             x,
             ctx.param("W"),
@@ -100,7 +93,7 @@ class IndRNN(Layer):
             self.activation,
             ctx.lengths,
             self.reverse,
-            _Named(ctx),
+            Named(ctx),
             norm,
         )
         last = ctx.ops.recurrence.last(h, ctx.lengths, self.reverse)
@@ -110,12 +103,7 @@ class IndRNN(Layer):
         self, dy: Any, tape: Any, dstate: Any, ctx: Context
     ) -> tuple[Any, Any, dict[str, np.ndarray]]:
         x, h, started, norm = tape
-        dh, dhT = dy, dstate
-        if isinstance(dy, LastRow):
-            if self.reverse or (ctx.lengths is not None and (ctx.lengths == 0).any()):
-                dh = ctx.dense(dy)  # the last row is not the last state
-            else:
-                dh, dhT = None, dy.row if dstate is None else ctx.ops.rows.add(dy.row, dstate)
+        dh, dhT = self._arriving(dy, dstate, ctx)
         dx, dW, du, db, dh0 = ctx.ops.indrnn.backward(
             dh, x, h, ctx.param("W"), ctx.param("u"), dhT, self.activation, ctx.lengths, self.reverse, ctx.scratch,
             self._probe(ctx), norm,
@@ -127,29 +115,3 @@ class IndRNN(Layer):
 
     def rectified(self, tape: Any) -> list[Any]:
         return [tape[1][1:]] if self.activation == "relu" else []
-
-    def _initial(self, x: np.ndarray, state: Any, ctx: Context) -> np.ndarray:
-        shape = (x.shape[1], self.hidden_size)
-        if state is not None:
-            _check.array("IndRNN.forward", "state", state, 2, "(B, H)")
-            _check.matches("IndRNN.forward", "state", state, shape, "x", x)
-            return state
-        h0 = ctx.ops.empty(shape, ctx.dtype)
-        if self.learn_h0:
-            ctx.ops.rows.spread(ctx.param("h0"), h0)
-        else:
-            ctx.ops.rows.fill(h0, 0)
-        return h0
-
-    def _probe(self, ctx: Context) -> Any:
-        if ctx.probe is None:
-            return None
-        name, probe = ctx.prefix.rstrip("."), ctx.probe
-        return lambda t0, t1, dh, da: probe(name, t0, t1, dh, da)
-
-
-class _Named:
-    """The layer's own workspace, as ops expect it (`work=`)."""
-
-    def __init__(self, ctx: Context) -> None:
-        self.array = ctx.array

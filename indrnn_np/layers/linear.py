@@ -15,16 +15,23 @@ from .base import Context, Layer, Parameter
 class Linear(Layer):
     """y = W x + b, for the last step (B, D) or for every step (T, B, D).
 
-    Parameters are W (output_size, input_size), which starts as N(0, 2 / input_size), and b (output_size,),
-    which starts at 0.
+    Parameters are W (output_size, input_size) and b (output_size,), which starts at 0.
+
+    Parameters
+    ----------
+    input_init
+        How W starts: "he", N(0, 2 / input_size), as for a read-out, or as that of an IndRNN (init.input_weights).
     """
 
     input_size: int
     output_size: int
+    input_init: str | float = "he"
 
     def __post_init__(self) -> None:
         _check.at_least("Linear", "input_size", self.input_size, 1)
         _check.at_least("Linear", "output_size", self.output_size, 1)
+        if isinstance(self.input_init, str):
+            _check.choice("Linear", "input_init", self.input_init, init.INPUT)
 
     @property
     def inputs(self) -> int:
@@ -36,7 +43,7 @@ class Linear(Layer):
 
     def parameters(self, steps: int | None) -> dict[str, Parameter]:
         return {
-            "W": Parameter((self.output_size, self.input_size), init.kaiming_normal),
+            "W": Parameter((self.output_size, self.input_size), init.input_weights(self.input_init)),
             "b": Parameter((self.output_size,), init.constant(0.0)),
         }
 

@@ -1,6 +1,7 @@
 """Draws what training, benchmarks and studies wrote, into files, without a display."""
 
 from .curves import learning_curve
+from .reproduction import reproduction
 from .speed import bench, crossover
 
-__all__ = ["bench", "crossover", "learning_curve"]
+__all__ = ["bench", "crossover", "learning_curve", "reproduction"]

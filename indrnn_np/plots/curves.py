@@ -7,9 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from .. import published
+from ..training.metrics import DERIVED
 from ..training.run_directory import RunDirectory, read_metrics
 from . import style
 from .style import BLUE, GREEN, GREY, ORANGE, Lines
+
+LABELS = {"mse": "mean squared error", "bits": "bits a character"}
+LINEAR = ("bits",)  # a logarithm already
 
 
 def learning_curve(run: str | Path, path: str | Path) -> Path:
@@ -42,9 +46,9 @@ def _end(axes: Any, metrics: Lines) -> int:
 
 
 def _error(axes: Any, metrics: Lines, summary: dict[str, Any]) -> None:
-    """One logarithmic panel: the error in training and validation, the blind guess, the paper's points."""
-    task, name = summary["task"], summary["loss"]
-    axes.set_yscale("log")
+    """One panel: the error in training and validation, the blind guess, the paper's points."""
+    task, name = summary["task"], summary["metric"] if summary["metric"] in DERIVED else summary["loss"]
+    axes.set_yscale("linear" if name in LINEAR else "log")
     axes.plot(*_series(metrics, "train", name), color=BLUE, linewidth=1.1, alpha=0.75,
               label="training, mean since the last line")  # fmt: skip
     axes.plot(*_series(metrics, "validation", name), color=ORANGE, linewidth=1.6, label="validation, fresh sequences"
@@ -65,10 +69,12 @@ def _error(axes: Any, metrics: Lines, summary: dict[str, Any]) -> None:
         axes.plot(list(points), middle, "o", color=GREEN, markerfacecolor="white", markersize=6,
                   label="Li et al. 2018, read off figure 2", zorder=4)  # fmt: skip
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    style.dress(axes, "mean squared error" if name == "mse" else name)
+    if name in DERIVED:  # less than a power of ten: the ticks between have numbers too
+        axes.yaxis.set_minor_formatter(lambda value, _: f"{value:g}")
+    style.dress(axes, LABELS.get(name, name))
     title = f"{task['task']}, {task['steps']} steps" if "steps" in task else task["task"]
     axes.set_title(title, loc="left", fontsize=11)
-    axes.legend(frameon=False, fontsize=8, loc="lower left")
+    axes.legend(frameon=False, fontsize=8, loc="best" if name in DERIVED else "lower left")
 
 
 def _accuracy(figure: Any, metrics: Lines, summary: dict[str, Any]) -> None:
@@ -82,13 +88,13 @@ def _accuracy(figure: Any, metrics: Lines, summary: dict[str, Any]) -> None:
     top.plot(iterations, errors, color=ORANGE, marker="s", markersize=3.5, linewidth=1.6,
              label="validation")  # fmt: skip
     end = _end(bottom, metrics)
-    log = {
-        epoch * published.EPOCH / batch: 100 - a for epoch, a in published.MNIST.get(task["task"], {}).items()
-    }
+    network = published.COUNTS.get(summary.get("parameters", 0), "plain-6")
+    known = published.MNIST.get(task["task"], {}).get(network, {})
+    log = {epoch * published.EPOCH / batch: 100 - a for epoch, a in known.items()}
     points = {i: error for i, error in log.items() if i <= end}
     if points:
         top.plot(list(points), list(points.values()), "o", color=GREEN, markerfacecolor="white", markersize=6,
-                 label="authors' log, 6 layers, validation", zorder=3)  # fmt: skip
+                 label=f"authors' log, {network}, validation", zorder=3)  # fmt: skip
     _ticks(top, [*points.values(), *(error for error in errors if error is not None)])
     style.dress(top, "error rate / %")
     top.set_title(f"{task['task']}, {task['steps']} steps, batch {batch}" if "steps" in task else task["task"],

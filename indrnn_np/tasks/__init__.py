@@ -1,8 +1,13 @@
 """Tasks: one file each, all with one interface.
 
-    adding.py   two marked numbers in a long stream, to be summed        mse                    no end of data
-    mnist.py    an image read pixel by pixel, plain or permuted          softmax_cross_entropy  57000 + 3000 + 10000
-    arrays.py   what the user already holds as NumPy arrays              either                 as given
+    adding.py     two marked numbers in a long stream, to be summed      mse                    no end of data
+    copying.py    ten symbols, to be repeated after a long pause         softmax_cross_entropy  no end of data
+    mnist.py      an image read pixel by pixel, plain or permuted        softmax_cross_entropy  57000 + 3000 + 10000
+    uea.py        the time series of a UEA or UCR problem                softmax_cross_entropy  as the problem
+    skeleton.py   random frames of recorded bodies (NTU RGB+D)           softmax_cross_entropy  as the protocol
+    text.py       the next character or word of a text, as a stream      softmax_cross_entropy  as the text
+    arrays.py     what the user already holds as NumPy arrays            either                 as given
+    npz.py        the same out of a file                                 either                 as given
 
 Every batch is a pure function of (seed, split, iteration), so that a resumed run needs no random state but its
 iteration. A new task is one file with a class that fits `Task`, and one line in `TASKS`.
@@ -24,15 +29,21 @@ from .. import _check
 class Batch:
     """One batch, time-major.
 
-    x (T, B, D); target (B, K) or (T, B, K) real, or labels (B,) or (T, B); lengths (B,) valid steps of each sample,
-    or None for all; mask: which targets count, shaped like labels, or None for all (with lengths and a target for
-    each step: the valid ones).
+    x (T, B, D), or (T, B) symbols; target (B, K) or (T, B, K) real, or labels (B,) or (T, B); lengths (B,) valid steps
+    of each sample, or None for all; mask: which targets count, shaped like labels, or None for all (with lengths and
+    a target for each step: the valid ones). recalled: the targets whose accuracy an evaluation tells apart, as
+    "recall", shaped like labels, or None. repeats: x has B · repeats samples, those of one target side by side, and
+    an evaluation adds up their scores. carry: sample b goes on with the state that sample b of the batch before ended
+    with; else it starts anew.
     """
 
     x: np.ndarray
     target: np.ndarray
     lengths: np.ndarray | None = None
     mask: np.ndarray | None = None
+    recalled: np.ndarray | None = None
+    repeats: int = 1
+    carry: bool = False
 
     @property
     def steps(self) -> int:
@@ -73,10 +84,13 @@ class Task(Protocol):
         """Yield a split once, in batches of at most `size`. "train" yields fresh training samples for ever."""
 
 
-TASKS = {"adding": "adding.Adding", "mnist": "mnist.Mnist"}
+TASKS = {
+    "adding": "adding.Adding", "mnist": "mnist.Mnist", "copying": "copying.Copying", "uea": "uea.Uea",
+    "sequences": "npz.Sequences", "skeleton": "skeleton.Skeleton", "chars": "text.Chars", "words": "text.Words",
+}  # fmt: skip
 
 
-def get(name: str, **options: Any) -> Task:
+def get(name: str, /, **options: Any) -> Task:
     """Build a task by name; `options` go to its class."""
     _check.choice("tasks.get", "name", name, TASKS)
     module, kind = TASKS[name].split(".")

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from ..layers.chain import named_layers
 from ..recompute import KEEP
 from ..stack import check_input, take
 from ..tasks import Batch
@@ -49,12 +50,13 @@ class Diverged(ArithmeticError):
 
 def find(
     net: Any, batch: Batch | None, loss: str, buffers: Mapping[str, np.ndarray], memory: str = KEEP,
-    work: Workspace | None = None,
+    work: Workspace | None = None, state: Any = None,
 ) -> list[Place]:  # fmt: skip
     """Return where numbers stopped being finite: a parameter if there is one, then the first place in the pass.
 
     `buffers` are the running statistics from before the pass; they are put back into the network. `memory` and `work`
-    are those of the run, whose pass is over: so looking takes little memory beyond what the run had.
+    are those of the run, whose pass is over: so looking takes little memory beyond what the run had. `state` is what
+    the pass began with.
     """
     host = net.ops.to_host
     places = [
@@ -65,16 +67,18 @@ def find(
     if batch is None:
         return places
     try:
-        place = _forward(net, batch, memory, work) or _backward(net, batch, loss, memory, work)
+        place = _forward(net, batch, memory, work, state) or _backward(net, batch, loss, memory, work, state)
     finally:
         for name, array in buffers.items():
             net.ops.assign(net.buffers[name], array)
     return places + ([place] if place is not None else [])
 
 
-def describe(net: Any, i: int) -> str:
-    """Name a layer: its number and what it is."""
-    return f"layer {i} ({type(net.layers[i]).__name__})"
+def describe(net: Any, name: str) -> str:
+    """Name a layer, as parameters' names begin: its number, or that of a container and its own, and what it is."""
+    kinds = {place: type(layer).__name__ for place, layer in named_layers(net.layers)}
+    place = name if name in kinds else name.split(".")[0]  # a half of a Bidirectional has no number
+    return f"layer {place} ({kinds[place]})"
 
 
 def _parameter(name: str, array: np.ndarray) -> Place:
@@ -97,34 +101,46 @@ def _place(array: str, values: np.ndarray, layer: int | None = None, t0: int = 0
 Piece = tuple[int, np.ndarray, Sequence[Any], Sequence[Any]]  # first step, input, states before it, contexts
 
 
-def _pieces(net: Any, batch: Batch, memory: str, work: Workspace | None) -> Iterator[Piece]:
+def _pieces(net: Any, batch: Batch, memory: str, work: Workspace | None, state: Any) -> Iterator[Piece]:
     """The sequence as the run's pass takes it: whole, or in windows."""
     if memory == KEEP:
         lengths = check_input(net, batch.x, batch.lengths, True)
         contexts = [net.context(i, lengths=lengths, training=True) for i in range(len(net.layers))]
-        yield 0, take(net.ops, batch.x, lengths), (None,) * len(contexts), contexts
+        yield 0, take(net.ops, batch.x, lengths), state or (None,) * len(contexts), contexts
         return
-    _, _, tape = net.forward(batch.x, lengths=batch.lengths, work=work, memory=memory)
+    _, _, tape = net.forward(batch.x, state, batch.lengths, work=work, memory=memory)
     for k, (t0, _) in enumerate(tape.windows):
         part, contexts = tape.window(k)
         yield t0, part, tape.edges[k], contexts
 
 
-def _forward(net: Any, batch: Batch, memory: str, work: Workspace | None) -> Place | None:
+def _forward(net: Any, batch: Batch, memory: str, work: Workspace | None, state: Any) -> Place | None:
     x = net.ops.to_host(batch.x)
     if not np.isfinite(x).all():
         return _place("the input x", x)
-    for t0, y, states, contexts in _pieces(net, batch, memory, work):
-        for i, (layer, before, context) in enumerate(zip(net.layers, states, contexts, strict=True)):
-            y = layer.forward(y, before, dataclasses.replace(context, lazy=False))[0]
-            values = net.ops.to_host(y)
+    for t0, y, states, contexts in _pieces(net, batch, memory, work, state):
+        for name, values in _outputs(net.layers, y, states, contexts):
             if not np.isfinite(values).all():
-                return _place(f"the output of {describe(net, i)}", values, i, t0)
+                return _place(f"the output of {describe(net, name)}", values, int(name.split(".")[0]), t0)
     return None
 
 
-def _backward(net: Any, batch: Batch, loss: str, memory: str, work: Workspace | None) -> Place | None:
-    y, _, tape = net.forward(batch.x, lengths=batch.lengths, work=work, memory=memory)
+def _outputs(
+    layers: Sequence[Any], y: Any, states: Sequence[Any], contexts: Sequence[Any]
+) -> Iterator[tuple[str, np.ndarray]]:
+    """The output of every layer by name, those inside a container before its own."""
+    for layer, before, context in zip(layers, states, contexts, strict=True):
+        context = dataclasses.replace(context, lazy=False)
+        if layer.inner:
+            yield from _outputs(layer.inner, y, layer.states(before), layer.contexts(context))
+        y = layer.forward(y, before, context)[0]
+        yield context.prefix.rstrip("."), context.ops.to_host(y)
+
+
+def _backward(
+    net: Any, batch: Batch, loss: str, memory: str, work: Workspace | None, state: Any
+) -> Place | None:
+    y, _, tape = net.forward(batch.x, state, batch.lengths, work=work, memory=memory)
     value, dy = metrics.loss_of(loss, y, batch, net.backend)
     dy_host = net.ops.to_host(dy)
     if not np.isfinite(dy_host).all():
@@ -133,14 +149,13 @@ def _backward(net: Any, batch: Batch, loss: str, memory: str, work: Workspace | 
         return Place(f"the loss itself ({loss}), from finite outputs", value)
     found: list[Place] = []
 
-    def probe(layer: Any, t0: int, t1: int, dh: Any, da: Any) -> None:
+    def probe(layer: str, t0: int, t1: int, dh: Any, da: Any) -> None:
         values = net.ops.to_host(da)
         bad = ~np.isfinite(values).reshape(len(values), -1).all(axis=1)
         if bad.any() and not found:
             last = len(bad) - 1 - int(np.argmax(bad[::-1]))  # backward walks from the last step to the first
-            i = int(str(layer).split(".")[0])
-            name = f"the gradient on the pre-activations of {describe(net, i)}"
-            found.append(_place(name, values[last : last + 1], i, t0 + last))
+            name = f"the gradient on the pre-activations of {describe(net, layer)}"
+            found.append(_place(name, values[last : last + 1], int(layer.split(".")[0]), t0 + last))
 
     _, _, grads = net.backward(dy, tape, probe=probe)
     named = [(name, net.ops.to_host(array)) for name, array in reversed(list(grads.items()))]

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from .metrics import derived
 from .progress import Reporter, short
 from .run_directory import RunDirectory
 
@@ -58,13 +59,18 @@ class Journal:
         """Show one sentence."""
         self.reporter.log(text)
 
-    def train(self, iteration: int, loss: str, totals: Totals, lr: float, epoch: float | None) -> None:
-        """Write the means since the last such line."""
+    def train(
+        self, iteration: int, loss: str, totals: Totals, lr: float, epoch: float | None, metric: str = ""
+    ) -> None:
+        """Write the means since the last such line; the loss also as the metric, if that is another word for it."""
         means = totals.means(loss)
+        other = derived(metric, means[loss])
+        means |= other
+        name = metric if other else loss
         where = {} if epoch is None else {"epoch": epoch}
         left = (self.iterations - iteration) * totals.seconds / totals.iterations
         text = (
-            f"{loss} {means[loss]:.5g}  lr {lr:.3g}  gradient norm {means['gradient_norm']:.3g}  "
+            f"{name} {means[name]:.5g}  lr {lr:.3g}  gradient norm {means['gradient_norm']:.3g}  "
             f"{short(means['steps_per_second'])} steps/s  {left:.0f} s left"
         )
         self._write({"kind": "train", "iteration": iteration, **where, "lr": lr, **means}, text)

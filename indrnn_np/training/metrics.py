@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -16,7 +17,13 @@ LOSSES: dict[str, Callable[..., tuple[float, np.ndarray]]] = {
     "mse": losses.mse,
     "softmax_cross_entropy": losses.softmax_cross_entropy,
 }
-LARGER_IS_BETTER = {"mse": False, "accuracy": True, "softmax_cross_entropy": False}
+LARGER_IS_BETTER = {"mse": False, "accuracy": True, "recall": True, "softmax_cross_entropy": False,
+                    "bits": False, "perplexity": False}  # fmt: skip
+# Other words for a cross-entropy of so many nats: bits a symbol, and its exponential.
+DERIVED: dict[str, Callable[[float], float]] = {
+    "bits": lambda nats: nats / math.log(2),
+    "perplexity": lambda nats: math.exp(nats) if nats < 700 else math.inf,
+}
 
 
 def mask_of(batch: Batch, y: np.ndarray) -> np.ndarray | None:
@@ -26,19 +33,41 @@ def mask_of(batch: Batch, y: np.ndarray) -> np.ndarray | None:
     return batch.mask
 
 
+def summed(y: np.ndarray, repeats: int) -> np.ndarray:
+    """Add up the scores of each `repeats` samples side by side, and divide, so that a softmax keeps its scale.
+
+    y (B · repeats, K); returns (B, K).
+    """
+    if repeats == 1:
+        return y
+    if y.ndim != 2 or len(y) % repeats:
+        _check.fail("metrics.evaluate", f"y has shape {y.shape}", f"(B * {repeats}, K)",
+                    f"because the batch has repeats={repeats}")  # fmt: skip
+    return (y.reshape(-1, repeats, y.shape[1]).sum(axis=1, dtype=np.float64) / repeats).astype(y.dtype)
+
+
 def loss_of(name: str, y: Any, batch: Batch, backend: str) -> tuple[float, Any]:
     """Return a batch's loss and its gradient dy."""
     loss, dy = LOSSES[name](y, batch.target, mask_of(batch, y), backend=backend)
     return float(loss), dy
 
 
-def evaluate(net: Any, batches: Iterable[Batch], loss: str) -> dict[str, float]:
-    """Return the means over a split, each target counted once: the loss, under its name, and "accuracy" for labels."""
+def derived(metric: str, nats: float) -> dict[str, float]:
+    """Return a cross-entropy under the name of the metric, if that is another word for it."""
+    return {metric: DERIVED[metric](nats)} if metric in DERIVED else {}
+
+
+def evaluate(net: Any, batches: Iterable[Batch], loss: str, metric: str = "") -> dict[str, float]:
+    """Return the means over a split, each target counted once: the loss, under its name, and "accuracy" for labels.
+
+    And "recall", if the batches say which targets are `recalled`. Scores of `repeats` are added up, then judged.
+    """
     _check.choice("metrics.evaluate", "loss", loss, LOSSES)
-    total, right, count = 0.0, 0, 0
-    host = net.ops.to_host
+    total, right, count, recalled = 0.0, 0, 0, np.zeros(2, np.int64)
+    host, state = net.ops.to_host, None
     for batch in batches:
-        y, target = host(net(batch.x, lengths=batch.lengths)), host(batch.target)
+        y, state = net.infer(batch.x, state if batch.carry else None, batch.lengths)
+        y, target = summed(host(y), batch.repeats), host(batch.target)
         mask = mask_of(batch, y)
         number = int(mask.sum()) if mask is not None else y[..., 0].size
         if number == 0:
@@ -47,11 +76,15 @@ def evaluate(net: Any, batches: Iterable[Batch], loss: str) -> dict[str, float]:
         if loss == "softmax_cross_entropy":
             hits = y.argmax(axis=-1) == target
             right += int(hits.sum() if mask is None else hits[mask].sum())
+            if batch.recalled is not None:
+                recalled += (hits[batch.recalled].sum(), batch.recalled.sum())
         count += number
     _check.at_least("metrics.evaluate", "number of targets", count, 1)
-    means = {loss: total / count}
+    means = {loss: total / count} | derived(metric, total / count)
     if loss == "softmax_cross_entropy":
         means["accuracy"] = right / count
+    if recalled[1]:
+        means["recall"] = int(recalled[0]) / int(recalled[1])
     return means
 
 

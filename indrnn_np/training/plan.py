@@ -13,8 +13,9 @@ from . import metrics
 class Plan:
     """The numbers of a run; 0 leaves a thing out.
 
-    iterations: where it ends. minutes: where it ends before that, pauses not counted. clip_norm: limit of the gradient's global norm. clip_value: of each of its elements
-    (with both, the elements come first). *_every: iterations between two log lines, validations, checkpoints.
+    iterations: where it ends. minutes: where it ends before that, pauses not counted. clip_norm: limit of the
+    gradient's global norm. clip_value: of each of its elements (with both, the elements come first). *_every:
+    iterations between two log lines, validations, checkpoints.
     evaluation_batch: batch of an evaluation. bn_batch: batch that batch norm's statistics are taken from for an
     evaluation. memory: "keep" all states for backward, or "recompute" them from a few (recompute.py).
     """

@@ -21,7 +21,7 @@ def check(net: Any, task: Task, optimizer: Any, plan: Plan) -> str:
     if plan.memory != KEEP:
         recompute.check("train", net.layers)
     batch = task.batch(net.iteration, plan.batch)
-    steps, samples, _ = batch.x.shape
+    steps, samples = batch.x.shape[:2]
     need = _need(net, steps, batch.lengths is not None, optimizer, plan)
     windows = all(layer.causal and not layer.stretches_over_time for layer in net.layers)
     return require(need, plan.memory, samples, net.ops.memory(), windows)

@@ -63,13 +63,15 @@ class RunDirectory:
         """Replace one of the text files."""
         _files.replace("train", path, lambda file: file.write(text.encode()))
 
-    def save(self, net: Any, optimizer: Any, best: bool, meta: dict[str, Any]) -> Path:
+    def save(
+        self, net: Any, optimizer: Any, best: bool, meta: dict[str, Any], arrays: dict[str, Any] | None = None
+    ) -> Path:
         """Write the checkpoint of this iteration, the best one after it if it is that, and forget the oldest.
 
         In this order a run that is killed in between finds the state that its last checkpoint calls the best.
         """
         path = checkpoint.save(
-            self.checkpoints / f"iteration-{net.iteration:08d}.npz", net, optimizer, **meta
+            self.checkpoints / f"iteration-{net.iteration:08d}.npz", net, optimizer, arrays, **meta
         )
         if best:
             content = path.read_bytes()

@@ -17,7 +17,7 @@ from ..parameters import Views
 from ..schedules import Plateau, Schedule
 from ..tasks import Batch, Task
 from ..workspace import Workspace
-from . import diagnose, metrics
+from . import carried, diagnose, metrics
 from .journal import Journal, Totals
 from .plan import Plan
 from .progress import Interrupt, Reporter
@@ -54,6 +54,7 @@ class Trainer:
         self._buffers = Views(
             net.buffers.shapes, net.ops.copy(net.buffers.flat)
         )  # as they were before the pass
+        self._carried: Any = None  # the state after the last batch
         self._snapshot: tuple[dict[str, Any], dict[str, Any]] | None = None
         self._saved = -1
         _check_validation(task, schedule, plan)
@@ -76,6 +77,7 @@ class Trainer:
         if isinstance(self.schedule, Plateau) and meta["best"] is not None:
             self._load_snapshot(contents, best, meta["best"]["iteration"])
         checkpoint.restore(contents, self.net, self.optimizer)
+        self._carried = carried.load(self.net, contents, self.task.batch(self.net.iteration, self.plan.batch))
         self._totals, self.best = Totals(**meta["totals"]), meta["best"]
         self.journal.start = time.perf_counter() - meta["elapsed"]
         self.schedule.load_state_dict(meta["schedule"])
@@ -126,20 +128,22 @@ class Trainer:
         net, plan = self.net, self.plan
         batch = self.task.batch(net.iteration, plan.batch)
         net.ops.assign(self._buffers.flat, net.buffers.flat)
-        y, _, tape = net.forward(batch.x, lengths=batch.lengths, work=self._work, memory=plan.memory)
+        state = self._carried if batch.carry else None
+        y, after, tape = net.forward(batch.x, state, batch.lengths, work=self._work, memory=plan.memory)
         loss, dy = metrics.loss_of(plan.loss, y, batch, net.backend)
         if not math.isfinite(loss):
-            self._diverged(batch, f"the loss is {loss}")
+            self._diverged(batch, f"the loss is {loss}", state)
         _, _, grads = net.backward(dy, tape)
         norm = float(net.ops.gradient.norm(grads.flat))
         if not math.isfinite(norm):
-            self._diverged(batch, f"the gradient norm is {norm}")
+            self._diverged(batch, f"the gradient norm is {norm}", state)
         if plan.clip_value:
             net.ops.gradient.clip_value(grads.flat, plan.clip_value)
         if plan.clip_norm:
             net.ops.gradient.clip_norm(grads.flat, plan.clip_norm)
         self.optimizer.lr = self.schedule(net.iteration)
         self.optimizer.update(net, grads)
+        self._carried = after  # not before: a pass that failed can be repeated
         net.project()
         if net.ops.finite.first(net.flat) >= 0:
             self._diverged(None, "a parameter is not finite after the update")
@@ -154,7 +158,7 @@ class Trainer:
         if iteration % plan.log_every == 0:
             length = self.task.epoch_length(plan.batch)
             epoch = None if length is None else iteration / length
-            self.journal.train(iteration, plan.loss, self._totals, self.optimizer.lr, epoch)
+            self.journal.train(iteration, plan.loss, self._totals, self.optimizer.lr, epoch, self.task.metric)
             self._totals = Totals()
         improved = False
         if plan.validate_every and iteration % plan.validate_every == 0:
@@ -168,7 +172,7 @@ class Trainer:
         net, plan = self.net, self.plan
         with metrics.large_batch_statistics(net, self.task, plan.bn_batch, net.iteration):
             batches = self.task.evaluation(split, plan.evaluation_batch, net.iteration)
-            return metrics.evaluate(net, batches, plan.loss)
+            return metrics.evaluate(net, batches, plan.loss, self.task.metric)
 
     def _validate(self) -> bool:
         """Evaluate, tell the schedule, and return whether this is the best so far."""
@@ -201,14 +205,16 @@ class Trainer:
 
     def _save(self, best: bool) -> None:
         assert self.directory is not None
-        self.directory.save(self.net, self.optimizer, best, self.state())
+        goes_on = self.task.batch(self.net.iteration, self.plan.batch).carry
+        nesting, arrays = carried.pack(self.net.ops, self._carried if goes_on else None)
+        self.directory.save(self.net, self.optimizer, best, self.state() | {"carried": nesting}, arrays)
         self._saved = self.net.iteration
 
-    def _diverged(self, batch: Batch | None, what: str) -> NoReturn:
+    def _diverged(self, batch: Batch | None, what: str, state: Any = None) -> NoReturn:
         """Keep the last good state and raise Diverged with the place of the first number that is not finite."""
         net = self.net
         iteration, plan = net.iteration, self.plan
-        places = diagnose.find(net, batch, plan.loss, self._buffers, plan.memory, self._work)
+        places = diagnose.find(net, batch, plan.loss, self._buffers, plan.memory, self._work, state)
         if self.directory is None:
             kept = (
                 "the update is in the network"

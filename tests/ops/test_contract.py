@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from op_calls import CHANGED, FUNCTIONS, OUT, arguments, each_function, run
+from op_calls import CHANGED, EVERYWHERE, FUNCTIONS, OUT, arguments, each_function, on_each_backend, run
 from strategies import BACKENDS, DTYPES
 from tolerances import nan_filled
 
@@ -18,10 +18,9 @@ from indrnn_np.gradcheck.hosted import hosted
 ROOT = Path(indrnn_np.ops.__file__).parent
 
 
-@pytest.fixture(name="backend", params=BACKENDS)
-def every_backend(request):
-    """The name of each backend in turn, the GPU's too: these tests give and take NumPy arrays."""
-    return request.param
+def serving(op):
+    """The names of the backends that have a module for the op, the GPU's too: all give and take NumPy arrays here."""
+    return [name for name in BACKENDS if backend.get(name).serves(op)]
 
 
 @pytest.mark.parametrize("op", backend.OPS)
@@ -31,10 +30,15 @@ def test_twins_are_listed_and_exist(op):
     files = {path.stem for path in (ROOT / op).glob("*.py")} & set(backend.NAMES)
     assert set(listed) == files
     assert "reference" in listed and len(set(listed)) == len(listed)
-    for name in BACKENDS:
+    for name in serving(op):
         assert getattr(backend.get(name), op).__name__.endswith(
             f".{op}.{name if name in listed else 'reference'}"
         )
+    for name in set(BACKENDS) - set(serving(op)):
+        twins = " or ".join(repr(twin) for twin in sorted(listed))
+        words = f"backend: op {op} has no twin for backend '{name}', expected {twins} because"
+        with pytest.raises(ValueError, match=words):
+            getattr(backend.get(name), op)
 
 
 def test_every_folder_is_an_op():
@@ -51,7 +55,7 @@ def test_every_folder_is_an_op():
 @each_function
 def test_twins_have_equal_signatures(op, name):
     reference = inspect.signature(getattr(getattr(backend.get("reference"), op), name))
-    for twin in BACKENDS:
+    for twin in serving(op):
         assert inspect.signature(getattr(getattr(backend.get(twin), op), name)) == reference, twin
     positional = {inspect.Parameter.POSITIONAL_OR_KEYWORD}
     assert {parameter.kind for parameter in reference.parameters.values()} == positional
@@ -62,7 +66,7 @@ def test_every_function_of_an_op_is_tried_here(op):
     """What a twin defines under a public name is a function of the op, in the reference and in the table above."""
     known = {name for other, name in FUNCTIONS if other == op}
     assert known <= set(vars(getattr(backend.get("reference"), op)))
-    for name in BACKENDS:
+    for name in serving(op):
         module = getattr(backend.get(name), op)
         own = {
             n for n, f in vars(module).items() if inspect.isfunction(f) and f.__module__ == module.__name__
@@ -73,7 +77,7 @@ def test_every_function_of_an_op_is_tried_here(op):
             assert {n for n in own & shared if not n.startswith("_")} <= known
 
 
-@each_function
+@on_each_backend
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_dtype_is_kept(backend, op, name, dtype):
     results = run(backend, op, name, dtype=dtype)
@@ -85,7 +89,7 @@ def test_the_dtype_is_kept(backend, op, name, dtype):
     assert all(found.flags.c_contiguous for found in arrays)
 
 
-@each_function
+@on_each_backend
 def test_inputs_are_untouched(backend, op, name):
     given = arguments(op, name)
     before = {key: value.tobytes() for key, value in given.items() if isinstance(value, np.ndarray)}
@@ -94,7 +98,7 @@ def test_inputs_are_untouched(backend, op, name):
     assert changed == set(CHANGED.get(f"{op}.{name}", ()))
 
 
-@each_function
+@on_each_backend
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_two_runs_give_the_same_bits(backend, op, name, dtype):
     first, second = (run(backend, op, name, dtype=dtype) for _ in range(2))
@@ -104,13 +108,13 @@ def test_two_runs_give_the_same_bits(backend, op, name, dtype):
 @each_function
 def test_twins_agree_on_numbers(op, name):
     expected = run("reference", op, name)
-    for twin in BACKENDS:
+    for twin in serving(op):
         for one, other in zip(run(twin, op, name), expected, strict=True):
             assert one.shape == other.shape and one.dtype == other.dtype
             assert np.allclose(one, other, rtol=1e-11, atol=1e-11)
 
 
-@pytest.mark.parametrize("op, name", OUT)
+@pytest.mark.parametrize("backend, op, name", [case for case in EVERYWHERE if case[1:] in OUT])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_out_is_filled_and_returned(backend, op, name, dtype):
     expected = run(backend, op, name, dtype=dtype)

@@ -73,6 +73,9 @@ ALONE += [("dropout", "forward", "x"), ("dropout", "backward", "dy"), ("batchnor
 FREE = {  # axes that nothing else has to match
     ("recurrence", "forward", "a"): [0],
     ("indrnn", "forward", "x"): [0],
+    ("rnn", "forward", "x"): [0],
+    ("lstm", "forward", "x"): [0],
+    ("gru", "forward", "x"): [0],
     ("affine", "forward", "x"): [0, 1],
     ("batchnorm", "forward", "x"): [0],
     ("batchnorm", "apply", "x"): [0],
@@ -83,6 +86,12 @@ FREE = {  # axes that nothing else has to match
     ("rows", "at_last", "row"): [1],
     ("rows", "reached", "row"): [1],
     ("rows", "without_padding", "x"): [0, 2],
+    ("rows", "join", "first"): [2],
+    ("rows", "join", "second"): [2],
+    ("embedding", "forward", "ids"): [0, 1],
+    ("embedding", "forward", "E"): [1],
+    ("embedding", "backward", "dy"): [2],
+    ("layernorm", "forward", "x"): [0, 1],
 }
 
 
@@ -133,7 +142,8 @@ def test_an_out_that_is_a_list_is_refused(backend, op, name):
 
 
 @pytest.mark.parametrize(
-    "op, name", [case for case in FUNCTIONS if case[0] in ("recurrence", "indrnn") and case[1] != "last"]
+    "op, name",
+    [case for case in FUNCTIONS if case[0] in ("recurrence", "indrnn", "rnn") and case[1] != "last"],
 )
 def test_unknown_activations_list_the_known(backend, op, name):
     words = "activation is 'gelu', expected one of 'relu', 'tanh', 'sigmoid', 'identity'"

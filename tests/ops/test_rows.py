@@ -53,11 +53,12 @@ def test_the_total_of_many_rows_is_that_of_float64(ops, dtype):
 
 @each_backend
 def test_join_and_part_undo_each_other(ops):
-    first, second = counted(2, 3, 2), -counted(2, 3, 2)
-    joined = ops.rows.join(first, second, out=nan_filled((2, 3, 4), "float64"))
-    assert joined[1, 2].tolist() == [10, 11, -10, -11]
-    assert np.array_equal(ops.rows.part(joined, 0, 2), first)
-    assert np.array_equal(ops.rows.part(joined, 2, 2), second)
+    for H, K in ((2, 2), (1, 3), (3, 1)):
+        first, second = counted(2, 3, H), -counted(2, 3, K)
+        joined = ops.rows.join(first, second, out=nan_filled((2, 3, H + K), "float64"))
+        assert joined[1, 2].tolist() == [*first[1, 2], *second[1, 2]]
+        assert np.array_equal(ops.rows.part(joined, 0, H), first)
+        assert np.array_equal(ops.rows.part(joined, H, K), second)
 
 
 @each_backend
@@ -78,6 +79,7 @@ def test_fill_spread_and_add(ops):
         (lambda r: r.last(np.zeros((2, 1, 1)), np.array([3])), r"rows\.last: lengths\[0\] is 3, expected 0 to 2"),
         (lambda r: r.add(np.zeros(2), np.zeros(3)), r"rows\.add: b has shape \(3,\), expected \(2,\) to match a"),
         (lambda r: r.spread(np.zeros(2), np.zeros((2, 3))), r"rows\.spread: a has shape \(2,\), expected \(3,\)"),
+        (lambda r: r.join(np.zeros((2, 3)), np.zeros((3, 1))), r"rows\.join: second has shape \(3, 1\), expected"),
         (lambda r: r.part(np.zeros((2, 3)), 2, 2), r"rows\.part: j is 2, expected a number from 0 to below 2"),
         (lambda r: r.reached(np.zeros((2, 3)), LENGTHS), r"rows\.reached: lengths has shape \(3,\), expected \(2,\)"),
     ],

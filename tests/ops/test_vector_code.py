@@ -11,10 +11,14 @@ from indrnn_np._numba import FASTMATH
 from indrnn_np.ops.adam import cpu as adam
 from indrnn_np.ops.batchnorm import cpu as batchnorm
 from indrnn_np.ops.dropout import cpu as dropout
+from indrnn_np.ops.gru import cpu as gru
 from indrnn_np.ops.indrnn import cpu as cell
 from indrnn_np.ops.indrnn import fused
+from indrnn_np.ops.lstm import cpu as lstm
 from indrnn_np.ops.recurrence import cpu as recurrence
 from indrnn_np.ops.recurrence.step import CODES
+from indrnn_np.ops.rnn import cpu as rnn
+from indrnn_np.ops.rnn import products
 from indrnn_np.ops.sgd import cpu as sgd
 
 pytestmark = [
@@ -124,6 +128,39 @@ def other_kernels(dtype):
 def test_other_kernels(name, dtype):
     kernel, args, least = other_kernels(dtype)[name]
     assert packed(assembly(kernel, args), dtype) >= least
+
+
+def cell_kernels(dtype):
+    """(kernel, arguments, least number of packed operations, transcendental functions included)."""
+    rng = np.random.default_rng(0)
+    real = lambda *shape: rng.standard_normal(shape).astype(dtype)  # noqa: E731
+    h, c, dh = real(T + 1, B, H), real(T + 1, B, H), real(T, B, H)
+    back, carry, whole = real(B, H), real(B, H), real(1, B, H)
+    a, v, b, gates, ends = real(2, B, 4 * H), real(B, 4 * H), real(4 * H), real(T, B, 4 * H), np.full(B, T)
+    a3, v3, b3, da, dv = real(2, B, 3 * H), real(B, 3 * H), real(3 * H), real(2, B, 3 * H), real(2, B, 3 * H)
+    a1, walk = real(2, B, H), (ends, 0, B)
+    return {
+        "rnn forward": (rnn.forward_kernel(CODES["tanh"]), (1, a1, 0, back, b[:H], h, *walk), 12),
+        "rnn backward": (
+            rnn.backward_kernel(CODES["tanh"], True), (1, dh, h, carry, back, whole, 0, a1, 0, *walk, False), 4,
+        ),
+        "lstm gates": (lstm.logistic, (a[0, 0], b, v[0], gates[0, 0]), 12),
+        "lstm candidate": (lstm.hyperbolic, (a[0, 0], b, v[0], gates[0, 0]), 12),
+        "lstm forward": (lstm.forward_kernel, (1, a, 0, v, b, h, c, gates, *walk, False), 4 * 12),
+        "lstm backward": (lstm.gates_back, (gates[0, 0], c[0, 0], c[1, 0], dh[0, 0], back[0], a[0, 0]), 12 + 17),
+        "gru forward": (gru.forward_kernel, (1, a3, 0, v3, b3, b3, h, gates, *walk, False), 2 * 12 + 5),
+        "gru backward": (gru.gates_back, (gates[0, 0], h[0, 0], dh[0, 0], carry[0], da[0, 0], dv[0, 0]), 14),
+        "sums": (products.add_rows, (da.reshape(-1, 3 * H), np.zeros(3 * H)), 1),
+    }  # fmt: skip
+
+
+@each_dtype
+@pytest.mark.parametrize("name", cell_kernels("float32"))
+def test_cells(name, dtype):
+    kernel, args, least = cell_kernels(dtype)[name]
+    text = assembly(kernel, args)
+    assert not CALLS.search(text)
+    assert packed(text, "float64" if name == "sums" else dtype) >= least
 
 
 @each_dtype

@@ -83,7 +83,7 @@ def test_float64():
 def test_errors():
     with pytest.raises(ValueError, match=r"tasks.Adding: steps is 1, expected a number of at least 2"):
         tasks.get("adding", steps=1)
-    with pytest.raises(ValueError, match=r"tasks.get: name is 'copying', expected one of 'adding', 'mnist'"):
-        tasks.get("copying")
+    with pytest.raises(ValueError, match=r"tasks.get: name is 'coping', expected one of 'adding', 'mnist'"):
+        tasks.get("coping")
     with pytest.raises(ValueError, match=r"split is 'tset', expected one of 'train', 'validation', 'test'"):
         next(tasks.get("adding").evaluation("tset", 10))

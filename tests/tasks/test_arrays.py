@@ -104,7 +104,7 @@ WRONG = [
     ((X, Y, np.full(N, T + 1)), {}, r"lengths\[0\] is 7, expected 0 to 6"),
     ((X, Y), {"validation": 1.0}, "validation is 1.0, expected a number from 0.0 to below 1.0"),
     ((X[:, :1], Y[:1]), {"validation": 0.5}, "samples left to train on is 0"),
-    ((X, Y), {"validation": (X[:, :, :2].copy(), Y)}, "validation x, y have shapes"),
+    ((X, Y), {"validation": (X[:, :, :2].copy(), Y)}, "validation x, validation y have shapes"),
     ((X[:0], Y), {}, r"x has shape \(0, 23, 3\), expected at least one step, sample and input"),
 ]
 
@@ -123,5 +123,6 @@ def test_lists_are_not_arrays():
 def test_there_is_no_validation_unless_asked_for():
     with pytest.raises(ValueError, match=r"split is 'validation', expected one of 'train'"):
         next(Arrays(X, Y).evaluation("validation", 5))
+    assert Arrays(X, Y, validation=0.0).splits == ()
     with pytest.raises(ValueError, match=r"tasks.Arrays: batch is 0"):
         Arrays(X, Y).epoch_length(0)

@@ -95,9 +95,9 @@ def join(first, second, out=None):
     """Twin of reference.join."""
     on_device("rows.join", first=first, second=second, out=out)
     reference.check_join("rows.join", first, second, out)
-    H = first.shape[-1]
-    joined = _device.empty((*first.shape[:-1], 2 * H), first.dtype) if out is None else out
-    join_kernel(joined.size, flat(first), flat(second), H, flat(joined))
+    H, K = first.shape[-1], second.shape[-1]
+    joined = _device.empty((*first.shape[:-1], H + K), first.dtype) if out is None else out
+    join_kernel(joined.size, flat(first), flat(second), H, K, flat(joined))
     return joined
 
 
@@ -201,14 +201,14 @@ def padding_kernel(x, columns, D, ends, out):
         out[i] = x[i] if i // columns < ends[i % columns // D] else out.dtype.type(0)
 
 
-@kernel("real[::1], real[::1], int64, real[::1]")
-def join_kernel(first, second, H, out):
-    """Rows of 2 H numbers from two arrays with rows of H."""
+@kernel("real[::1], real[::1], int64, int64, real[::1]")
+def join_kernel(first, second, H, K, out):
+    """Rows of H + K numbers from two arrays with rows of H and of K."""
     i = cuda.grid(1)
     if i >= out.size:
         return
-    n, j = i // (2 * H), i % (2 * H)
-    out[i] = first[np.uint64(n * H + j)] if j < H else second[np.uint64(n * H + j - H)]
+    n, j = i // (H + K), i % (H + K)
+    out[i] = first[np.uint64(n * H + j)] if j < H else second[np.uint64(n * K + j - H)]
 
 
 @kernel("real[::1], int64, int64, int64, real[::1]")

@@ -82,10 +82,10 @@ def without_padding(x, lengths, out=None):
 
 
 def join(first, second, out=None):
-    """Two arrays (..., H) side by side: (..., 2 H)."""
+    """Two arrays (..., H) and (..., K) side by side: (..., H + K)."""
     check_join("rows.join", first, second, out)
-    joined = np.empty((*first.shape[:-1], 2 * first.shape[-1]), first.dtype) if out is None else out
-    H = first.shape[-1]
+    H, K = first.shape[-1], second.shape[-1]
+    joined = np.empty((*first.shape[:-1], H + K), first.dtype) if out is None else out
     joined[..., :H], joined[..., H:] = first, second
     return joined
 
@@ -164,8 +164,10 @@ def check_padding(where, x, lengths, out):
 def check_join(where, first, second, out):
     """The contract of join, shared with the twin."""
     check_rows(where, "first", first)
-    check_same(where, "second", second, first.shape, "first", first)
-    check_same(where, "out", out, (*first.shape[:-1], 2 * first.shape[-1]), "first", first)
+    check_rows(where, "second", second)
+    before, K = first.shape[:-1], second.shape[-1]
+    check_same(where, "second", second, (*before, K), "first", first)
+    check_same(where, "out", out, (*before, first.shape[-1] + K), "first", first)
 
 
 def check_part(where, x, j, size, out):

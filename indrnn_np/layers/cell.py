@@ -1,0 +1,60 @@
+"""What the cells with a recurrent matrix share: sizes, the start of W and U, and both passes around their op."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from .. import _check, init
+from .base import Context, Parameter, sequence
+from .recurrent import Recurrent
+
+
+class Cell(Recurrent):
+    """A layer over W x_t and U h_{t-1}, with `gates` blocks of H rows in W and U."""
+
+    gates: ClassVar[int]
+
+    input_size: int
+    hidden_size: int
+    input_init: str | float
+
+    def _check_sizes(self) -> None:
+        where = type(self).__name__
+        _check.at_least(where, "input_size", self.input_size, 1)
+        _check.at_least(where, "hidden_size", self.hidden_size, 1)
+        if isinstance(self.input_init, str):
+            _check.choice(where, "input_init", self.input_init, init.INPUT_MATRIX)
+        else:
+            _check.at_least(where, "input_init", self.input_init, 0.0)
+
+    @property
+    def inputs(self) -> int:
+        return self.input_size
+
+    @property
+    def outputs(self) -> int:
+        return self.hidden_size
+
+    @property
+    def state_size(self) -> int:
+        return self.hidden_size
+
+    def _weights(self, recurrent_init: str | float = "orthogonal") -> dict[str, Parameter]:
+        """W, U and b as they start."""
+        rows, zero = self.gates * self.hidden_size, init.constant(0.0)
+        return {
+            "W": Parameter((rows, self.input_size), init.input_matrix(self.input_init, self.gates)),
+            "U": Parameter((rows, self.hidden_size), init.recurrent_matrix(recurrent_init, self.gates)),
+            "b": Parameter((rows,), zero),
+        }
+
+    def _start(self, x: np.ndarray, state: Any, ctx: Context) -> Any:
+        """Check x, and return the state (B, H) before the first step."""
+        sequence(f"{type(self).__name__}.forward", x, self.input_size)
+        return self._initial(x, state, self.hidden_size, ctx)
+
+    def _last(self, h: np.ndarray, ctx: Context) -> np.ndarray:
+        """Each sample's last state."""
+        return ctx.ops.recurrence.last(h, ctx.lengths, self.reverse)

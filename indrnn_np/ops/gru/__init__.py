@@ -1,0 +1,19 @@
+"""The gated recurrent unit, a rival of the IndRNN.
+
+    forward     r_t = σ(W_r x_t + b_r + U_r h_{t-1} + c_r)                      Cho et al. 2014, arXiv:1406.1078
+                z_t = σ(W_z x_t + b_z + U_z h_{t-1} + c_z)
+                m_t = U_n h_{t-1} + c_n
+                n_t = tanh(W_n x_t + b_n + r_t ⊙ m_t)
+                h_t = (1 - z_t) ⊙ n_t + z_t ⊙ h_{t-1}
+    backward    ∂L/∂h_t = dh_t + z_{t+1} ⊙ ∂L/∂h_{t+1} + Uᵀ dv_{t+1}            with ∂h for ∂L/∂h_t:
+                da_t = [da_n m r(1-r), ∂h (h_{t-1} - n) z(1-z), ∂h (1-z)(1-n²)],   dv_t = da_t with r ⊙ da_n for da_n
+                dx_t = Wᵀ da_t,   dW = Σ da_t x_tᵀ,   dU = Σ dv_t h_{t-1}ᵀ,   db = Σ da_t,   dc = Σ dv_t
+
+The reset gate r acts on the product, as in cuDNN and PyTorch, and not on the state before it, as in the paper: so one
+product a step serves all three gates. W (3 H, D), U (3 H, H), b and c (3 H,) hold them in the order r, z, n; z = 1
+keeps the state, which is PyTorch's way round. Forward gives h (T+1, B, H) and gates (T, B, 4 H), r, z, n and m, which
+backward takes. Layout, `lengths` and `reverse` are those of ops/recurrence: rows of h and gates after a sample's end
+are zero. `probe` as in ops/rnn; its da is that on W x_t.
+"""
+
+TWINS = ("reference", "cpu")

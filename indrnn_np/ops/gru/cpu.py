@@ -1,0 +1,108 @@
+"""Compiled twin of reference.py: products by BLAS (ops/rnn/steps.py), and one kernel a step for all gates.
+
+Within a kernel short loops over few arrays follow one another, as in ops/lstm. Bits of the kernels depend neither on
+threads nor on chunks.
+"""
+
+from __future__ import annotations
+
+import functools
+
+from ... import _check
+from ..._numba import AS_WRITTEN, njit
+from ..recurrence.cpu import row_before
+from ..recurrence.elementary import sigmoid, tanh
+from ..rnn import steps
+from . import reference
+
+
+def forward(x, W, U, b, c, h0, lengths=None, reverse=False, work=None):
+    """Twin of reference.forward; h and gates live in `work`'s buffers of these names if a workspace is given."""
+    reference.check_forward("gru.forward", x, W, U, b, c, h0, lengths)
+    _check.floats("gru.forward", x=x)
+    (T, B, _), H, ends = x.shape, U.shape[1], steps.ends_of(x, lengths)
+    h = steps.empty(work, "h", (T + 1, B, H), x.dtype)
+    gates = steps.empty(work, "gates", (T, B, 4 * H), x.dtype)
+    h[0] = h0
+
+    def step(t, a, k, v, b0, b1):
+        forward_kernel(t, a, k, v, b, c, h, gates, ends, b0, b1, reverse)
+
+    steps.forward(x, W, U, h, lengths, reverse, work, step)
+    return h, gates
+
+
+def backward(dh, x, h, gates, W, U, dhT=None, lengths=None, reverse=False, work=None, probe=None):
+    """Twin of reference.backward; dx lives in `work`'s buffer "dx" if a workspace is given."""
+    reference.check_backward("gru.backward", dh, x, h, gates, W, U, dhT, lengths)
+    _check.floats("gru.backward", x=x)
+    walk = steps.Backward(x, h, W, U, dhT, lengths, reverse, work, two=True)
+    kernel, given = backward_kernel(dh is not None), h if dh is None else dh
+
+    def step(t, k, whole, kw, da, dv, back, b0, b1):
+        kernel(t, given, h, gates, walk.carry, back, whole, kw, da, dv, k, walk.ends, b0, b1, reverse)
+
+    walk.run(dh, probe, step)
+    dW, dU, db, dc = walk.sums()
+    return walk.dx, dW, dU, db, dc, walk.carry
+
+
+@njit(rounding=AS_WRITTEN)
+def forward_kernel(t, a, k, v, b, c, h, gates, ends, b0, b1, reverse):
+    """Gates and h_t of samples b0 to b1 from a[k] = W x_t and v = U h_{t-1}; zeros where one has ended."""
+    zero, one, H = h.dtype.type(0), h.dtype.type(1), h.shape[2]
+    for s in range(b0, b1):
+        gates_t, h_t = gates[t, s], h[t + 1, s]
+        if t >= ends[s]:
+            gates_t[:], h_t[:] = zero, zero
+            continue
+        a_t, v_t, h_prev = a[k, s - b0], v[s - b0], h[row_before(t, ends[s], reverse), s]
+        for j in range(2 * H):
+            gates_t[j] = sigmoid((a_t[j] + b[j]) + (v_t[j] + c[j]))
+        r, z, n, m = gates_t[:H], gates_t[H : 2 * H], gates_t[2 * H : 3 * H], gates_t[3 * H :]
+        a_n, b_n, v_n, c_n = a_t[2 * H :], b[2 * H :], v_t[2 * H :], c[2 * H :]
+        for j in range(H):
+            m[j] = v_n[j] + c_n[j]
+        for j in range(H):
+            n[j] = tanh((a_n[j] + b_n[j]) + r[j] * m[j])
+        for j in range(H):
+            h_t[j] = (one - z[j]) * n[j] + z[j] * h_prev[j]
+
+
+@functools.cache
+def backward_kernel(has_dh):
+    """da[k] and dv[k] for samples b0 to b1, and carry, which becomes z ∂L/∂h_t; zeros where one has ended."""
+
+    @njit(rounding=AS_WRITTEN)
+    def kernel(t, dh, h, gates, carry, back, whole, kw, da, dv, k, ends, b0, b1, reverse):
+        zero = h.dtype.type(0)
+        for s in range(b0, b1):
+            i, end = s - b0, ends[s]
+            begun, d, da_t, dv_t = steps.walked_before(t, end, reverse), whole[kw, i], da[k, i], dv[k, i]
+            if t >= end:
+                if begun:
+                    steps.take(True, carry[s], back[i])
+                d[:], da_t[:], dv_t[:] = zero, zero, zero
+                continue
+            steps.collect(has_dh, True, dh[t, s], carry[s], back[i], begun, d)
+            gates_back(gates[t, s], h[row_before(t, end, reverse), s], d, carry[s], da_t, dv_t)
+
+    return kernel
+
+
+@njit(rounding=AS_WRITTEN)
+def gates_back(gates, h_prev, dh, carry, da, dv):
+    """One sample's da, on W x_t, and dv, on U h_{t-1}, from the gradient on h_t."""
+    one, H = carry.dtype.type(1), len(carry)
+    r, z, n, m = gates[:H], gates[H : 2 * H], gates[2 * H : 3 * H], gates[3 * H :]
+    da_r, da_z, da_n, dv_n = da[:H], da[H : 2 * H], da[2 * H :], dv[2 * H :]
+    for j in range(H):  # h_t = (1 - z) n + z h_{t-1}
+        carry[j] = z[j] * dh[j]
+        da_z[j] = dh[j] * (h_prev[j] - n[j]) * z[j] * (one - z[j])
+    for j in range(H):  # n = tanh(a_n + r m)
+        da_n[j] = dh[j] * (one - z[j]) * (one - n[j] * n[j])
+    for j in range(H):
+        da_r[j] = da_n[j] * m[j] * r[j] * (one - r[j])
+        dv_n[j] = da_n[j] * r[j]
+    for j in range(2 * H):
+        dv[j] = da[j]

@@ -1,0 +1,12 @@
+"""Layer normalisation: each row of H numbers by its own mean and variance (Ba et al. 2016, arXiv:1607.06450).
+
+forward     mean = Σ x / H,   var = Σ (x - mean)² / H,   rstd = 1 / √(var + eps)
+            y = scale ⊙ x̂ + shift,   x̂ = (x - mean) rstd
+backward    dshift = Σ dy,   dscale = Σ dy ⊙ x̂                       (sums over all rows, in a fixed order)
+            dx = rstd (g - Σ g / H - x̂ Σ (g ⊙ x̂) / H),   g = scale ⊙ dy
+
+No number depends on another step or sample, so nothing has to be known of lengths, and training and inference are the
+same. Sums are taken in float64. `out` may be x, or dy.
+"""
+
+TWINS = ("reference", "cpu")

@@ -1,0 +1,140 @@
+"""Layer normalisation: statistics of each row, and the gradient through them."""
+
+import numpy as np
+import pytest
+from differences import assert_gradients
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import (
+    REFERENCE,
+    assert_sums_close,
+    batches,
+    dtypes,
+    each_dtype,
+    each_host,
+    seeds,
+    steps,
+    units,
+)
+from tolerances import assert_close, nan_filled
+
+from indrnn_np import backend, set_threads
+from indrnn_np._threads import threads
+
+
+def problem(seed, shape, dtype, offset=0.0):
+    rng = np.random.default_rng(seed)
+    x, dy = (rng.standard_normal(shape).astype(dtype) for _ in range(2))
+    scale, shift = (rng.standard_normal(shape[-1]).astype(dtype) for _ in range(2))
+    return x + np.asarray(offset, dtype), dy, scale, shift
+
+
+shapes = st.one_of(st.tuples(batches, units), st.tuples(steps, batches, units))
+
+
+@each_host
+@each_dtype
+def test_literal_values(ops, dtype):
+    x = np.array([[1, 3], [-2, 4]], dtype)
+    one, zero = np.ones(2, dtype), np.zeros(2, dtype)
+    y, mean, rstd = ops.layernorm.forward(x, one, zero, eps=0.0)
+    assert mean.tolist() == [2, 1] and y.tolist() == [[-1, 1], [-1, 1]]
+    assert_close(rstd, np.array([1, 1 / 3], dtype))
+    y, _, rstd = ops.layernorm.forward(x, 2 * one, one, eps=3.0)
+    assert_close(rstd, np.array([1 / 2, 12**-0.5], dtype))
+    assert_close(y[0], np.array([0, 2], dtype))
+
+
+@each_host
+@given(seed=seeds, shape=shapes, dtype=dtypes)
+def test_rows_have_mean_zero_and_variance_one(ops, seed, shape, dtype):
+    x, _, scale, _ = problem(seed, shape, dtype, offset=3.0)
+    y, _, _ = ops.layernorm.forward(x, np.ones_like(scale), np.zeros_like(scale))
+    var = x.astype(np.float64).var(axis=-1)
+    assert np.allclose(y.mean(axis=-1, dtype=np.float64), 0, atol=1e-4)
+    assert np.allclose(y.astype(np.float64).var(axis=-1), var / (var + 1e-5), atol=1e-3)
+
+
+@given(seed=seeds, shape=shapes, dtype=dtypes, offset=st.sampled_from([0.0, 100.0]))
+def test_twin_equals_reference(seed, shape, dtype, offset):
+    x, dy, scale, shift = problem(seed, shape, dtype, offset)
+    ops, out = backend.get("cpu").layernorm, nan_filled(shape, dtype)
+    expected = REFERENCE.layernorm.forward(x, scale, shift)
+    found = ops.forward(x, scale, shift, out=out)
+    assert found[0] is out
+    for name, a, b in zip(("y", "mean", "rstd"), found, expected, strict=True):
+        assert_close(a, b, name)
+    _, mean, rstd = expected
+    dx, dscale, dshift = REFERENCE.layernorm.backward(dy, x, mean, rstd, scale)
+    back = nan_filled(shape, dtype)
+    found = ops.backward(dy, x, mean, rstd, scale, back)
+    assert found[0] is back
+    # the terms of dx may cancel (one unit: all of it): rounding is that of the largest of them
+    size = np.abs(rstd).max() * np.abs(scale).max() * np.abs(dy).max()
+    assert_sums_close(back, dx, size, "dx")
+    x_hat = np.abs((x - mean[..., None]) * rstd[..., None])
+    rows = np.abs(dy).reshape(-1, shape[-1])
+    assert_sums_close(found[1], dscale, (rows * x_hat.reshape(rows.shape)).sum(axis=0), "dscale")
+    assert_sums_close(found[2], dshift, rows.sum(axis=0), "dshift")
+
+
+@each_host
+@given(seed=seeds, shape=shapes, eps=st.sampled_from([1e-5, 0.3]))
+def test_gradient(ops, seed, shape, eps):
+    x, dy, scale, shift = problem(seed, shape, "float64")
+    _, mean, rstd = ops.layernorm.forward(x, scale, shift, eps)
+
+    def loss(x, scale, shift):
+        return float(np.sum(ops.layernorm.forward(x, scale, shift, eps)[0] * dy))
+
+    found = ops.layernorm.backward(dy, x, mean, rstd, scale)
+    # two units of nearly one value have a slope that changes within the step of the difference
+    near = shape[-1] > 1 and (rstd > 30).any()
+    gradients = dict(zip(("x", "scale", "shift"), found, strict=True))
+    arrays = {"x": x, "scale": scale, "shift": shift}
+    assert_gradients(loss, arrays, gradients, np.random.default_rng(seed), rtol=1e-3 if near else 1e-6)
+
+
+@each_host
+@each_dtype
+def test_in_place(ops, dtype):
+    x, dy, scale, shift = problem(0, (7, 3, 5), dtype)
+    expected = ops.layernorm.forward(x, scale, shift)
+    back = ops.layernorm.backward(dy, x, *expected[1:], scale)
+    assert np.array_equal(ops.layernorm.forward(x.copy(), scale, shift, out=x)[0], expected[0])
+    x = problem(0, (7, 3, 5), dtype)[0]
+    found = ops.layernorm.backward(dy, x, *expected[1:], scale, out=dy)
+    for a, b in zip(found, back, strict=True):
+        assert np.array_equal(a, b)
+
+
+def test_no_bit_depends_on_the_number_of_threads():
+    x, dy, scale, shift = problem(0, (900, 31, 37), "float32")
+    before, found = threads(), []
+    try:
+        for n in (1, 2, 3):
+            set_threads(n)
+            ops = backend.get("cpu").layernorm
+            forward = ops.forward(x, scale, shift)
+            back = ops.backward(dy, x, *forward[1:], scale)
+            found.append([a.tobytes() for a in (*forward, *back)])
+    finally:
+        set_threads(before)
+    assert found[0] == found[1] == found[2]
+
+
+@each_host
+def test_nan_stays_in_its_row(ops):
+    x, _, scale, shift = problem(0, (4, 3), "float64")
+    x[2, 1] = np.nan
+    y, mean, rstd = ops.layernorm.forward(x, scale, shift)
+    assert np.isnan(y).all(axis=1).tolist() == [False, False, True, False]
+    assert np.isnan(mean[2]) and np.isnan(rstd[2])
+
+
+@each_host
+def test_no_unit_at_all_is_refused(ops):
+    with pytest.raises(
+        ValueError, match=r"layernorm.forward: the number of units H is 0, expected a number of"
+    ):
+        ops.layernorm.forward(np.zeros((2, 0)), np.zeros(0), np.zeros(0))
