@@ -16,7 +16,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "plain-6": {"layers": 6},
     "plain-12": {"layers": 12},
     "residual-12": {"network": "residual", "blocks": 5},
-    "dense": {"network": "dense", "growth": 16},
+    "dense": {"network": "dense", "growth": 16, "dropout_places": "first=0.2,dense=0.2"},
 }
 PAPER = {
     "mnist": {"plain-6": 0.99, "plain-12": 0.9937, "residual-12": 0.9939, "dense": 0.9948},
