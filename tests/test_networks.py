@@ -36,12 +36,12 @@ WORDS = {"steps": 50, "embedding": 600, "tied": True, "output": "every", "norm":
 
 @pytest.mark.parametrize(("net", "parameters", "layers"), [
     (lambda: ir.plain(1, 128, layers=6, batchnorm=True, **MNIST), 86_410, 6),
-    (lambda: ir.plain(1, 128, layers=6, batchnorm=True, norm="before", **MNIST), 86_410, 6),
+    (lambda: ir.plain(1, 128, layers=6, batchnorm=True, norm="before", **MNIST), 86_410 + 256, 6),
     (lambda: ir.plain(1, 128, layers=12, batchnorm=True, **MNIST), 187_786, 12),
     (lambda: ir.residual(1, 128, blocks=5, **MNIST), 170_890, 11),
-    (lambda: ir.residual(1, 128, blocks=5, norm="before", **MNIST), 170_890, 11),
+    (lambda: ir.residual(1, 128, blocks=5, norm="before", **MNIST), 170_890 + 256, 11),
     (lambda: ir.dense(1, growth=16, **MNIST), 256_514, 40),
-    (lambda: ir.dense(1, growth=16, norm="before", **MNIST), 256_514, 40),
+    (lambda: ir.dense(1, growth=16, norm="before", **MNIST), 256_514 + 168, 40),
     (lambda: ir.plain(150, 512, layers=6, batchnorm=True, **NTU), 1_430_588, 6),
     (lambda: ir.residual(150, 512, blocks=5, **NTU), 2_751_548, 11),
     (lambda: ir.dense(150, growth=48, **NTU), 2_314_428, 40),
@@ -163,7 +163,8 @@ def inner(layer):
 def test_the_layers_of_a_residual_network(norm):
     net = ir.residual(2, 8, 3, 2, 10, dropout={"block": 0.2, "last": 0.1}, norm=norm)
     recurrence = [Recurrence, BatchNorm] if norm == "after" else [BatchNorm, Recurrence]
-    assert kinds(net) == [Linear, Residual, Residual, *recurrence, Dropout, LastStep, Linear]
+    read = [] if norm == "after" else [BatchNorm]
+    assert kinds(net) == [Linear, Residual, Residual, *recurrence, *read, Dropout, LastStep, Linear]
     second = [IndRNN, BatchNorm, Dropout] if norm == "after" else [Linear, BatchNorm, Recurrence, Dropout]
     assert inner(net.layers[1]) == [*recurrence, Dropout, *second, Linear]
     rates = [layer.rate for _, layer in named_layers(net.layers) if isinstance(layer, Dropout)]
@@ -174,7 +175,8 @@ def test_the_layers_of_a_residual_network(norm):
 def test_the_layers_of_a_dense_network(norm):
     net = ir.dense(2, 3, 10, growth=4, blocks=(2, 1), norm=norm)
     layer = [IndRNN, BatchNorm, Dropout] if norm == "after" else [Linear, BatchNorm, Recurrence, Dropout]
-    assert kinds(net) == [*layer, Concat, Concat, *layer, Concat, *layer, LastStep, Linear]
+    last = layer if norm == "after" else [Linear, BatchNorm, Recurrence, BatchNorm, Dropout]
+    assert kinds(net) == [*layer, Concat, Concat, *layer, Concat, *last, LastStep, Linear]
     assert inner(net.layers[len(layer)]) == layer * 2
     widths = [part.outputs for part in net.layers if part.outputs and part.outputs != part.inputs]
     assert [w for w in widths if w] == [24, 28, 32, 16, 20, 10, 3]
@@ -184,7 +186,11 @@ def test_the_layers_of_a_dense_network(norm):
 
 def test_batch_norm_before_the_recurrence_in_a_plain_stack():
     net = ir.plain(2, 8, 3, 2, 10, batchnorm=True, dropout=0.1, norm="before", per_step=True, positions=7)
-    assert kinds(net) == [Linear, BatchNorm, Recurrence, Dropout] * 2 + [LastStep, Linear]
+    first, last = (
+        [Linear, BatchNorm, Recurrence, Dropout],
+        [Linear, BatchNorm, Recurrence, BatchNorm, Dropout],
+    )
+    assert kinds(net) == [*first, *last, LastStep, Linear]
     assert net.buffers["1.mean"].shape == (7, 8)
     bare = ir.plain(2, 8, 3, 2, 10, norm="before")
     assert kinds(bare) == [IndRNN, IndRNN, LastStep, Linear]

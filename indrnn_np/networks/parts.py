@@ -152,8 +152,10 @@ class Ends:
         """The network of `stack`, which gives `width` neurons: with the read-out at its end."""
         if self.adds_a_layer(width):
             stack = [*stack, *units.weighted(width, self.width, last=True)]
-        if self.tied and units.batchnorm and units.norm == BEFORE:
-            stack = [*stack, units.batch_norm(self.width)]  # the scores' input is normalised as well
+        if (self.tied or self.output == LAST) and units.batchnorm and units.norm == BEFORE:
+            # what scores are read from is normalised as well: a last step may be a sum over all of them
+            at = len(stack) - isinstance(stack[-1], Dropout)
+            stack = [*stack[:at], units.batch_norm(self.width if self.tied else width), *stack[at:]]
         stack = [*stack, *dropped(rate), *([LastStep()] if self.output == LAST else [])]
         read = Tied(self.width, self.output_size) if self.tied else Linear(width, self.output_size)
         return Sequential([*stack, read], **options)
