@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# The rows behind docs/results.md: run (or gone on with) by `indrnn reproduce`, and kept in benchmarks/results/reproduce.
+#
+#     bash benchmarks/reproduce.sh adding-100 --seeds 0,1,2        what `indrnn reproduce` takes
+#     RUNS=DIR                                                      where the runs go (default: runs)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+out="${RUNS:-runs}/reproduce"
+kept=benchmarks/results/reproduce
+python -m indrnn_np reproduce "$@" --out "$out"
+mkdir -p "$kept"
+cp "$out"/table.md "$out"/table.json "$out"/curves.png "$kept/"
+(cd "$out" && find . -name summary.json -o -name metrics.jsonl -o -name config.toml) | while read -r file; do
+    mkdir -p "$kept/$(dirname "$file")"
+    cp "$out/$file" "$kept/$file"
+    case $file in *config.toml) sed -i '/^data = /d' "$kept/$file" ;; esac # a folder of this machine
+done
