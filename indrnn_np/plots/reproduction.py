@@ -67,7 +67,7 @@ def _panel(axes: Any, title: str, rows: Sequence[dict[str, Any]]) -> None:
     axes.set_xlabel("iteration (update of the parameters)")
     axes.set_title(title, loc="left", fontsize=11)
     style.dress(axes, LABELS[metric])
-    axes.legend(frameon=False, fontsize=8)
+    axes.legend(frameon=False, fontsize=8, title="model (seeds)", title_fontsize=8)
 
 
 def _shown(value: float, metric: str) -> float:

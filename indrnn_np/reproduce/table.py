@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from .. import _files
-from ..training.metrics import LARGER_IS_BETTER
 from ..training.run_directory import read_metrics
 from .rows import BUDGET, FORMS, Row
 from .runner import Job
@@ -107,7 +106,7 @@ def _cells(entry: dict[str, Any]) -> list[str]:
     expected = "" if entry["expected"] is None else " to ".join(_value(v, metric) for v in entry["expected"])
     if entry["as expected"] is not None:
         expected += ": yes" if entry["as expected"] else ": **no**"
-    machines = dict.fromkeys(f"{run['machine']['cpu']}, {run['machine']['threads']} threads" for run in done)
+    machines = dict.fromkeys(_machine(run["machine"]) for run in done)
     seeds = [str(run["seed"]) for run in done] + [f"({run['seed']}, going on)" for run in begun]
     return [
         entry["row"], entry["form"], _value(entry["paper"], metric), _spread(entry["reached"]["test"], metric),
@@ -115,6 +114,11 @@ def _cells(entry: dict[str, Any]) -> list[str]:
         _range([run["iterations"] for run in entry["runs"]], "{:.0f}"),
         _range([run["minutes"] for run in done], "{:.1f}"), ", ".join(seeds), "; ".join(machines),
     ]  # fmt: skip
+
+
+def _machine(found: dict[str, Any]) -> str:
+    threads = found["threads"]
+    return f"{found['cpu']}, {threads} thread{'s' if threads > 1 else ''}"
 
 
 def _value(value: float | None, metric: str | None) -> str:
@@ -140,8 +144,3 @@ def _spread(values: Sequence[float], metric: str | None) -> str:
 def _range(values: Sequence[float], form: str) -> str:
     ends = list(dict.fromkeys(form.format(v) for v in (min(values), max(values)))) if values else []
     return " to ".join(ends)
-
-
-def better(metric: str) -> str:
-    """Which way a metric improves, for an axis: "higher" or "lower"."""
-    return "higher" if LARGER_IS_BETTER[metric] else "lower"
