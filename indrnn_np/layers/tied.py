@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -26,6 +26,8 @@ class Tied(Layer):
     to
         The number of the network's layer that is the embedding.
     """
+
+    needs: ClassVar[tuple[str, ...]] = ("embedding",)  # there is none without it
 
     input_size: int
     output_size: int

@@ -50,7 +50,7 @@ def _normalise(x, scale, shift, eps, y, mean, rstd, i, j):
     """Rows i to j."""
     H = x.shape[1]
     for r in range(i, j):
-        total, squares = 0.0, 0.0
+        total, squares = np.float64(0), np.float64(0)  # so that interpreted, too, sums are in float64
         for k in range(H):
             total += x[r, k]
         centre = total / H
