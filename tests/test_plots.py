@@ -96,3 +96,21 @@ def test_a_run_without_any_lines_and_a_perfect_one(tmp_path, figure):
 def test_no_metrics(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"metrics.jsonl is not there, expected the metrics of a run"):
         plots.learning_curve(tmp_path, tmp_path / "curve.png")
+
+
+def test_the_gradient_through_layers(tmp_path, figure):
+    """Each layer's norm over the last one's, before training and after it; and the first layer's over time."""
+    measured = [
+        {"iteration": i, "norms": norms} for i, norms in ((0, [8.0, 2.0, 4.0]), (50, [3.0, 3.0, 1.5]))
+    ]
+    records = [{"name": name, "measured": measured} for name in ("a", "b")]
+    result = {"task": "mnist", "hidden": 4, "networks": [*records, {"name": "c", "measured": measured[:1]}]}
+    result["networks"][2]["measured"] = [
+        {"iteration": 0, "norms": [0.0, 1.0, 1e-5]}
+    ]  # what has vanished is drawn too
+    plots.depth(result, tmp_path / "depth.png")
+    left, right = figure[0].axes
+    assert [list(line.get_ydata()) for line in left.lines[:2]] == [[2.0, 0.5, 1.0], [2.0, 2.0, 1.0]]
+    assert list(right.lines[0].get_xdata()) == [0, 50] and list(right.lines[0].get_ydata()) == [2.0, 2.0]
+    assert right.lines[2].get_ydata()[0] > 0 and left.get_yscale() == "log"
+    assert words(left) == ["a", "b", "c"] and size_of(tmp_path / "depth.png") == (1500, 630)

@@ -95,7 +95,7 @@ def _accuracy(figure: Any, metrics: Lines, summary: dict[str, Any]) -> None:
     if points:
         top.plot(list(points), list(points.values()), "o", color=GREEN, markerfacecolor="white", markersize=6,
                  label=f"authors' log, {network}, validation", zorder=3)  # fmt: skip
-    _ticks(top, [*points.values(), *(error for error in errors if error is not None)])
+    style.percents(top, [*points.values(), *(error for error in errors if error is not None)])
     style.dress(top, "error rate / %")
     top.set_title(f"{task['task']}, {task['steps']} steps, batch {batch}" if "steps" in task else task["task"],
                   loc="left", fontsize=11)  # fmt: skip
@@ -103,14 +103,3 @@ def _accuracy(figure: Any, metrics: Lines, summary: dict[str, Any]) -> None:
     bottom.plot(*_series(metrics, "train", summary["loss"]), color=BLUE, linewidth=1.1)
     bottom.set_ylim(bottom=0)
     style.dress(bottom, "training loss / nats")
-
-
-def _ticks(axes: Any, values: list[float]) -> None:
-    """Let a logarithmic axis of percentages begin and end at round ones."""
-    ticks = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100]
-    values = values or [1.0]
-    first = max(0, sum(tick < 0.95 * min(values) for tick in ticks) - 1)
-    last = min(len(ticks) - 1, sum(tick < max(values) for tick in ticks))
-    axes.set_ylim(ticks[first], ticks[last] if last > first else ticks[first] * 2)
-    axes.set_yticks(ticks[first : last + 1], [f"{tick:g}" for tick in ticks[first : last + 1]])
-    axes.set_yticks([], minor=True)

@@ -50,7 +50,10 @@ def _panel(axes: Any, title: str, rows: Sequence[dict[str, Any]]) -> None:
         x, low, middle, high = _band(curves, metric)
         end = max(end, x[-1])
         model = entry["row"].split("/")[1]
-        axes.plot(x, middle, color=color, linewidth=1.5, label=f"{model} ({len(curves)})")
+        few = "s" if len(x) < 12 else None
+        axes.plot(
+            x, middle, color=color, linewidth=1.5, marker=few, markersize=4, label=f"{model} ({len(curves)})"
+        )
         if len(curves) > 1:
             axes.fill_between(x, low, high, color=color, alpha=0.2, linewidth=0)
     for number, entry in enumerate(rows):
@@ -64,6 +67,8 @@ def _panel(axes: Any, title: str, rows: Sequence[dict[str, Any]]) -> None:
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.set_xlim(0, 1.04 * end)
+    if metric == "accuracy":
+        style.percents(axes, [float(v) for line in axes.lines for v in line.get_ydata() if v == v])
     axes.set_xlabel("iteration (update of the parameters)")
     axes.set_title(title, loc="left", fontsize=11)
     style.dress(axes, LABELS[metric])

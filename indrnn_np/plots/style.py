@@ -27,3 +27,14 @@ def dress(axes: Any, label: str) -> None:
     axes.set_axisbelow(True)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
+
+
+def percents(axes: Any, values: list[float]) -> None:
+    """Let a logarithmic axis of percentages begin and end at round ones."""
+    ticks = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100]
+    values = values or [1.0]
+    first = max(0, sum(tick < 0.95 * min(values) for tick in ticks) - 1)
+    last = min(len(ticks) - 1, sum(tick < max(values) for tick in ticks))
+    axes.set_ylim(ticks[first], ticks[last] if last > first else ticks[first] * 2)
+    axes.set_yticks(ticks[first : last + 1], [f"{tick:g}" for tick in ticks[first : last + 1]])
+    axes.set_yticks([], minor=True)
