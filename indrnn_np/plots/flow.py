@@ -32,6 +32,7 @@ def depth(result: dict[str, Any], path: str | Path) -> Path:
     ):
         axes.set_yscale("log")
         style.dress(axes, label)
+    left.xaxis.get_major_locator().set_params(integer=True)
     left.set_xlabel("recurrent layer (dashed: before training)")
     right.set_xlabel("iteration (update of the parameters)")
     left.set_title(f"{result['task']}, {result['hidden']} units", loc="left", fontsize=11)
