@@ -189,18 +189,16 @@ def test_another_batch_or_a_checkpoint_without_state_is_refused(tmp_path):
     language_run(tmp_path / "run", 2)
     task = small_texts.chars(tmp_path / "data", reset=0.4)
     assert task.batch(2, 4).carry and task.batch(2, 3).carry
+
+    def go_on(batch, resume):
+        ir.fit(
+            small_texts.model(task), task, ir.Adam(1e-2), iterations=9, batch=batch, resume=resume, **QUIET
+        )
+
     with pytest.raises(
         ValueError, match=r"holds the state of 4 samples, expected 3 because the next batch goes on"
     ):
-        ir.fit(
-            small_texts.model(task),
-            task,
-            ir.Adam(1e-2),
-            iterations=9,
-            batch=3,
-            resume=tmp_path / "run",
-            **QUIET,
-        )
+        go_on(3, tmp_path / "run")
     newest = run_directory.find_checkpoint(tmp_path / "run")
     loaded = ir.load(newest)
     meta = {name: value for name, value in loaded.meta.items() if name != "carried"}
@@ -208,15 +206,7 @@ def test_another_batch_or_a_checkpoint_without_state_is_refused(tmp_path):
     with pytest.raises(
         ValueError, match=r"bare.npz holds no state, expected one because the next batch goes on with"
     ):
-        ir.fit(
-            small_texts.model(task),
-            task,
-            ir.Adam(1e-2),
-            iterations=9,
-            batch=4,
-            resume=tmp_path / "bare.npz",
-            **QUIET,
-        )
+        go_on(4, tmp_path / "bare.npz")
 
 
 def test_a_text_of_other_symbols_is_refused(tmp_path):

@@ -8,38 +8,23 @@ import numpy as np
 
 from .. import _check, init
 from .base import Context, Parameter, sequence
-from .recurrent import Recurrent
+from .recurrent import Projecting
 
 
-class Cell(Recurrent):
+class Cell(Projecting):
     """A layer over W x_t and U h_{t-1}, with `gates` blocks of H rows in W and U."""
 
     gates: ClassVar[int]
 
-    input_size: int
-    hidden_size: int
     input_init: str | float
 
     def _check_sizes(self) -> None:
+        super()._check_sizes()
         where = type(self).__name__
-        _check.at_least(where, "input_size", self.input_size, 1)
-        _check.at_least(where, "hidden_size", self.hidden_size, 1)
         if isinstance(self.input_init, str):
             _check.choice(where, "input_init", self.input_init, init.INPUT_MATRIX)
         else:
             _check.at_least(where, "input_init", self.input_init, 0.0)
-
-    @property
-    def inputs(self) -> int:
-        return self.input_size
-
-    @property
-    def outputs(self) -> int:
-        return self.hidden_size
-
-    @property
-    def state_size(self) -> int:
-        return self.hidden_size
 
     def _weights(self, recurrent_init: str | float = "orthogonal") -> dict[str, Parameter]:
         """W, U and b as they start."""

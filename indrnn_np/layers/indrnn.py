@@ -9,11 +9,11 @@ import numpy as np
 
 from .. import _check, init
 from .base import Context, Normalised, Parameter, sequence
-from .recurrent import Independent, Named
+from .recurrent import Independent, Named, Projecting
 
 
 @dataclass(frozen=True)
-class IndRNN(Independent):
+class IndRNN(Projecting, Independent):
     """h_t = φ(W x_t + u ⊙ h_{t-1} + b): each neuron remembers by one number of its own.
 
     Shapes     x (T, B, input_size) to y (T, B, hidden_size)
@@ -53,23 +53,10 @@ class IndRNN(Independent):
     reverse: bool = False
 
     def __post_init__(self) -> None:
-        _check.at_least("IndRNN", "input_size", self.input_size, 1)
-        _check.at_least("IndRNN", "hidden_size", self.hidden_size, 1)
+        self._check_sizes()
         self._check_recurrence()
         if isinstance(self.input_init, str):
             _check.choice("IndRNN", "input_init", self.input_init, init.INPUT)
-
-    @property
-    def inputs(self) -> int:
-        return self.input_size
-
-    @property
-    def outputs(self) -> int:
-        return self.hidden_size
-
-    @property
-    def state_size(self) -> int:
-        return self.hidden_size
 
     def parameters(self, steps: int | None) -> dict[str, Parameter]:
         H, zero = self.hidden_size, init.constant(0.0)

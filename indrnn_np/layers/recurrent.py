@@ -53,6 +53,30 @@ class Recurrent(Layer):
         return lambda t0, t1, dh, da: probe(name, t0, t1, dh, da)
 
 
+class Projecting(Recurrent):
+    """A recurrent layer with input weights, from `input_size` inputs to `hidden_size` units."""
+
+    input_size: int
+    hidden_size: int
+
+    def _check_sizes(self) -> None:
+        where = type(self).__name__
+        _check.at_least(where, "input_size", self.input_size, 1)
+        _check.at_least(where, "hidden_size", self.hidden_size, 1)
+
+    @property
+    def inputs(self) -> int:
+        return self.input_size
+
+    @property
+    def outputs(self) -> int:
+        return self.hidden_size
+
+    @property
+    def state_size(self) -> int:
+        return self.hidden_size
+
+
 class Independent(Recurrent):
     """A recurrent layer whose neurons have one recurrent weight each: u (H,), its start and its bound."""
 
