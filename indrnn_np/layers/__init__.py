@@ -1,5 +1,5 @@
 """Layers are descriptions: sizes and options, no arrays. The network owns parameters, buffers and gradients
-(networks.py).
+(sequential.py).
 
 Every layer has one contract, so that whole sequences, windows of a stream, truncated BPTT and recomputation
 are all one loop:
