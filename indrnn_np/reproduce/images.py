@@ -34,7 +34,8 @@ def _row(table: str, model: str) -> Row:
     return Row(
         f"{table}/{model}", PAPER[table][model], f"Li et al. 2019, table 2: error rate {error:.2f} %", full,
         {"epochs": 1.0, "validate_every": BATCHES // 4}, (log[1] - MARGIN, log[5] + 0.02),
-        f"{100 * log[1]:.1f} % after the first epoch in the authors' log, less 5 points, to 2 points above what it has after five",
+        f"{100 * log[1]:.1f} % after the first epoch in the authors' log, less 5 points, to 2 points above "
+        "what it has after five",
         {epoch * BATCHES: accuracy for epoch, accuracy in log.items()},
     )  # fmt: skip
 
