@@ -3,7 +3,7 @@
     python benchmarks/depth.py --data DIR [--permuted] [--hidden 64] [--iterations 1700] --out benchmarks/results/depth
 
 DIR holds MNIST's idx files. Each network trains on sequential MNIST, batches of 32; every `--every` iterations the norm
-of ∂L/∂h over all steps of one batch is measured for every recurrent layer (indrnn_np.study.flow). OUT/depth.json gets
+of ∂L/∂h over all steps of one batch is measured for every recurrent layer (indrnn_np.study.gradient_flow). OUT/depth.json gets
 the numbers after every measurement, OUT/depth.png the picture.
 """
 
@@ -56,8 +56,7 @@ def train(name: str, task: Any, hidden: int, iterations: int, every: int, tell: 
     for i in range(iterations + 1):
         batch = task.batch(i, BATCH)
         if i % every == 0:
-            gradient = lambda y, labels=batch.target: ir.softmax_cross_entropy(y, labels)[1]  # noqa: E731
-            found = study.flow(net, batch.x, gradient)
+            found = study.gradient_flow(net, batch.x, batch.target)
             record["layers"] = found.layers
             record["measured"].append(
                 {"iteration": i, "seconds": round(time.perf_counter() - start, 1), "norms": found.totals().tolist(),

@@ -82,6 +82,7 @@ _HOMES = {
     "checkpoint": ("load", "save"),
     "interop": ("import_torch",),
 }  # fmt: skip
+_PACKAGES = ("study",)  # reached as ir.study, also without an import of its own
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = ["__version__", *sorted(_HOME)]
@@ -89,6 +90,8 @@ __all__ = ["__version__", *sorted(_HOME)]
 
 def __getattr__(name: str) -> Any:
     """Load the module of a public name, and keep the name for the next time."""
+    if name in _PACKAGES:
+        return importlib.import_module(f"{__name__}.{name}")
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
@@ -97,7 +100,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME})
+    return sorted({*globals(), *_HOME, *_PACKAGES})
 
 
 class _Package(ModuleType):

@@ -19,6 +19,7 @@ COMMANDS = {
     "eval": ("commands.evaluate", "evaluate a run's checkpoint"),
     "reproduce": ("commands.reproduce", "run the papers' tables again, beside their numbers"),
     "generate": ("commands.generate", "let a language model go on from a text"),
+    "study": ("commands.study", "measure gradients through time and depth, and look at neurons"),
     "check": ("commands.check", "prove the gradients and the fast twins on this machine"),
     "bench": ("commands.bench", "time the kernels and a training step on this machine"),
     "info": ("commands.info", "versions, BLAS, threads, folders"),

@@ -41,7 +41,7 @@ def fit(
     clip_value: float | None = None, validate_every: int | None = None, out: str | Path | None = None, seed: int = 0,
     resume: str | Path | None = None, progress: bool = True, *, validation: Any = None,
     settings: dict[str, Any] | None = None, reporter: Reporter | None = None, notes: Sequence[str] = (),
-    stop: Callable[[], bool] | None = None, **plan: Any,
+    stop: Callable[[], bool] | None = None, watch: Callable[[int], None] | None = None, **plan: Any,
 ) -> Result:  # fmt: skip
     """Train `net` and return its history; the network and the optimizer are changed in place.
 
@@ -84,6 +84,8 @@ def fit(
         Lines for the log, ahead of all others.
     stop
         Asked before each update whether to interrupt the run, which can be resumed.
+    watch
+        Called with the updates done so far: before the first one, and after each. It must not change the network.
     plan
         More of plan.Plan: log_every, checkpoint_every, evaluation_batch, bn_batch, minutes, and memory: "keep", or
         "recompute" for less memory and more time (docs/memory.md).
@@ -105,7 +107,7 @@ def fit(
     specs = {"plan": vars(whole), "optimizer": optimizer.spec(), "schedule": schedule.spec()}
     reporter = reporter or Reporter(progress, None if directory is None else directory.log)
     trainer = Trainer(
-        net, task, optimizer, schedule, whole, directory, reporter, {"settings": settings or {}}, stop
+        net, task, optimizer, schedule, whole, directory, reporter, {"settings": settings or {}}, stop, watch
     )
     if contents is not None:
         same_symbols("fit", task.describe(), contents.header["meta"].get("task", {}), contents.path)

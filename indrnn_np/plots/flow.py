@@ -5,10 +5,69 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from . import style
 
 COLORS = (style.BLUE, style.GREEN, style.ORANGE, style.GREY)
 FACTOR = 30.0  # within it a ratio counts as kept
+
+
+def flow(*findings: Any) -> Any:
+    """Draw ‖∂L/∂h_t‖ as layers x time, one panel a network, all in one scale of colours."""
+    figure = style.empty(8, 1.2 + sum(_height(len(one.layers)) for one in findings))
+    panels = style.grid(
+        figure, len(findings), 1, sharex=True, height_ratios=[_height(len(one.layers)) for one in findings]
+    )[:, 0]
+    limits = style.decades(np.concatenate([one.norms.ravel() for one in findings]))
+    for axes, one in zip(panels, findings, strict=True):
+        L, T = one.norms.shape
+        image = style.log_image(axes, one.norms, limits, (0.5, T + 0.5, 0.5, L + 0.5))
+        _name_layers(axes, one.layers)
+        axes.set_title(one.title, loc="left", fontsize=10)
+    panels[-1].set_xlabel("time step t")
+    style.color_bar(figure, image, list(panels), "‖∂L/∂h_t‖ over the batch")
+    return figure
+
+
+def flow_film(*films: Any) -> Any:
+    """Draw ‖∂L/∂h_t‖ along training: iterations x time for each layer, a row of panels a network."""
+    columns = max(len(one.frames[0].layers) for one in films)
+    figure = style.empty(1.5 + 3.4 * columns, 0.8 + 2.6 * len(films))
+    panels = style.grid(figure, len(films), columns, sharex=True)
+    limits = style.decades(np.concatenate([f.norms.ravel() for one in films for f in one.frames]))
+    for row, one in zip(panels, films, strict=True):
+        for k, axes in enumerate(row):
+            if k >= len(one.frames[0].layers):
+                axes.set_visible(False)
+                continue
+            values = np.stack([frame.norms[k] for frame in one.frames])
+            image = style.log_image(
+                axes, values, limits, (0.5, values.shape[1] + 0.5, -0.5, len(values) - 0.5)
+            )
+            _name_iterations(axes, one.iterations)
+            axes.set_title(f"{one.title}, layer {one.frames[0].layers[k]}", loc="left", fontsize=10)
+        row[0].set_ylabel("iteration")
+    for axes in panels[-1]:
+        axes.set_xlabel("time step t")
+    style.color_bar(figure, image, panels, "‖∂L/∂h_t‖ over the batch")
+    return figure
+
+
+def _height(layers: int) -> float:
+    """Inches of a panel of so many layers."""
+    return min(0.9 + 0.3 * layers, 5.0)
+
+
+def _name_layers(axes: Any, names: tuple[str, ...]) -> None:
+    every = -(-len(names) // 12)  # at most twelve names fit
+    axes.set_yticks(range(1, len(names) + 1, every), names[::every])
+    axes.set_ylabel("layer")
+
+
+def _name_iterations(axes: Any, iterations: Any) -> None:
+    every = -(-len(iterations) // 6)
+    axes.set_yticks(range(0, len(iterations), every), [f"{i:,}" for i in iterations[::every]])
 
 
 def depth(result: dict[str, Any], path: str | Path) -> Path:

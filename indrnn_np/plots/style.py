@@ -2,12 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
+from .. import _check
+
 # Okabe & Ito's colours, which colour-blind people tell apart; shapes and line styles differ too.
-BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#7a7a7a"
 
 Lines = list[dict[str, Any]]
+LIGHT, DARK = THEMES = ("light", "dark")
+# What differs on a dark page; the colours of lines are read on both.
+NIGHT = {
+    "text.color": "#e6e6e6", "axes.labelcolor": "#e6e6e6", "axes.edgecolor": "#a0a0a0", "xtick.color": "#d0d0d0",
+    "ytick.color": "#d0d0d0", "axes.facecolor": "#16181d", "figure.facecolor": "#16181d",
+    "savefig.facecolor": "#16181d", "axes.titlecolor": "#e6e6e6",
+}  # fmt: skip
+
+
+@contextmanager
+def theme(name: str = LIGHT) -> Iterator[None]:
+    """What is drawn inside is for a page of this kind: "light" or "dark"."""
+    from matplotlib import rc_context
+
+    _check.choice("plots.theme", "name", name, THEMES)
+    with rc_context(NIGHT if name == DARK else {}):
+        yield
+
+
+def color_bar(figure: Any, image: Any, axes: Any, label: str) -> None:
+    """The scale of a picture's colours, with its unit."""
+    bar = figure.colorbar(image, ax=axes, label=label)
+    bar.outline.set_visible(False)
+
+
+def decades(values: Any, most: float = 300.0) -> tuple[float, float]:
+    """Limits of a logarithmic scale that holds all positive values; smaller ones than the largest's 10^-most are cut.
+
+    Without any positive value (1, 10).
+    """
+    positive = values[values > 0]
+    if not positive.size:
+        return 1.0, 10.0
+    high = float(positive.max())
+    low = max(float(positive.min()), high * 10.0**-most, 1e-300)
+    return (low, high) if low < high else (low / 2, high * 2)
 
 
 def empty(width: float, height: float) -> Any:
@@ -20,10 +62,29 @@ def empty(width: float, height: float) -> Any:
     return figure
 
 
+def log_image(
+    axes: Any, values: Any, limits: tuple[float, float], extent: tuple[float, float, float, float]
+) -> Any:
+    """A picture of positive values (rows, columns) in logarithmic colours; zeros stay grey."""
+    from matplotlib.colors import LogNorm
+
+    image = axes.imshow(
+        np.where(values > 0, values, np.nan), aspect="auto", cmap="viridis", norm=LogNorm(*limits, clip=True),
+        extent=extent, interpolation="nearest", origin="lower",
+    )  # fmt: skip
+    axes.set_facecolor(GREY)
+    return image
+
+
+def grid(figure: Any, rows: int, columns: int, **options: Any) -> Any:
+    """Panels (rows, columns), always as an array of two axes."""
+    return figure.subplots(rows, columns, squeeze=False, **options)
+
+
 def dress(axes: Any, label: str) -> None:
     """Name the y axis and give the panel its look."""
     axes.set_ylabel(label)
-    axes.grid(True, which="major", color="#dddddd", linewidth=0.6)
+    axes.grid(True, which="major", color="#888888", alpha=0.3, linewidth=0.6)
     axes.set_axisbelow(True)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)

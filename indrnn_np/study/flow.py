@@ -2,34 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
 from .. import _check
 from ..layers.chain import named_layers
 from ..sequential import Sequential
+from .finding import Finding, Table
+from .objective import Loss, loss_and_gradient
 
 
-class Flow(NamedTuple):
-    """What `flow` measured.
+@dataclass(frozen=True, repr=False, eq=False)
+class Flow(Finding):
+    """What `gradient_flow` measured.
 
     layers: names of the recurrent layers, from input to output, such as "0" or "3.2". norms (L, T), float64: the norm
     over samples and units of the whole gradient ∂L/∂h_t, what arrives from above and from later steps together.
     """
 
+    kind: ClassVar[str] = "flow"
+
     layers: tuple[str, ...]
     norms: np.ndarray
+    title: str = ""
 
     def totals(self) -> np.ndarray:
         """The norm over all steps too, (L,)."""
         return np.sqrt(np.square(self.norms).sum(axis=1))
 
+    def words(self) -> str:
+        """How much of the gradient at the last step of the last layer is left at the first step of the first."""
+        first, last = float(self.norms[0, 0]), float(self.norms[-1, -1])
+        share = f"{first / last:.3g} times" if last > 0 else "nothing over nothing of"
+        L, T = self.norms.shape
+        return (
+            f"‖∂L/∂h‖ at the first step of layer {self.layers[0]} is {first:.3g}, {share} that at the last step of "
+            f"layer {self.layers[-1]} ({L} layers, {T} steps)"
+        )
 
-def flow(
-    net: Sequential, x: np.ndarray, gradient: Callable[[Any], Any], lengths: np.ndarray | None = None
-) -> Flow:
+    def table(self) -> Table:
+        """A line for each layer and step, t from 1."""
+        L, T = self.norms.shape
+        return {
+            "layer": np.repeat(self.layers, T),
+            "step t": np.tile(np.arange(1, T + 1), L),
+            "norm of dL/dh_t": self.norms.ravel(),
+        }
+
+
+def gradient_flow(
+    net: Sequential, x: np.ndarray, target: Any = None, loss: Loss = None, lengths: np.ndarray | None = None,
+    mask: Any = None, title: str = "",
+) -> Flow:  # fmt: skip
     """Run x (T, B, D) forward and back and return the norms of ∂L/∂h_t; neither parameters nor
     running statistics are changed.
 
@@ -38,20 +64,27 @@ def flow(
 
     Parameters
     ----------
-    gradient
-        Gives dy = ∂L/∂y for the network's output y, such as `lambda y: ir.mse(y, target)[1]`.
+    net
+        The network; it runs as in training.
+    x
+        (T, B, D), or (T, B) symbols.
+    target, loss, mask
+        Whose gradient: objective.loss_and_gradient says what is taken by default.
     lengths
         (B,) valid steps of each sample; what comes after them counts as zero.
+    title
+        Whose flow it is, for pictures.
     """
     kept = net.ops.copy(net.buffers.flat)
     meter = _Meter(net, len(x))
     y, _, tape = net.forward(x, lengths=lengths)
-    net.backward(gradient(y), tape, probe=meter)
+    dy = loss_and_gradient("study.gradient_flow", net, y, target, loss, lengths, mask)[1]
+    net.backward(dy, tape, probe=meter)
     net.ops.assign(net.buffers.flat, kept)
     if not meter.squares:
-        _check.fail("study.flow", "the network has no recurrent layer", "at least one")
+        _check.fail("study.gradient_flow", "the network has no recurrent layer", "at least one")
     names = tuple(reversed(meter.squares))  # backward comes from above
-    return Flow(names, np.sqrt(np.stack([meter.squares[name] for name in names])))
+    return Flow(names, np.sqrt(np.stack([meter.squares[name] for name in names])), title)
 
 
 class _Meter:

@@ -29,7 +29,7 @@ class Trainer:
 
     After `run()`: journal.history, the lines of metrics.jsonl; best, {"value", "iteration"} of the validation
     metric, or None; ended, "iterations", "minutes", "schedule" or "interrupted". `stop` is asked before each update
-    whether to interrupt the run.
+    whether to interrupt the run; `watch` is told the updates done, before the first one and after each.
     """
 
     def __init__(
@@ -43,9 +43,11 @@ class Trainer:
         reporter: Reporter | None = None,
         extra: dict[str, Any] | None = None,
         stop: Callable[[], bool] | None = None,
+        watch: Callable[[int], None] | None = None,
     ) -> None:
         self.net, self.task, self.optimizer, self.schedule, self.plan = net, task, optimizer, schedule, plan
         self.directory, self.extra, self._stop = directory, extra or {}, stop or (lambda: False)
+        self._watch = watch or (lambda iteration: None)
         self.journal = Journal(directory, reporter or Reporter(show=False), plan.iterations)
         self.best: dict[str, float] | None = None
         self.ended = ""
@@ -103,10 +105,12 @@ class Trainer:
         try:
             if self.directory is not None and self._saved != self.net.iteration:
                 self._save(best=False)  # from here on there is always a good state to go back to
+            self._watch(self.net.iteration)
             with Interrupt() as interrupt:
                 while not self._end(interrupt.asked or self._stop()):
                     self.iterate()
                     self._after()
+                    self._watch(self.net.iteration)
             self._finish()
         finally:
             self.journal.reporter.stop(self.net.iteration)

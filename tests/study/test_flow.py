@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import indrnn_np as ir
-from indrnn_np.study import flow
+from indrnn_np.study import gradient_flow
 
 
 def test_an_identity_indrnn_gives_powers_of_u():
@@ -14,7 +14,7 @@ def test_an_identity_indrnn_gives_powers_of_u():
     u = np.array([0.5, -0.9, 1.01])
     net.params["0.u"][:] = u
     x = np.random.default_rng(0).normal(size=(T, 1, 2))
-    found = flow(net, x, lambda y: np.ones_like(y))
+    found = gradient_flow(net, x)
     powers = u ** (T - 1 - np.arange(T))[:, None]
     assert found.layers == ("0",) and found.norms.shape == (1, T)
     np.testing.assert_allclose(found.norms[0], np.linalg.norm(powers, axis=1), rtol=1e-12)
@@ -43,7 +43,7 @@ def test_step_0_of_the_last_layer_is_the_gradient_of_the_state_after_it(kind, le
     net = ir.Sequential(stack(kind, H), steps=T, dtype="float64", seed=3)
     rng = np.random.default_rng(1)
     x = rng.normal(size=(T, B, 3))
-    found = flow(net, x, lambda y: np.cos(y), lengths)
+    found = gradient_flow(net, x, None, lambda y, _: (0.0, np.cos(y)), lengths)
     _, state, _ = net.forward(x[:1], lengths=None)
     rest = None if lengths is None else lengths - 1
     y, _, tape = net.forward(x[1:], state, lengths=rest)
@@ -60,7 +60,7 @@ def test_layers_that_walk_back(kind):
     net = ir.Sequential(stack(kind, H)[:1], steps=T, dtype="float64", seed=2)
     x = np.random.default_rng(4).normal(size=(T, 1, 3))
     at_0 = lambda y: np.zeros_like(y) + (np.arange(T) == 0)[:, None, None]  # noqa: E731
-    found = flow(net, x, at_0)
+    found = gradient_flow(net, x, loss=lambda y, _: (0.0, at_0(y)))
     name = "0" if kind == "reverse" else "0.reverse"
     u, slope = net.params[f"{name}.u"], 1 - net.forward(x)[0][:, 0, -H:] ** 2
     expected = [np.ones(H)]
@@ -77,7 +77,7 @@ def test_chunks_of_time_and_one_pass_agree():
         for name in ("reference", "cpu")
     ]
     x = np.random.default_rng(0).normal(size=(T, B, 5))
-    one, other = (flow(net, x, lambda y: 2 * y) for net in nets)
+    one, other = (gradient_flow(net, x, loss=lambda y, _: (0.0, 2 * y)) for net in nets)
     assert one.layers == other.layers == ("0", "1")
     np.testing.assert_allclose(one.norms, other.norms, rtol=1e-9)
 
@@ -86,7 +86,7 @@ def test_running_statistics_stay_and_a_net_without_recurrence_is_refused():
     net = ir.plain(3, 4, 2, 2, 6, batchnorm=True, dtype="float64")
     x = np.random.default_rng(0).normal(size=(6, 5, 3))
     before = net.state_dict()
-    flow(net, x, lambda y: y)
+    gradient_flow(net, x)
     assert all(np.array_equal(before[name], value) for name, value in net.state_dict().items())
     with pytest.raises(ValueError, match="the network has no recurrent layer, expected at least one"):
-        flow(ir.Sequential([ir.Linear(3, 2)], dtype="float64"), x, lambda y: y)
+        gradient_flow(ir.Sequential([ir.Linear(3, 2)], dtype="float64"), x)

@@ -1,0 +1,28 @@
+"""`indrnn study NAME`: measure gradients and neurons, write numbers and a picture, say the main number in words."""
+
+from __future__ import annotations
+
+import argparse
+from importlib import import_module
+
+# name: the file that declares and runs it (add_arguments(parser), run(args)), and what it shows
+INSTRUMENTS = {
+    "flow": ("study_flow", "how much gradient reaches each layer and time step"),
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the instruments, each a command of its own."""
+    instruments = parser.add_subparsers(dest="instrument", required=True, metavar="NAME")
+    for name, (module, help_) in INSTRUMENTS.items():
+        one = instruments.add_parser(name, help=help_, description=help_, allow_abbrev=False)
+        import_module(f".{module}", __package__).add_arguments(one)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the instrument and return its exit code."""
+    from .._threads import set_threads
+
+    if getattr(args, "threads", 0):
+        set_threads(args.threads)
+    return import_module(f".{INSTRUMENTS[args.instrument][0]}", __package__).run(args)

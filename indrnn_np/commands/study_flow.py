@@ -1,0 +1,37 @@
+"""`indrnn study flow`: the norm of ∂L/∂h_t for every layer and step, before training or along it."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from . import studies
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the instrument takes."""
+    studies.add_subjects(parser)
+    parser.add_argument(
+        "--train", type=int, default=0, metavar="INT",
+        help="train so many iterations and measure on the way (default: 0, only measure)",
+    )  # fmt: skip
+    parser.add_argument("--frames", type=int, default=9, help="measurements along training (default: 9)")
+    studies.add_output(parser, "flow")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, write, tell, and return 0."""
+    from .. import study
+
+    def measure(net: Any, subject: Any) -> Any:
+        batch = subject.batch(args.batch, 0 if args.train else None)
+        return study.gradient_flow(
+            net, batch.x, batch.target, subject.task.loss, batch.lengths, batch.mask, subject.title
+        )
+
+    findings = [
+        studies.along_training(args, subject, measure) if args.train else measure(subject.net, subject)
+        for subject in studies.subjects(args)
+    ]
+    studies.tell(findings, studies.write(findings, args, "flow"), args.json)
+    return 0
