@@ -3,8 +3,8 @@
     python benchmarks/depth.py --data DIR [--permuted] [--hidden 64] [--iterations 1700] --out benchmarks/results/depth
 
 DIR holds MNIST's idx files. Each network trains on sequential MNIST, batches of 32; every `--every` iterations the norm
-of ∂L/∂h over all steps of one batch is measured for every recurrent layer (indrnn_np.study.gradient_flow). OUT/depth.json gets
-the numbers after every measurement, OUT/depth.png the picture.
+of ∂L/∂h over all steps of one batch is measured for every recurrent layer (indrnn_np.study.gradient_flow).
+OUT/depth.json gets the numbers after every measurement, OUT/depth.png the picture.
 """
 
 from __future__ import annotations

@@ -110,7 +110,7 @@ def test_an_unknown_case_is_one_sentence(capsys, monkeypatch):
 
 def test_a_bar_on_a_terminal_only(capsys, monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
-    with command._Bar() as bar:
+    with command.Bar() as bar:
         bar("small-layer: check", 1, 4)
         shown = bar._bar.tasks[0]
         assert (shown.description, shown.completed, shown.total) == ("small-layer: check", 1, 4)

@@ -5,6 +5,9 @@ import numpy as np
 # Largest allowed error over the largest entry of the expected array.
 TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
 
+# Of what a tutorial prints after training: products round differently from machine to machine, and updates add it up.
+TUTORIALS = 2.0
+
 
 def assert_close(actual, expected, name="", scale=1.0):
     """Compare dtype, shape, the places of NaN and of each Inf, and the largest error over the largest entry.

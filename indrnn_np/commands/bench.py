@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..bench import CASES, LEVELS, report, select
+from .bar import Bar
 
 SECONDS = {True: 0.3, False: 0.7}  # each candidate is timed in each case, with --quick and without
 ROUNDS = {True: 3, False: 5}
@@ -64,7 +65,7 @@ def _limits(args: argparse.Namespace) -> dict[str, Any]:
     from .. import bench
 
     cases = select(LEVELS[0] if args.quick else LEVELS[1], args.cases)
-    with _Bar() as progress:
+    with Bar() as progress:
         return bench.run(cases, args.threads, progress=progress, **_turns(args))
 
 
@@ -77,7 +78,7 @@ def _crossover(args: argparse.Namespace) -> dict[str, Any]:
         because = f"because --backend {args.backend} has a grid of its own"
         _check.fail("bench", f"--cases is {' '.join(args.cases)}", "none", because)
     grid = crossover.QUICK_GRID if args.quick else crossover.GRID
-    with _Bar() as progress:
+    with Bar() as progress:
         return bench.run_crossover(
             args.backend.split(","), grid, args.threads, progress=progress, **_turns(args)
         )
@@ -123,24 +124,3 @@ def _print(
     console.print(table)
     for text in (*report.remarks(result), *result["machine"]["advice"], report.summary(result), *files):
         console.print(text, markup=False, highlight=False)
-
-
-class _Bar:
-    """A bar on stderr while the cases run, where stderr is a terminal; used as the function that `bench.run` calls."""
-
-    def __enter__(self) -> _Bar:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-        columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
-        console = Console(stderr=True)
-        self._bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-        self._task = self._bar.add_task("")
-        self._bar.start()
-        return self
-
-    def __call__(self, text: str, done: int, total: int) -> None:
-        self._bar.update(self._task, description=text, completed=done, total=total)
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()

@@ -8,6 +8,18 @@ from importlib import import_module
 # name: the file that declares and runs it (add_arguments(parser), run(args)), and what it shows
 INSTRUMENTS = {
     "flow": ("study_flow", "how much gradient reaches each layer and time step"),
+    "closed-form": ("study_closed_form", "the gradient through time of every neuron, beside equation 4"),
+    "explosion": ("study_explosion", "where gradients explode and where they vanish"),
+    "memory": ("study_memory", "how long neurons remember, by their weight and through their gates"),
+    "neurons": (
+        "study_neurons",
+        "what neurons do over a sequence, which make the output, what one does alone",
+    ),
+    "truncation": ("study_truncation", "what is lost when back-propagation is cut after k steps"),
+    "report": ("study_report", "one HTML file about a trained run: curves, gradients, memory, neurons"),
+    "clipping": ("study_clipping", "four ways to bound the recurrent weight, the same run four times"),
+    "step-sizes": ("study_step_sizes", "the error of finite differences against their step"),
+    "bugs": ("study_bugs", "classic mistakes in a backward pass, and what the gradient check says"),
 }
 
 

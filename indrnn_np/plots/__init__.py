@@ -4,10 +4,22 @@
 return a Figure; each is named as the finding's `kind`.
 """
 
-from .curves import learning_curve
+from .bugs import bugs
+from .clipping import clipping
+from .closed_form import closed_form
+from .curves import curve, learning_curve
+from .explosion import explosion
 from .flow import depth, flow, flow_film
+from .memory import memory, memory_film
+from .neurons import one_neuron, ranking, traces
 from .reproduction import reproduction
 from .speed import bench, crossover
+from .step_sizes import step_sizes
 from .style import theme
+from .truncation import truncation
 
-__all__ = ["bench", "crossover", "depth", "flow", "flow_film", "learning_curve", "reproduction", "theme"]
+__all__ = [
+    "bench", "bugs", "clipping", "closed_form", "crossover", "curve", "depth", "explosion", "flow", "flow_film",
+    "learning_curve", "memory", "memory_film", "one_neuron", "ranking", "reproduction", "step_sizes", "theme",
+    "traces", "truncation",
+]  # fmt: skip

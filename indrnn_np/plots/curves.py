@@ -18,7 +18,14 @@ LINEAR = ("bits",)  # a logarithm already
 
 def learning_curve(run: str | Path, path: str | Path) -> Path:
     """Draw loss and validation metric of a run over its iterations, with the paper's points, into a PNG file."""
-    directory, path = RunDirectory(run), Path(path)
+    path = Path(path)
+    curve(run).savefig(path)
+    return path
+
+
+def curve(run: str | Path) -> Any:
+    """The same as a Figure."""
+    directory = RunDirectory(run)
     metrics = read_metrics(directory.metrics)
     summary = json.loads(directory.summary.read_text(encoding="utf-8"))
     figure = style.empty(7.2, 4.5)
@@ -26,8 +33,7 @@ def learning_curve(run: str | Path, path: str | Path) -> Path:
         _accuracy(figure, metrics, summary)
     else:
         _error(figure.subplots(), metrics, summary)
-    figure.savefig(path)
-    return path
+    return figure
 
 
 def _series(metrics: Lines, kind: str, name: str) -> tuple[list[int], list[float]]:

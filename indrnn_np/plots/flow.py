@@ -11,6 +11,7 @@ from . import style
 
 COLORS = (style.BLUE, style.GREEN, style.ORANGE, style.GREY)
 FACTOR = 30.0  # within it a ratio counts as kept
+DECADES = 24.0  # of the scale of colours; what is smaller than that is as good as nothing
 
 
 def flow(*findings: Any) -> Any:
@@ -19,14 +20,14 @@ def flow(*findings: Any) -> Any:
     panels = style.grid(
         figure, len(findings), 1, sharex=True, height_ratios=[_height(len(one.layers)) for one in findings]
     )[:, 0]
-    limits = style.decades(np.concatenate([one.norms.ravel() for one in findings]))
+    limits, cut = _limits([one.norms for one in findings])
     for axes, one in zip(panels, findings, strict=True):
         L, T = one.norms.shape
         image = style.log_image(axes, one.norms, limits, (0.5, T + 0.5, 0.5, L + 0.5))
         _name_layers(axes, one.layers)
         axes.set_title(one.title, loc="left", fontsize=10)
     panels[-1].set_xlabel("time step t")
-    style.color_bar(figure, image, list(panels), "‖∂L/∂h_t‖ over the batch")
+    style.color_bar(figure, image, list(panels), "‖∂L/∂h_t‖ over the batch", cut)
     return figure
 
 
@@ -35,7 +36,7 @@ def flow_film(*films: Any) -> Any:
     columns = max(len(one.frames[0].layers) for one in films)
     figure = style.empty(1.5 + 3.4 * columns, 0.8 + 2.6 * len(films))
     panels = style.grid(figure, len(films), columns, sharex=True)
-    limits = style.decades(np.concatenate([f.norms.ravel() for one in films for f in one.frames]))
+    limits, cut = _limits([frame.norms for one in films for frame in one.frames])
     for row, one in zip(panels, films, strict=True):
         for k, axes in enumerate(row):
             if k >= len(one.frames[0].layers):
@@ -50,8 +51,15 @@ def flow_film(*films: Any) -> Any:
         row[0].set_ylabel("iteration")
     for axes in panels[-1]:
         axes.set_xlabel("time step t")
-    style.color_bar(figure, image, panels, "‖∂L/∂h_t‖ over the batch")
+    style.color_bar(figure, image, panels, "‖∂L/∂h_t‖ over the batch", cut)
     return figure
+
+
+def _limits(norms: list[Any]) -> tuple[tuple[float, float], bool]:
+    """The ends of the scale of colours, and whether norms are smaller than the lower one."""
+    values = np.concatenate([one.ravel() for one in norms])
+    low, high = style.decades(values, DECADES)
+    return (low, high), bool(((values > 0) & (values < low)).any())
 
 
 def _height(layers: int) -> float:

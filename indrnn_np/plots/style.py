@@ -10,8 +10,8 @@ import numpy as np
 
 from .. import _check
 
-# Okabe & Ito's colours, which colour-blind people tell apart; shapes and line styles differ too.
-BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#7a7a7a"
+# After Okabe & Ito, so that colour-blind people tell them apart; the blue a little lighter, which dark pages carry too.
+BLUE, ORANGE, GREEN, GREY = "#1f83c4", "#D55E00", "#009E73", "#7a7a7a"
 
 Lines = list[dict[str, Any]]
 LIGHT, DARK = THEMES = ("light", "dark")
@@ -33,9 +33,9 @@ def theme(name: str = LIGHT) -> Iterator[None]:
         yield
 
 
-def color_bar(figure: Any, image: Any, axes: Any, label: str) -> None:
-    """The scale of a picture's colours, with its unit."""
-    bar = figure.colorbar(image, ax=axes, label=label)
+def color_bar(figure: Any, image: Any, axes: Any, label: str, cut: bool = False) -> None:
+    """The scale of a picture's colours, with its unit; a point at its lower end if values are cut there."""
+    bar = figure.colorbar(image, ax=axes, label=label, extend="min" if cut else "neither")
     bar.outline.set_visible(False)
 
 
@@ -74,6 +74,26 @@ def log_image(
     )  # fmt: skip
     axes.set_facecolor(GREY)
     return image
+
+
+def log_with_zero(axes: Any, side: str, end: float, name: str) -> None:
+    """Let the axis "x" or "y" go from 0 to `end`, which is called `name`, in powers of ten from 1 on."""
+    scale, limit = (axes.set_xscale, axes.set_xlim) if side == "x" else (axes.set_yscale, axes.set_ylim)
+    scale("symlog", linthresh=1.0, linscale=0.4)
+    limit(-0.3, 1.5 * end)
+    decades = 10.0 ** np.arange(np.ceil(np.log10(max(end, 1.0))) + 1)
+    nearest = 0.1 if side == "x" else 0.4  # names side by side need more room
+    places = [0.0, *decades[decades <= nearest * end]]
+    axis = axes.xaxis if side == "x" else axes.yaxis
+    axis.set_ticks([*places, end], [*(f"{value:,.0f}" for value in places), name])
+    axis.set_ticks([], minor=True)
+
+
+def patch() -> dict[str, Any]:
+    """The box behind a number that stands on a drawing: the page's colour, half through."""
+    from matplotlib import rcParams
+
+    return {"facecolor": rcParams["axes.facecolor"], "edgecolor": "none", "alpha": 0.7, "pad": 1.0}
 
 
 def grid(figure: Any, rows: int, columns: int, **options: Any) -> Any:

@@ -20,8 +20,8 @@ def _copying(delay: int, model: str) -> Row:
     return Row(f"copying-{delay}/{model}", None, says, full, {"iterations": ITERATIONS[delay]})
 
 
-# The same number of parameters, as near as whole units allow (191,937 and 192,723 for 65 symbols), and the same minutes:
-# an update of the LSTM takes 0.92 of the time of the IndRNN's. Each has its own whole cycle of the learning rate.
+# The same number of parameters, as near as whole units allow (191,937 and 192,723 for 65 symbols), and the same
+# minutes: epochs by what an update of each takes. Each has its own whole cycle of the learning rate.
 TEXT: dict[str, Any] = {"task": "chars", "schedule": "one-cycle", "lr": 2e-3}
 CELLS: dict[str, tuple[dict[str, Any], float]] = {
     "indrnn-3": ({"layers": 3, "hidden": 256, "bn_place": "after"}, 40.0),

@@ -10,6 +10,7 @@ import numpy as np
 from .. import _check
 from ..layers.chain import named_layers
 from ..sequential import Sequential
+from . import row_norms
 from .finding import Finding, Table
 from .objective import Loss, loss_and_gradient
 
@@ -76,40 +77,45 @@ def gradient_flow(
         Whose flow it is, for pictures.
     """
     kept = net.ops.copy(net.buffers.flat)
-    meter = _Meter(net, len(x))
-    y, _, tape = net.forward(x, lengths=lengths)
-    dy = loss_and_gradient("study.gradient_flow", net, y, target, loss, lengths, mask)[1]
-    net.backward(dy, tape, probe=meter)
-    net.ops.assign(net.buffers.flat, kept)
+    meter = Meter(net, len(x), lengths)
+    try:
+        y, _, tape = net.forward(x, lengths=lengths)
+        dy = loss_and_gradient("study.gradient_flow", net, y, target, loss, lengths, mask)[1]
+        net.backward(dy, tape, probe=meter)
+    finally:
+        net.ops.assign(net.buffers.flat, kept)
     if not meter.squares:
         _check.fail("study.gradient_flow", "the network has no recurrent layer", "at least one")
     names = tuple(reversed(meter.squares))  # backward comes from above
     return Flow(names, np.sqrt(np.stack([meter.squares[name] for name in names])), title)
 
 
-class _Meter:
+class Meter:
     """The probe: adds up squares; for layers with a weight u it adds what later steps give to what comes from above."""
 
-    def __init__(self, net: Sequential, steps: int) -> None:
-        self.net, self.steps = net, steps
+    def __init__(self, net: Sequential, steps: int, lengths: np.ndarray | None = None) -> None:
+        self.net, self.steps, self.lengths = net, steps, lengths
         self.kinds = dict(named_layers(net.layers))
         self.squares: dict[str, np.ndarray] = {}
         self._edge: dict[str, np.ndarray] = {}  # da of the step that backward came to last
 
     def __call__(self, layer: str, t0: int, t1: int, dh: Any, da: Any) -> None:
         host = self.net.ops.to_host
-        da = host(da)
-        whole = np.zeros_like(da) if dh is None else np.array(host(dh))
         if f"{layer}.u" in self.net.params:
-            u = host(self.net.params[f"{layer}.u"])
-            later = self._later(layer, da)
-            whole += u * later
-        rows = np.square(whole, dtype=np.float64).sum(axis=(1, 2))
+            rows = self._of_independent(layer, t0, None if dh is None else host(dh), host(da))
+        else:
+            rows = row_norms.squares(host(dh))
         self.squares.setdefault(layer, np.zeros(self.steps))[t0:t1] = rows
 
-    def _later(self, layer: str, da: np.ndarray) -> np.ndarray:
-        """da of the step that came after each step in walking order; zero at the walk's end."""
+    def _of_independent(self, layer: str, t0: int, dh: np.ndarray | None, da: np.ndarray) -> np.ndarray:
         reverse = layer.endswith(".reverse") or getattr(self.kinds.get(layer), "reverse", False)
-        edge = self._edge.get(layer, np.zeros_like(da[:1]))
-        self._edge[layer] = da[-1:].copy() if reverse else da[:1].copy()
-        return np.concatenate([edge, da[:-1]] if reverse else [da[1:], edge])
+        edge = self._edge.get(layer)
+        if edge is None:  # the walk begins: no step comes after it
+            edge = self._edge[layer] = np.zeros_like(da[0])
+        u = self.net.ops.to_host(self.net.params[f"{layer}.u"])
+        ends = (
+            np.full(da.shape[1], self.steps) if self.lengths is None else np.asarray(self.lengths, np.int64)
+        )
+        rows = row_norms.squares_with_recurrence(dh, da, u, edge, ends - t0, reverse)
+        edge[...] = da[-1 if reverse else 0]
+        return rows

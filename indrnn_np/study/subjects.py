@@ -48,7 +48,9 @@ def from_run(
     used = loaded.meta.get("settings")
     if not used:
         raise ValueError(f"study: {file} holds no settings, expected a checkpoint of `indrnn train`")
-    used = {**used, "backend": loaded.net.backend}
+    used = settings.merge(
+        used["task"], used, {"backend": loaded.net.backend}
+    )  # older runs lack newer settings
     title = f"{CELLS[used['cell']]}, iteration {loaded.net.iteration}"
     return Subject(title, loaded.net, build.task(used, data), used)
 

@@ -70,6 +70,20 @@ def test_layers_that_walk_back(kind):
     np.testing.assert_allclose(found.norms[found.layers.index(name)], norms, rtol=1e-12)
 
 
+@pytest.mark.parametrize("reverse", [False, True])
+def test_padding_counts_as_zero_whatever_arrives_there(reverse, backend):
+    """A sample of two steps among longer ones flows as it does alone."""
+    T, H = 5, 3
+    layers = [ir.IndRNN(3, H, "tanh", input_init=0.5, reverse=reverse), ir.Linear(H, 2)]
+    net = ir.Sequential(layers, T, backend, "float64", seed=2)
+    x = np.random.default_rng(4).normal(size=(T, 1, 3))
+    ones = lambda y, _: (0.0, np.ones_like(y))  # noqa: E731  also where the sample has ended
+    padded = gradient_flow(net, x, None, ones, np.array([2])).norms
+    alone = gradient_flow(net, np.ascontiguousarray(x[:2]), None, ones).norms
+    np.testing.assert_allclose(padded[:, :2], alone, rtol=1e-12)
+    assert (padded[:, 2:] == 0).all()
+
+
 def test_chunks_of_time_and_one_pass_agree():
     T, B, H = 700, 8, 32
     nets = [
@@ -87,6 +101,8 @@ def test_running_statistics_stay_and_a_net_without_recurrence_is_refused():
     x = np.random.default_rng(0).normal(size=(6, 5, 3))
     before = net.state_dict()
     gradient_flow(net, x)
+    with pytest.raises(ValueError, match="hinge"):
+        gradient_flow(net, x, np.zeros(5, int), "hinge")
     assert all(np.array_equal(before[name], value) for name, value in net.state_dict().items())
     with pytest.raises(ValueError, match="the network has no recurrent layer, expected at least one"):
         gradient_flow(ir.Sequential([ir.Linear(3, 2)], dtype="float64"), x)

@@ -1,0 +1,54 @@
+"""The documentation site: `sphinx-build -W --keep-going -b html docs FOLDER`, with the package's extra `docs`.
+
+The pages are Markdown (MyST) that reads well on a git host too. What that asks of Sphinx stands in `_ext/`, a file
+for each thing.
+"""
+
+import sys
+from pathlib import Path
+
+DOCS = Path(__file__).parent
+sys.path[:0] = [
+    str(DOCS.parent),
+    str(DOCS / "_ext"),
+]  # the sources that stand beside these pages, installed or not
+
+from repository import linkcode_resolve as linkcode_resolve  # noqa: E402
+
+import indrnn_np  # noqa: E402
+
+project, author = "indrnn_np", "the indrnn_np developers"
+project_copyright = author
+release = version = indrnn_np.__version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.linkcode",
+    "myst_parser",
+    "docstrings",
+    "mathml",
+    "repository",
+    "scripts",
+]
+exclude_patterns = ["conf.py", "_ext", "_build"]
+suppress_warnings = ["toc.empty_glob"]  # docs/study/ may have no pages
+myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 3
+
+autodoc_member_order = "bysource"
+autodoc_typehints_format = "short"
+autodoc_inherit_docstrings = False
+maximum_signature_line_length = 88
+add_module_names = False
+
+html_math_renderer = "mathml"
+html_theme = "furo"
+html_title = f"indrnn_np {version}"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_show_sourcelink = html_copy_source = False
+html_theme_options = {
+    # Okabe & Ito's blue, and a lighter one on dark ground
+    "light_css_variables": {"color-brand-primary": "#0072B2", "color-brand-content": "#0072B2"},
+    "dark_css_variables": {"color-brand-primary": "#56B4E9", "color-brand-content": "#56B4E9"},
+}

@@ -1,0 +1,43 @@
+"""`indrnn study memory`: recurrent weights, horizons and gates of every layer, before training or along it."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from . import studies
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the instrument takes."""
+    studies.add_subjects(parser, ("indrnn",))
+    parser.add_argument(
+        "--eps", type=float, default=0.5, metavar="SHARE",
+        help="share of a gradient that counts as remembered (default: 0.5)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--train", type=int, default=0, metavar="INT",
+        help="train so many iterations and measure on the way; draws the weights (default: 0, only measure)",
+    )  # fmt: skip
+    parser.add_argument("--frames", type=int, default=9, help="measurements along training (default: 9)")
+    studies.add_output(parser, "memory")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, write, tell, and return 0."""
+    from .. import study
+
+    studies.train_quickly(args)
+
+    def measure(net: Any, subject: Any) -> Any:
+        batch = subject.batch(args.batch, 0 if args.train else None)
+        return study.memory(net, batch.x, batch.lengths, args.eps, subject.title)
+
+    films, findings = [], []
+    for subject in studies.subjects(args):
+        if args.train:
+            films.append(studies.along_training(args, subject, measure))
+        findings.append(films[-1].frames[-1] if args.train else measure(subject.net, subject))
+    files = studies.write(films, args, "memory-film") if films else []
+    studies.tell(films or findings, [*files, *studies.write(findings, args, "memory")], args.json)
+    return 0
