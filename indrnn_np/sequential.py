@@ -133,7 +133,9 @@ class Sequential:
 
         `dstate` is the gradient of the state that forward returned; `probe(layer, t0, t1, dh, da)` sees
         each chunk of each recurrent layer: the gradient on its outputs (None if there was none; of RNN, LSTM and GRU
-        the whole ∂L/∂h_t, later steps included) and on its pre-activations. Returns dx (T, B, D) (None for symbols),
+        the whole ∂L/∂h_t, later steps included) and on its pre-activations. Chunks are shown in walking order, on the
+        calling thread; if the probe has a true attribute `any_thread`, also on others, and backward shares its work as
+        without a probe: it must call no operation of this package then. Returns dx (T, B, D) (None for symbols),
         the gradient of the initial state, and the parameters' gradients by name (`grads.flat` is (P,)).
         """
         if not tape.contexts or not tape.contexts[0].training:

@@ -49,8 +49,18 @@ class Recurrent(Layer):
         """The pass's probe under this layer's name."""
         if ctx.probe is None:
             return None
-        name, probe = ctx.prefix.rstrip("."), ctx.probe
-        return lambda t0, t1, dh, da: probe(name, t0, t1, dh, da)
+        return _Named(ctx.prefix.rstrip("."), ctx.probe)
+
+
+class _Named:
+    """A probe that is told the layer's name."""
+
+    def __init__(self, name: str, probe: Any) -> None:
+        self.name, self.probe = name, probe
+        self.any_thread = getattr(probe, "any_thread", False)
+
+    def __call__(self, t0: int, t1: int, dh: Any, da: Any) -> None:
+        self.probe(self.name, t0, t1, dh, da)
 
 
 class Projecting(Recurrent):

@@ -93,6 +93,8 @@ def gradient_flow(
 class Meter:
     """The probe: adds up squares; for layers with a weight u it adds what later steps give to what comes from above."""
 
+    any_thread: ClassVar[bool] = True  # it calls nothing that waits for the pool
+
     def __init__(self, net: Sequential, steps: int, lengths: np.ndarray | None = None) -> None:
         self.net, self.steps, self.lengths = net, steps, lengths
         self.kinds = dict(named_layers(net.layers))

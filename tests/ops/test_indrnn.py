@@ -1,5 +1,7 @@
 """h_t = φ(W x_t + u ⊙ h_{t-1} + b): the cell as a whole."""
 
+import threading
+
 import numpy as np
 import pytest
 from differences import assert_gradients
@@ -233,3 +235,38 @@ def test_an_empty_sequence(ops):
     dx, dW, du, db, dh0 = ops.indrnn.backward(None, x, h, W, u, h0)
     assert dx.shape == x.shape and not dW.any() and not du.any() and not db.any()
     assert np.array_equal(dh0, h0)
+
+
+class Recorder:
+    """A probe that keeps the chunks it saw, and on which thread."""
+
+    def __init__(self, any_thread):
+        self.any_thread, self.spans, self.threads, self.da = any_thread, [], set(), []
+
+    def __call__(self, t0, t1, dh, da):
+        self.spans.append((t0, t1))
+        self.threads.add(threading.get_ident())
+        self.da.append(da.copy())
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_a_probe_is_called_on_other_threads_only_if_it_may_be(monkeypatch, reverse):
+    """In walking order either way, with the same chunks' numbers as on one thread."""
+    monkeypatch.setattr(_threads, "SMALL", 1)
+    monkeypatch.setattr(_threads, "_chosen", [3])
+    monkeypatch.setattr(cpu, "chunk_steps", lambda B, W, n: 4)  # so that no thread is done before another begins
+    T, B, D, H = 40, 2, 5, 4
+    rng = np.random.default_rng(0)
+    x, dh = rng.normal(size=(T, B, D)), rng.normal(size=(T, B, H))
+    W, u, b, h0 = rng.normal(size=(H, D)), rng.uniform(-1, 1, H), rng.normal(size=H), rng.normal(size=(B, H))
+    op = backend.get("cpu").indrnn
+    h = op.forward(x, W, u, b, h0, reverse=reverse)
+    probes = [Recorder(False), Recorder(True)]
+    for probe in probes:
+        op.backward(dh, x, h, W, u, reverse=reverse, probe=probe)
+        assert probe.spans == sorted(probe.spans, reverse=not reverse)
+    alone, shared = probes
+    assert alone.threads == {threading.get_ident()}
+    assert len(shared.threads) == 3 and len(shared.spans) > 3
+    whole = [np.concatenate(probe.da[:: 1 if reverse else -1]) for probe in probes]
+    np.testing.assert_array_equal(*whole)

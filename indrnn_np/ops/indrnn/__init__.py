@@ -8,8 +8,9 @@ The reference composes the two operations. The cpu twin goes through time in chu
 is written into the state buffer and the recurrence runs over it in place while it is in cache; backwards
 the gradient of the pre-activation exists for one chunk only. The cuda twin does the same with all of time as one
 chunk. `probe(t0, t1, dh, da)`, if given to backward, is called for every chunk with the gradient on its outputs (None
-if there was none) and on its pre-activations. With `norm`, which cuda does not take, the cell reads x̃ (Norm) in place
-of x, and dx is the gradient on what the mask multiplies: on batch norm's output.
+if there was none) and on its pre-activations, in walking order; on the calling thread, unless a true attribute
+`any_thread` says that it may be called on others. With `norm`, which cuda does not take, the cell reads x̃ (Norm) in
+place of x, and dx is the gradient on what the mask multiplies: on batch norm's output.
 """
 
 from __future__ import annotations

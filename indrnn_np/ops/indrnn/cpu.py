@@ -72,7 +72,8 @@ def few_inputs(x):
 def _products(dh, x, W, walk, dx, work, probe, norm):
     """Fill dx (T, B, D) and return dW."""
     (T, B, D), H = x.shape, len(W)
-    n = team(T * B * H if probe is None else 0, T)
+    shown_here = probe is not None and not getattr(probe, "any_thread", False)  # on the calling thread only
+    n = team(0 if shown_here else T * B * H, T)
     spans = chunks(T, chunk_steps(B, W, n), n, not walk.reverse)
     longest = max((t1 - t0 for t0, t1 in spans), default=0)
     source = Source(x, norm, walk.lengths, n, spans, work)
