@@ -16,10 +16,10 @@ INSTRUMENTS = {
         "what neurons do over a sequence, which make the output, what one does alone",
     ),
     "truncation": ("study_truncation", "what is lost when back-propagation is cut after k steps"),
-    "report": ("study_report", "one HTML file about a trained run: curves, gradients, memory, neurons"),
     "clipping": ("study_clipping", "four ways to bound the recurrent weight, the same run four times"),
     "step-sizes": ("study_step_sizes", "the error of finite differences against their step"),
     "bugs": ("study_bugs", "classic mistakes in a backward pass, and what the gradient check says"),
+    "report": ("study_report", "one HTML file about a trained run: curves, gradients, memory, neurons"),
 }
 
 
