@@ -52,15 +52,18 @@ def window_length(net: Sequential, T: int, B: int) -> int:
     return window if net.causal and window < T else T
 
 
-def recompute_statistics(net: Sequential, batches: Iterable[Any]) -> None:
+def recompute_statistics(net: Sequential, batches: Iterable[Any], carried: bool = False) -> None:
     """Set batch norm's running statistics to the mean over the batches, which count equally; nothing is dropped.
 
-    One large batch gives the exact statistics of that batch, layer by layer.
+    One large batch gives the exact statistics of that batch, layer by layer. With `carried` the batches are windows of
+    one stream: the state of each goes on in the next.
     """
+    states: list[Any] = [None] * len(net.layers)
     for k, batch in enumerate(batches):
         x, lengths = batch if isinstance(batch, tuple) else (batch, None)
         lengths = check_input(net, x, lengths, True)
         y = take(net.ops, x, lengths)
         for i, layer in enumerate(net.layers):
             ctx = net.context(i, lengths=lengths, training=True, dropout=False, momentum=1 / (k + 1))
-            y = layer.forward(y, None, ctx)[0]
+            y, after, _ = layer.forward(y, states[i], ctx)
+            states[i] = after if carried else None

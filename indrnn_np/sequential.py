@@ -186,9 +186,12 @@ class Sequential:
         ]  # fmt: skip
         return [np.concatenate(parts) for parts in zip(*found, strict=True)]
 
-    def recompute_statistics(self, batches: Iterable[Any]) -> None:
-        """Replace batch norm's running statistics by those of large batches: x or (x, lengths) each."""
-        inference.recompute_statistics(self, batches)
+    def recompute_statistics(self, batches: Iterable[Any], carried: bool = False) -> None:
+        """Replace batch norm's running statistics by those of large batches: x or (x, lengths) each.
+
+        `carried`: they are windows of one stream, and the state goes on from one to the next.
+        """
+        inference.recompute_statistics(self, batches, carried)
 
     def astype(self, dtype: Any, backend: str | None = None) -> Sequential:
         """An independent copy in another dtype, or on another backend: same numbers, seed and iteration."""

@@ -12,6 +12,7 @@ from typing import Any
 LANGUAGE: dict[str, Any] = {
     "gamma": 1.0, "last_init": "uniform", "input_init": "kaiming", "batchnorm": True, "bn_place": "before",
     "bn_per_step": True, "reset": 0.1, "lr": 2e-3, "schedule": "cosine", "clip_norm": 5.0, "evaluation_batch": 32,
+    "bn_batch": 100,
 }  # fmt: skip
 # What the defaults are for each task, where they differ from those in SETTINGS.
 DEFAULTS: dict[str, dict[str, Any]] = {

@@ -228,6 +228,29 @@ def test_statistics_of_a_large_batch(backend):
     assert net.iteration == 0
 
 
+@pytest.mark.parametrize("positions", [None, 5, 11])
+def test_statistics_along_a_stream(backend, positions):
+    """Early positions have a row each, later ones the mean over the last steps of all windows that share it."""
+    T, B, H = 4, 30, 3
+    norm = ir.BatchNorm(H, per_step=True, positions=positions)
+    net = ir.Sequential(
+        [ir.IndRNN(2, H, "tanh", input_init=1.0), norm], steps=T, backend=backend, dtype="float64", seed=2
+    )
+    x = np.random.default_rng(0).normal(size=(5 * T, B, 2))
+    net.recompute_statistics([x[t : t + T] for t in range(0, 5 * T, T)], carried=True)
+    h = ir.Sequential([net.layers[0]], steps=5 * T, backend=backend, dtype="float64")
+    h.flat[...] = net.flat[: h.size]
+    states = h.forward(x)[0]
+    rows = positions or T
+    mean, var = states.mean(axis=1), states.var(axis=1, ddof=1)
+    shared = [
+        t for t in range(T - 1, 5 * T, T) if t >= rows - 1
+    ]  # a window leaves its last step's in the last row
+    for name, of_step in (("mean", mean), ("var", var)):
+        assert_close(net.buffers[f"1.{name}"][: rows - 1], of_step[: rows - 1])
+        assert_close(net.buffers[f"1.{name}"][-1], of_step[shared].mean(axis=0))
+
+
 def test_running_statistics_move_by_the_momentum(backend):
     x = batch(7, 4, 8, dtype="float64")
     net = ir.Sequential([ir.BatchNorm(8, momentum=0.25)], backend=backend, dtype="float64")

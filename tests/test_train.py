@@ -6,11 +6,12 @@ import tracemalloc
 import numpy as np
 import pytest
 import small_mnist
+import small_texts
 from small_runs import QUIET, adding, adding_run, curve, net_for
 
 import indrnn_np as ir
 from indrnn_np import schedules, tasks
-from indrnn_np.training import run_directory, trainer
+from indrnn_np.training import metrics, run_directory, trainer
 
 # -- exact resumption ----------------------------------------------------------------------------------------
 
@@ -182,12 +183,15 @@ def test_validation_with_statistics_of_a_large_batch_leaves_the_running_ones(tmp
     task = tasks.get("mnist", data=small_mnist.write(tmp_path / "data"), held_out=10)
     nets = [net_for(task, batchnorm=True, dropout=0.2) for _ in range(2)]
     options = {"iterations": 4, "batch": 5, "validate_every": 2, **QUIET}
+    seen = [], []
     results = [
-        ir.fit(net, task, ir.Adam(0.01), bn_batch=size, **options)
-        for net, size in zip(nets, (0, 20), strict=True)
-    ]
-    for name, array in nets[0].state_dict().items():
-        np.testing.assert_array_equal(array, nets[1].state_dict()[name])
+        ir.fit(net, task, ir.Adam(0.01), bn_batch=size, watch=lambda i, net=net, k=k: seen[k].append(net.state_dict()),
+               **options)
+        for k, (net, size) in enumerate(zip(nets, (0, 20), strict=True))
+    ]  # fmt: skip
+    for one, other in zip(*seen, strict=True):
+        for name, array in one.items():
+            np.testing.assert_array_equal(array, other[name])
     losses = [result.curve("softmax_cross_entropy", "validation")[1] for result in results]
     assert losses[0] != losses[1]
 
@@ -314,3 +318,16 @@ def test_a_limit_of_minutes_ends_a_run_and_a_question_interrupts_it(tmp_path):
     )
     whole = adding_run(tmp_path / "whole", 20)
     assert curve(adding_run(tmp_path / "other", 20, resume=tmp_path / "other")) == curve(whole)
+
+
+def test_a_finished_network_has_the_statistics_that_it_was_judged_with(tmp_path):
+    """Its outputs alone, without the training data, give the score that the run tells."""
+    task = small_texts.chars(tmp_path)
+    net = ir.plain(task.input_size, 6, task.output_size, 1, task.steps, output="every", gamma=1.0, embedding=4,
+                   batchnorm=True, per_step=True, seed=1)  # fmt: skip
+    result = ir.fit(net, task, ir.Adam(0.01), iterations=6, batch=4, bn_batch=20, validate_every=3, **QUIET)
+    alone = metrics.evaluate(net, task.evaluation("test", 100, 6), task.loss, task.metric)
+    assert alone["bits"] == result.summary["final"]["test"]["bits"]
+    running = ir.load(ir.save(tmp_path / "net.npz", net)).net
+    running.recompute_statistics([next(task.evaluation("train", 3)).x])
+    assert metrics.evaluate(running, task.evaluation("test", 100, 6), task.loss, task.metric) != alone

@@ -23,6 +23,7 @@ from . import Batch, corpus
 from ._random import STREAMS
 
 OFFSET = 5  # windows: an epoch starts within so many
+STRETCH = 10  # windows that go on one from another, where statistics are taken: as with a reset of 1/10
 FAR = 1 << 32  # from the iterations that training itself will see
 
 
@@ -75,7 +76,8 @@ class Text:
         return self._windows("train", first, self.steps, carry=not anew)
 
     def evaluation(self, split: str, size: int, iteration: int = 0) -> Iterator[Batch]:
-        """Yield a split in windows of `size` lanes, each symbol but the first to be told once; "train": for ever.
+        """Yield a split in windows of `size` lanes, each symbol but the first to be told once; "train": for ever,
+        ten windows from each of `size` random places.
 
         A lane is read through with its own state, which is none at its start: fewer lanes, more context. The last
         lanes may be shorter: what is beyond them is masked.
@@ -84,8 +86,7 @@ class Text:
         _check.at_least(f"{self.where}.evaluation", "size", size, 1)
         while split == "train":
             iteration += FAR
-            places = self._random(split, iteration, size) * max(1, self._predictions - self.steps + 1)
-            yield self._windows(split, places.astype(np.int64), min(self.steps, self._predictions))
+            yield from self._stretch(iteration, size)
         count = len(self.corpus.ids[split]) - 1
         lane = -(-count // size)
         starts = np.arange(0, count, lane)  # no lane without a symbol
@@ -94,6 +95,14 @@ class Text:
             yield self._windows(
                 split, starts + t0, steps, carry=t0 > 0, ends=np.minimum(starts + lane, count)
             )
+
+    def _stretch(self, iteration: int, size: int) -> Iterator[Batch]:
+        """Windows of the training text from `size` random places on: one that starts anew, and others that go on."""
+        steps = min(self.steps, self._predictions)
+        count = min(STRETCH, self._predictions // steps)
+        drawn = self._random("train", iteration, size) * (self._predictions - count * steps + 1)
+        for k in range(count):
+            yield self._windows("train", drawn.astype(np.int64) + k * steps, steps, carry=k > 0)
 
     @property
     def _predictions(self) -> int:

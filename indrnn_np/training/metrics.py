@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -98,9 +98,17 @@ def large_batch_statistics(net: Any, task: Task, size: int, iteration: int) -> I
         yield
         return
     kept = net.ops.copy(net.buffers.flat)
-    large = ((batch.x, batch.lengths) for batch in islice(task.evaluation("train", size, iteration), 1))
     try:
-        net.recompute_statistics(large)
+        set_statistics(net, task, size, iteration)
         yield
     finally:
         net.ops.assign(net.buffers.flat, kept)
+
+
+def set_statistics(net: Any, task: Task, size: int, iteration: int) -> None:
+    """Set batch norm's running statistics to those of a training batch of `size`, and of what goes on from it."""
+    batches = task.evaluation("train", size, iteration)
+    stretch = itertools.chain(
+        itertools.islice(batches, 1), itertools.takewhile(lambda batch: batch.carry, batches)
+    )
+    net.recompute_statistics(((batch.x, batch.lengths) for batch in stretch), carried=True)

@@ -198,6 +198,10 @@ class Trainer:
         return improved
 
     def _finish(self) -> None:
+        """Keep the last state and evaluate it; batch norm then has the statistics that it is evaluated with."""
+        if self.ended != "interrupted" and self.plan.bn_batch and self.net.buffers:
+            metrics.set_statistics(self.net, self.task, self.plan.bn_batch, self.net.iteration)
+            self._saved = -1
         if self.directory is not None and self._saved != self.net.iteration:
             self._save(best=False)
         if self.ended == "interrupted":

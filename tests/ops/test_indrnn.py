@@ -254,7 +254,9 @@ def test_a_probe_is_called_on_other_threads_only_if_it_may_be(monkeypatch, rever
     """In walking order either way, with the same chunks' numbers as on one thread."""
     monkeypatch.setattr(_threads, "SMALL", 1)
     monkeypatch.setattr(_threads, "_chosen", [3])
-    monkeypatch.setattr(cpu, "chunk_steps", lambda B, W, n: 4)  # so that no thread is done before another begins
+    monkeypatch.setattr(
+        cpu, "chunk_steps", lambda B, W, n: 4
+    )  # so that no thread is done before another begins
     T, B, D, H = 40, 2, 5, 4
     rng = np.random.default_rng(0)
     x, dh = rng.normal(size=(T, B, D)), rng.normal(size=(T, B, H))

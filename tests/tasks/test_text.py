@@ -169,10 +169,12 @@ def test_an_evaluation_tells_every_symbol_but_the_first_once(tmp_path_factory, s
 
 def test_training_samples_for_statistics(tmp_path):
     task = small_texts.chars(tmp_path)
-    stream = task.evaluation("train", 50, 7)
-    first, second = next(stream), next(stream)
-    assert first.x.shape == (8, 50) and not first.carry and not np.array_equal(first.x, second.x)
-    assert np.array_equal(first.x[1:], first.target[:-1])
+    """Ten windows that go on from 50 places, then ten from others."""
+    windows = list(itertools.islice(task.evaluation("train", 50, 7), 20))
+    assert [batch.carry for batch in windows] == [False, *[True] * 9] * 2
+    for first, second in itertools.pairwise(windows):
+        assert first.x.shape == (8, 50) and np.array_equal(first.x[1:], first.target[:-1])
+        assert np.array_equal(first.target[-1], second.x[0]) == second.carry
 
 
 # -- what is wrong -------------------------------------------------------------------------------------------
