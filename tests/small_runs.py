@@ -4,6 +4,8 @@ import indrnn_np as ir
 from indrnn_np import schedules, tasks
 
 QUIET = {"progress": False}
+# Of `indrnn study`: small networks and batches of the adding problem.
+STUDY = ["--steps", "12", "--set", "hidden=4", "--batch", "3", "--threads", "1", "--quiet"]
 
 
 def adding(steps=8, **options):

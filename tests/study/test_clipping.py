@@ -4,6 +4,7 @@ import copy
 
 import numpy as np
 import pytest
+from small_runs import STUDY
 from tolerances import assert_close
 
 import indrnn_np as ir
@@ -141,19 +142,7 @@ def test_what_cannot_be_compared_is_refused():
 
 
 def test_the_command(tmp_path, capsys, figure):
-    given = [
-        "--steps",
-        "12",
-        "--set",
-        "hidden=4",
-        "--batch",
-        "3",
-        "--threads",
-        "1",
-        "--quiet",
-        "--out",
-        str(tmp_path),
-    ]
+    given = [*STUDY, "--out", str(tmp_path)]
     assert cli.main(["study", "clipping", "--iterations", "5", "--ways", "graph", "none", *given]) == 0
     assert "IndRNN: graph: loss" in capsys.readouterr().out
     found = np.load(tmp_path / "clipping-indrnn.npz")

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from small_runs import STUDY
 
 import indrnn_np as ir
 from indrnn_np import cli
@@ -125,19 +126,7 @@ def test_what_makes_no_sense_is_refused():
 
 
 def test_the_command(tmp_path, capsys, figure):
-    given = [
-        "--steps",
-        "12",
-        "--set",
-        "hidden=4",
-        "--batch",
-        "3",
-        "--threads",
-        "1",
-        "--quiet",
-        "--out",
-        str(tmp_path),
-    ]
+    given = [*STUDY, "--out", str(tmp_path)]
     assert cli.main(["study", "step-sizes", "--directions", "1", *given]) == 0
     told = capsys.readouterr().out
     assert "RNN-tanh: smallest error of central, float64" in told and "from its kink: smallest" in told

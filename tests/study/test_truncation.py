@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from small_runs import STUDY
 from tolerances import TOLERANCE, assert_close
 
 import indrnn_np as ir
@@ -185,19 +186,7 @@ def test_what_cannot_be_cut_is_refused():
 
 
 def test_the_command(tmp_path, capsys, figure):
-    given = [
-        "--steps",
-        "12",
-        "--set",
-        "hidden=4",
-        "--batch",
-        "3",
-        "--threads",
-        "1",
-        "--quiet",
-        "--out",
-        str(tmp_path),
-    ]
+    given = [*STUDY, "--out", str(tmp_path)]
     assert cli.main(["study", "truncation", "--cuts", "1", "4", "--batches", "2", *given]) == 0
     told = capsys.readouterr().out
     assert "IndRNN: cut after 1 of 12 steps" in told and "RNN-tanh: cut after 1 of 12 steps" in told
@@ -216,18 +205,6 @@ def test_the_command(tmp_path, capsys, figure):
 
 
 def test_the_command_says_what_cannot_be_cut(tmp_path, capsys):
-    given = [
-        "--steps",
-        "12",
-        "--set",
-        "hidden=4",
-        "--batch",
-        "3",
-        "--threads",
-        "1",
-        "--quiet",
-        "--out",
-        str(tmp_path),
-    ]
+    given = [*STUDY, "--out", str(tmp_path)]
     assert cli.main(["study", "truncation", "--set", "batchnorm=yes", *given]) == 2
     assert "takes statistics over all steps" in capsys.readouterr().err
