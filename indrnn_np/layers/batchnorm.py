@@ -119,8 +119,6 @@ class BatchNorm(Layer):
             (np.arange(T)[:, None] < ends).sum(axis=1) if self.per_step else np.array([ends.sum()], np.int64)
         )
         momentum = self.momentum if ctx.momentum is None else ctx.momentum
-        if (
-            ctx.momentum is not None and t0
-        ):  # statistics anew along a stream: a mean over all windows that share a row
+        if ctx.momentum and t0:  # statistics anew along a stream: a mean over all windows that share a row
             momentum = 1 / max(1, (t0 + T - len(ctx.buffer("mean"))) // T + 1)
         ctx.ops.batchnorm.update(ctx.buffer("mean"), ctx.buffer("var"), mean, var, counts, t0, momentum)

@@ -35,12 +35,17 @@ class Flow(Finding):
 
     def words(self) -> str:
         """How much of the gradient at the last step of the last layer is left at the first step of the first."""
-        first, last = float(self.norms[0, 0]), float(self.norms[-1, -1])
-        share = f"{first / last:.3g} times" if last > 0 else "nothing over nothing of"
         L, T = self.norms.shape
+        size = f"({L} layer{'s' if L > 1 else ''}, {T} steps)"
+        reached = np.flatnonzero(self.norms[-1])  # with lengths perhaps not the last step
+        if not reached.size:
+            return f"no gradient reaches layer {self.layers[-1]} {size}"
+        end = reached[-1]
+        first, last = float(self.norms[0, 0]), float(self.norms[-1, end])
+        where = "the last step" if end == T - 1 else f"step {end + 1}, the last that any reaches,"
         return (
-            f"‖∂L/∂h‖ at the first step of layer {self.layers[0]} is {first:.3g}, {share} that at the last step of "
-            f"layer {self.layers[-1]} ({L} layers, {T} steps)"
+            f"‖∂L/∂h‖ at the first step of layer {self.layers[0]} is {first:.3g}, {first / last:.3g} times that at "
+            f"{where} of layer {self.layers[-1]} {size}"
         )
 
     def table(self) -> Table:

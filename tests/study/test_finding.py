@@ -24,7 +24,9 @@ def test_a_finding_says_its_main_number():
         "‖∂L/∂h‖ at the first step of layer 0 is 1e-30, 5e-31 times that at the last step of layer 1.2"
     )
     assert repr(flow()) == f"<Flow a: {said}>" and repr(flow("")) == f"<Flow {said}>"
-    assert "nothing over nothing" in flow(norms=np.zeros((2, 3))).words()
+    assert flow(norms=np.zeros((2, 3))).words() == "no gradient reaches layer 1.2 (2 layers, 3 steps)"
+    padded = flow(norms=np.array([[1.0, 2.0, 0.0], [3.0, 4.0, 0.0]])).words()
+    assert "is 1, 0.25 times that at step 2, the last that any reaches, of layer 1.2" in padded
 
 
 def test_arrays_are_read_back_without_pickles(tmp_path):
