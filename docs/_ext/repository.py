@@ -14,6 +14,7 @@ from pygments.lexers import find_lexer_class_for_filename
 from sphinx import addnodes
 
 ROOT = Path(__file__).parents[2]
+ROOT_PACKAGE = "indrnn_np"
 PICTURES = (".png", ".jpg", ".svg")
 
 
@@ -107,7 +108,14 @@ def linkcode_resolve(domain: str, info: dict[str, str]) -> str | None:
         path, (_, line) = Path(inspect.getsourcefile(thing) or ""), inspect.getsourcelines(thing)
     except TypeError:  # a number, a string: no source of its own
         return None
-    return f"../{page_of(path.resolve())}.html#L-{line}" if path.resolve().is_relative_to(ROOT) else None
+    # The package may be an installed copy of these sources.
+    package, path = (
+        Path(importlib.import_module(ROOT_PACKAGE).__file__ or "").resolve().parent,
+        path.resolve(),
+    )
+    if not path.is_relative_to(package):
+        return None
+    return f"../{page_of(ROOT / ROOT_PACKAGE / path.relative_to(package))}.html#L-{line}"
 
 
 def setup(app):
