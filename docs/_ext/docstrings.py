@@ -18,7 +18,7 @@ INDENT = "    "
 
 def to_rest(lines: list[str]) -> list[str]:
     """A docstring without its common indentation, as lines of reST."""
-    rest: list[str] = []
+    lines, rest = [line.rstrip() for line in lines], []
     heads = [
         i
         for i in range(len(lines) - 1)
