@@ -10,7 +10,16 @@ import numpy as np
 
 from . import style
 
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")  # Okabe & Ito's
+COLORS = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+    "#000000",
+    "#888888",
+)  # Okabe & Ito's, and a grey
 MARKERS = "osD^vPX"
 LABELS = {
     "mse": "mean squared error", "accuracy": "error rate / %", "bits": "bits a character", "perplexity": "perplexity",
