@@ -27,11 +27,11 @@ def add_subjects(parser: argparse.ArgumentParser, cells: Sequence[str] = ("indrn
         "--which", choices=("last", "best"), default="last", help="checkpoint of a run (default: last)"
     )
     parser.add_argument(
-        "--task", choices=settings.TASKS, default=settings.ADDING,
+        "--task", choices=settings.TASKS,
         help=f"without RUN_DIR: fresh networks for this task (default: {settings.ADDING})",
     )  # fmt: skip
     parser.add_argument(
-        "--cells", nargs="+", metavar="CELL", default=list(cells), choices=settings.BY_NAME["cell"].choices,
+        "--cells", nargs="+", metavar="CELL", choices=settings.BY_NAME["cell"].choices,
         help="one network for each (default: " + " ".join(cells) + ")",
     )  # fmt: skip
     parser.add_argument(
@@ -49,6 +49,16 @@ def add_subjects(parser: argparse.ArgumentParser, cells: Sequence[str] = ("indrn
     parser.add_argument(
         "--backend", metavar="NAME", help="cpu, cuda or reference (default: the run's, or cpu)"
     )
+    parser.set_defaults(default_cells=list(cells))
+
+
+def add_film(parser: argparse.ArgumentParser, what: str = "") -> None:
+    """Declare measurements along training; `what` says what else they bring."""
+    parser.add_argument(
+        "--train", type=int, default=0, metavar="INT",
+        help=f"train so many iterations and measure on the way{what} (default: 0, only measure)",
+    )  # fmt: skip
+    parser.add_argument("--frames", type=int, default=9, help="measurements along training (default: 9)")
 
 
 def add_output(parser: argparse.ArgumentParser, name: str) -> None:
@@ -72,7 +82,8 @@ def subjects(args: argparse.Namespace) -> list[Any]:
     from .. import study
 
     if args.runs:
-        told = [*args.set, *([] if args.steps is None else [f"steps={args.steps}"])]
+        of_fresh = {"steps": args.steps, "task": args.task, "cells": args.cells}
+        told = [*args.set, *(f"{name}={value}" for name, value in of_fresh.items() if value is not None)]
         if told:
             raise ValueError(
                 f"study: {told[0]} is given with RUN_DIR, expected no settings because a run has its own"
@@ -84,7 +95,12 @@ def subjects(args: argparse.Namespace) -> list[Any]:
             if len(found) == 1
             else [_renamed(one, name) for one, name in zip(found, names, strict=True)]
         )
-    return [study.from_settings(args.task, **given(args, cell)) for cell in args.cells]
+    return [study.from_settings(task(args), **given(args, cell)) for cell in args.cells or args.default_cells]
+
+
+def task(args: argparse.Namespace) -> str:
+    """The task of fresh networks."""
+    return args.task or settings.ADDING
 
 
 def given(args: argparse.Namespace, cell: str) -> dict[str, Any]:
@@ -92,7 +108,7 @@ def given(args: argparse.Namespace, cell: str) -> dict[str, Any]:
     told: dict[str, Any] = {"cell": cell, "seed": args.seed, "threads": args.threads}
     if args.backend is not None:
         told["backend"] = args.backend
-    if args.steps is not None or args.task == settings.ADDING:
+    if args.steps is not None or task(args) == settings.ADDING:
         told["steps"] = STEPS if args.steps is None else args.steps
     if args.data is not None:
         told["data"] = args.data
@@ -118,7 +134,7 @@ def _value(text: str) -> tuple[str, Any]:
 
 def train_quickly(args: argparse.Namespace) -> None:
     """Let fresh networks of the adding problem train as `RECIPE` says, where nothing else was told."""
-    if not args.runs and args.task == settings.ADDING:
+    if not args.runs and task(args) == settings.ADDING:
         args.set = [*RECIPE, *args.set]
 
 

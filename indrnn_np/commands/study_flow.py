@@ -11,11 +11,7 @@ from . import studies
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the instrument takes."""
     studies.add_subjects(parser)
-    parser.add_argument(
-        "--train", type=int, default=0, metavar="INT",
-        help="train so many iterations and measure on the way (default: 0, only measure)",
-    )  # fmt: skip
-    parser.add_argument("--frames", type=int, default=9, help="measurements along training (default: 9)")
+    studies.add_film(parser)
     studies.add_output(parser, "flow")
 
 

@@ -15,11 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--eps", type=float, default=0.5, metavar="SHARE",
         help="share of a gradient that counts as remembered (default: 0.5)",
     )  # fmt: skip
-    parser.add_argument(
-        "--train", type=int, default=0, metavar="INT",
-        help="train so many iterations and measure on the way; draws the weights (default: 0, only measure)",
-    )  # fmt: skip
-    parser.add_argument("--frames", type=int, default=9, help="measurements along training (default: 9)")
+    studies.add_film(parser, "; draws the weights")
     studies.add_output(parser, "memory")
 
 

@@ -31,10 +31,16 @@ def loss_and_gradient(
             )
         host = net.ops.to_host(y)
         return float(host.sum(dtype=np.float64)), net.ops.bring(np.ones_like(host))
+    name, mask = chosen(where, y, target, loss, lengths, mask)
+    value, dy = LOSSES[name](y, target, mask, backend=net.backend)
+    return float(value), dy
+
+
+def chosen(where: str, y: Any, target: Any, loss: str | None, lengths: Any, mask: Any) -> tuple[str, Any]:
+    """The name of the loss, by the target's dtype if none is given, and which targets count."""
     if loss is None:
         loss = "softmax_cross_entropy" if np.dtype(target.dtype).kind in "iu" else "mse"
     _check.choice(where, "loss", loss, LOSSES)
     if mask is None and lengths is not None and y.ndim == 3:
         mask = losses.length_mask(np.asarray(lengths), y.shape[0])
-    value, dy = LOSSES[loss](y, target, mask, backend=net.backend)
-    return float(value), dy
+    return loss, mask

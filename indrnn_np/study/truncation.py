@@ -104,26 +104,32 @@ def truncation(
     """
     _check_layers(net)
     kept = net.ops.copy(net.buffers.flat)
+    try:
+        steps, moments = _measure(net, batches, cuts, loss, observe)
+    finally:
+        net.ops.assign(net.buffers.flat, kept)
+    _check.at_least(WHERE, "number of batches", moments.count, 1)
+    found = moments.compared(net.params.shapes)
+    return Truncation(np.array(steps), (ALL, *net.params), *found, moments.count, title)
+
+
+def _measure(net: Any, batches: Any, cuts: Any, loss: Loss, observe: Any) -> tuple[list[int], _Moments]:
+    """The steps k, and the sums over the batches for each."""
     steps: list[int] = []
-    moments = _Moments(0, 0)
-    state = None
+    moments, state = _Moments(0, 0), None
     for n, batch in enumerate(batches):
-        T = len(batch.x)
         if n == 0:
-            steps = _steps(cuts, T)
+            steps = _steps(cuts, len(batch.x))
             moments = _Moments(len(steps), net.size)
         _check.shape(WHERE, f"x of batch {n}", batch.x, (steps[-1], *batch.x.shape[1:]), "as the first batch")
         one = _Pass(net, batch, state if batch.carry else None, loss)
         moments.count += 1
         for c, k in enumerate(steps):
-            moments.add(c, one.full if k == T else one.cut(k))
+            moments.add(c, one.full if k == steps[-1] else one.cut(k))
         state = one.after
         if observe is not None:
             observe(moments.count)
-    net.ops.assign(net.buffers.flat, kept)
-    _check.at_least(WHERE, "number of batches", moments.count, 1)
-    found = moments.compared(net.params.shapes)
-    return Truncation(np.array(steps), (ALL, *net.params), *found, moments.count, title)
+    return steps, moments
 
 
 def _check_layers(net: Sequential) -> None:

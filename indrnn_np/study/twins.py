@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from .. import losses
 from ..backend import get
 from ..gradcheck.finite_differences import Evaluation
 from ..sequential import Sequential
+from .objective import chosen
 
 
 class Twins:
@@ -34,12 +34,8 @@ class Twins:
         y = twin.ops.to_host(y)
         if self.target is None:
             return y.sum(dtype=np.result_type(y.dtype, np.float64)), np.ones_like(y), tape
-        labels = self.target.dtype.kind in "iu"
-        name = self.loss or ("softmax_cross_entropy" if labels else "mse")
-        target = self.target if labels else self.target.astype(y.real.dtype)
-        mask = self.mask
-        if mask is None and self.lengths is not None and y.ndim == 3:
-            mask = losses.length_mask(self.lengths, len(y))
+        name, mask = chosen("study.step_sizes", y, self.target, self.loss, self.lengths, self.mask)
+        target = self.target if self.target.dtype.kind in "iu" else self.target.astype(y.real.dtype)
         value, dy = getattr(get("reference"), name).loss(y, target, mask)
         return value, dy, tape
 

@@ -53,9 +53,8 @@ class Trainer:
         self.ended = ""
         self._totals = Totals()
         self._work = Workspace()
-        self._buffers = Views(
-            net.buffers.shapes, net.ops.copy(net.buffers.flat)
-        )  # as they were before the pass
+        # as they were before the pass
+        self._buffers = Views(net.buffers.shapes, net.ops.copy(net.buffers.flat))
         self._carried: Any = None  # the state after the last batch
         self._snapshot: tuple[dict[str, Any], dict[str, Any]] | None = None
         self._saved = -1
@@ -173,10 +172,13 @@ class Trainer:
 
     def evaluate(self, split: str) -> dict[str, float]:
         """Return loss and metric on a split; for batch norm with the statistics of one large training batch."""
-        net, plan = self.net, self.plan
-        with metrics.large_batch_statistics(net, self.task, plan.bn_batch, net.iteration):
-            batches = self.task.evaluation(split, plan.evaluation_batch, net.iteration)
-            return metrics.evaluate(net, batches, plan.loss, self.task.metric)
+        with metrics.large_batch_statistics(self.net, self.task, self.plan.bn_batch, self.net.iteration):
+            return self._means(split)
+
+    def _means(self, split: str) -> dict[str, float]:
+        """The same with the statistics that the network has."""
+        batches = self.task.evaluation(split, self.plan.evaluation_batch, self.net.iteration)
+        return metrics.evaluate(self.net, batches, self.plan.loss, self.task.metric)
 
     def _validate(self) -> bool:
         """Evaluate, tell the schedule, and return whether this is the best so far."""
@@ -209,7 +211,7 @@ class Trainer:
             return
         for split in self.task.splits:
             known = self.journal.last_validation(self.net.iteration) if split == "validation" else None
-            self.journal.final(self.net.iteration, split, known or self.evaluate(split))
+            self.journal.final(self.net.iteration, split, known or self._means(split))
 
     def _save(self, best: bool) -> None:
         assert self.directory is not None

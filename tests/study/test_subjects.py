@@ -107,6 +107,14 @@ def test_without_matplotlib_the_numbers_are_written(tmp_path, capsys, monkeypatc
         (["--set", "batchnorm=perhaps"], "study: --set 'batchnorm=perhaps', expected a value of type bool"),
         (["nowhere"], "nowhere holds no last checkpoint"),
         (
+            ["nowhere", "--cells", "lstm"],
+            "study: cells=['lstm'] is given with RUN_DIR, expected no settings because a run has",
+        ),
+        (
+            ["nowhere", "--task", "copying"],
+            "study: task=copying is given with RUN_DIR, expected no settings because a run has",
+        ),
+        (
             ["nowhere", "--steps", "5"],
             "study: steps=5 is given with RUN_DIR, expected no settings because a run has",
         ),

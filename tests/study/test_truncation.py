@@ -208,3 +208,14 @@ def test_the_command_says_what_cannot_be_cut(tmp_path, capsys):
     given = [*STUDY, "--out", str(tmp_path)]
     assert cli.main(["study", "truncation", "--set", "batchnorm=yes", *given]) == 2
     assert "takes statistics over all steps" in capsys.readouterr().err
+
+
+def test_running_statistics_stay_after_an_error_too():
+    T, layers = 6, [ir.IndRNN(2, 3), ir.BatchNorm(3, per_step=True), ir.LastStep(), ir.Linear(3, 1)]
+    net = ir.Sequential(layers, steps=T, dtype="float64")
+    rng = np.random.default_rng(0)
+    good, short = (Batch(rng.normal(size=(n, 4, 2)), rng.normal(size=(4, 1))) for n in (T, T - 1))
+    before = net.state_dict()
+    with pytest.raises(ValueError, match="x of batch 1 has shape"):
+        truncation(net, [good, short])
+    assert all(np.array_equal(before[name], value) for name, value in net.state_dict().items())
