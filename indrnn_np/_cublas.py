@@ -13,7 +13,7 @@ import functools
 import importlib
 from typing import Any
 
-from . import _check
+from . import _check, _recording
 from ._cuda import SIMULATED
 from ._device import DeviceArray
 
@@ -43,7 +43,7 @@ class Cublas:
     """The library; `library` has its C functions as attributes. Its handle is made at the first product."""
 
     def __init__(self, library: Any) -> None:
-        self.library, self.uses_tf32 = library, False
+        self.library, self.uses_tf32, self._stream = library, False, _recording.NULL_STREAM
         for name, types in SIGNATURES.items():
             getattr(library, name).argtypes = types
         library.cublasGetStatusName.restype = ctypes.c_char_p
@@ -57,11 +57,17 @@ class Cublas:
 
     @functools.cached_property
     def handle(self) -> ctypes.c_void_p:
-        """The library's state. Products run in stream 0, in order with numba's kernels."""
+        """The library's state. Products run in stream 0, in order with numba's kernels, and in a graph's stream."""
         handle = ctypes.c_void_p()
         self._call("cublasCreate_v2", ctypes.byref(handle))
         self._call("cublasSetStream_v2", handle, None)
         return handle
+
+    def _go_to(self, stream: int) -> None:
+        """Products from now on run in that stream."""
+        if stream != self._stream:
+            self._call("cublasSetStream_v2", self.handle, stream or None)
+            self._stream = stream
 
     def tf32(self, on: bool) -> None:
         """Multiply float32 in TF32, which keeps 10 of its 23 bits behind the point, or in float32."""
@@ -78,10 +84,16 @@ class Cublas:
         (M, N), K = out.shape, a.shape[0 if transpose_a else 1]
         name, number = GEMM[out.dtype.name]
         sizes = f"for ({M}, {K}) times ({K}, {N}) of {out.dtype}"
-        self._call(
-            name, self.handle, int(transpose_b), int(transpose_a), N, M, K, ctypes.byref(number(1)), b.pointer,
-            b.shape[1], a.pointer, a.shape[1], ctypes.byref(number(0)), out.pointer, N, because=sizes,
+        given = (
+            int(transpose_b), int(transpose_a), N, M, K, ctypes.byref(number(1)), b.pointer, b.shape[1], a.pointer,
+            a.shape[1], ctypes.byref(number(0)), out.pointer, N,
         )  # fmt: skip
+
+        def start(stream: Any) -> None:
+            self._go_to(int(stream))
+            self._call(name, self.handle, *given, because=sizes)
+
+        _recording.run(start, a, b, out)
 
     def _call(self, name: str, *args: Any, because: str = "") -> None:
         status = getattr(self.library, name)(*args)

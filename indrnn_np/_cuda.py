@@ -23,7 +23,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from . import _check, _simulator
+from . import _check, _recording, _simulator
 from ._device import DeviceArray, asarray
 
 SIMULATED = bool(numba.config.ENABLE_CUDASIM)
@@ -179,12 +179,17 @@ class Kernel:
         """Run it for thread numbers 0 to threads - 1; none: nothing is launched."""
         if threads:
             size = block_size(threads)
-            with in_turn():
-                self.launch(-(-threads // size), size, *args)
+            self.launch(-(-threads // size), size, *args, around=in_turn)
 
-    def launch(self, grid: Any, block: Any, *args: Any) -> None:
-        """Run it on a grid of blocks."""
-        self.compiled[grid, block](*(a.numba if isinstance(a, DeviceArray) else a for a in args))
+    def launch(self, grid: Any, block: Any, *args: Any, around: Any = contextlib.nullcontext) -> None:
+        """Run it on a grid of blocks, inside the context that `around` makes."""
+        given = [a.numba if isinstance(a, DeviceArray) else a for a in args]
+
+        def start(stream: Any) -> None:
+            with around():
+                self.compiled[grid, block, stream](*given)
+
+        _recording.run(start, *args)
 
     def __repr__(self) -> str:
         return f"<kernel {self.name}({self.signature})>"

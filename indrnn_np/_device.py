@@ -1,120 +1,19 @@
-"""Arrays in the GPU's memory, and the pool that their memory comes from.
+"""Arrays in the GPU's memory.
 
 A DeviceArray is C-contiguous and can do what the layers ask of an array around the operations: its shape and dtype,
 slices along the first axis, reshape, and nothing that computes. It has no hidden transfer: `to_host()` copies it to
-NumPy, `numpy.asarray(array)` is an error.
-
-Memory of an array that is gone goes back to the pool and is given to the next one of that size. All kernels run one
-after another in one stream, so whoever gets it writes after the last one has read.
+NumPy, `numpy.asarray(array)` is an error. Its memory comes from a pool (_pool.py).
 """
 
 from __future__ import annotations
 
 import math
-import weakref
-from collections import defaultdict
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from . import _check
-
-GRAIN = 512  # bytes: sizes are rounded up, so that arrays of nearly one size share their memory
-
-
-class Pool:
-    """Blocks of the GPU's memory, kept when their arrays are gone.
-
-    After some use: allocations, how often the GPU was asked for memory; live, bytes in use; peak, the most of them.
-    """
-
-    def __init__(self) -> None:
-        self.allocations = self.live = self.peak = 0
-        self._free: dict[int, list[Any]] = defaultdict(list)
-
-    def take(self, nbytes: int) -> Block:
-        """A block of at least that many bytes."""
-        size = max(GRAIN, -(-nbytes // GRAIN) * GRAIN)
-        free = self._free[size]
-        raw, views = free.pop() if free else (self._allocate(size), {})
-        self.live += size
-        self.peak = max(self.peak, self.live)
-        block = Block(raw, views)
-        weakref.finalize(block, self._give_back, size, raw, views).atexit = False
-        return block
-
-    def peak_of(self, function: Callable[[], Any]) -> int:
-        """The most bytes that arrays made inside `function` take at once."""
-        before, outer, self.peak = self.live, self.peak, self.live
-        try:
-            function()
-            return self.peak - before
-        finally:
-            self.peak = max(self.peak, outer)
-
-    def clear(self) -> None:
-        """Give the memory that no array uses back to the GPU."""
-        self._free.clear()
-
-    @property
-    def held(self) -> int:
-        """Bytes that no array uses."""
-        return sum(size * len(blocks) for size, blocks in self._free.items())
-
-    def _give_back(self, size: int, raw: Any, views: dict[Any, Any]) -> None:
-        self.live -= size
-        self._free[size].append((raw, views))
-
-    def _allocate(self, size: int) -> Any:
-        from ._cuda import cuda
-
-        self.allocations += 1
-        try:
-            return cuda.device_array(size, np.uint8)
-        except Exception as error:
-            if "OUT_OF_MEMORY" not in str(error):
-                raise
-        self.clear()
-        try:
-            return cuda.device_array(size, np.uint8)
-        except Exception as error:
-            if "OUT_OF_MEMORY" not in str(error):
-                raise
-            self._fail(size, error)
-
-    def _fail(self, size: int, error: Exception) -> None:
-        from ._cuda import memory
-
-        free, total = memory()
-        mib = [f"{(n or 0) / 2**20:.0f} MiB" for n in (size, free, total, self.live)]
-        used = f"with {mib[3]} used by arrays of this program"
-        because = f"of {mib[2]} on the GPU, {used}; a smaller batch or fewer steps would fit"
-        raise MemoryError(f"cuda: an array needs {mib[0]}, expected at most {mib[1]}, {because}") from error
-
-
-class Block:
-    """A piece of the GPU's memory: it lives as long as an array that looks at it."""
-
-    __slots__ = ("__weakref__", "raw", "views")
-
-    def __init__(self, raw: Any, views: dict[Any, Any]) -> None:
-        self.raw, self.views = raw, views
-
-    def view(self, start: int, shape: tuple[int, ...], dtype: np.dtype) -> Any:
-        """numba's array of that shape, `start` bytes into the block; made once, since numba takes long for it."""
-        key = (start, shape, dtype)
-        if key not in self.views and 0 in shape:
-            from ._cuda import cuda
-
-            self.views[key] = cuda.device_array(shape, dtype)
-        elif key not in self.views:
-            stop = start + math.prod(shape) * dtype.itemsize
-            self.views[key] = self.raw[start:stop].view(dtype).reshape(shape)
-        return self.views[key]
-
-
-POOL = Pool()
+from . import _check, _pool, _recording
+from ._pool import Block
 
 
 class DeviceArray:
@@ -138,6 +37,11 @@ class DeviceArray:
     @property
     def nbytes(self) -> int:
         return self.size * self.dtype.itemsize
+
+    @property
+    def block(self) -> Block:
+        """The memory that the array is a part of."""
+        return self._block
 
     @property
     def numba(self) -> Any:
@@ -190,6 +94,7 @@ class DeviceArray:
 
     def to_host(self) -> np.ndarray:
         """A copy as a NumPy array; waits until the GPU has written it."""
+        _none_recording("copied to the CPU")
         host = np.empty(self.size, self.dtype)
         if self.size:
             self.reshape(self.size).numba.copy_to_host(host)
@@ -216,7 +121,7 @@ class DeviceArray:
 def empty(shape: int | tuple[int, ...], dtype: Any) -> DeviceArray:
     """An array in the GPU's memory, contents undefined."""
     shape, dtype = (shape,) if isinstance(shape, int) else tuple(int(n) for n in shape), np.dtype(dtype)
-    return DeviceArray(POOL.take(math.prod(shape) * dtype.itemsize), 0, shape, dtype)
+    return DeviceArray(_pool.take(math.prod(shape) * dtype.itemsize), 0, shape, dtype)
 
 
 def empty_like(array: DeviceArray) -> DeviceArray:
@@ -244,6 +149,15 @@ def assign(out: DeviceArray, array: Any) -> None:
     if isinstance(array, DeviceArray):
         _check.floats("cuda.assign", (out.dtype,), array=array)
         if out.size:
-            out.reshape(out.size).numba.copy_to_device(array.reshape(array.size).numba)
+            to, source = out.reshape(out.size).numba, array.reshape(array.size).numba
+            _recording.run(lambda stream: to.copy_to_device(source, stream=stream), out, array)
     elif out.size:  # flat: numba looks at strides, which mean nothing along an axis of one
+        _none_recording("copied from the CPU")
         out.reshape(out.size).numba.copy_to_device(np.ascontiguousarray(array, out.dtype).reshape(-1))
+
+
+def _none_recording(what: str) -> None:
+    if _recording.current():
+        because = "because while a graph records nothing runs, and the CPU's part is not repeated"
+        _check.fail("cuda", f"an array is {what} while a graph records", "launches only", because,
+                    error=RuntimeError)  # fmt: skip

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from . import _arrays, _check, _device, _machine
+from . import _arrays, _check, _device, _machine, _pool, _recording
 
 NAMES = ("cpu", "cuda", "reference")
 OPS = (
@@ -105,6 +105,15 @@ class Backend:
             because = f"because only backend 'cuda' has it, and this is {self.name!r}"
             _check.fail("backend", "tf32 is True", "False", because)
 
+    def graph(self) -> Any:
+        """An empty graph of launches, where the backend can record them (_graph.py)."""
+        because = f"because only backend 'cuda' records its launches, and this is {self.name!r}"
+        return _check.fail("backend", "graph is True", "False", because)
+
+    def late(self, number: Callable[[], Any]) -> Any:
+        """number(), for an operation's argument; while a graph records, what is asked again at each of its launches."""
+        return number()
+
     def peak(self, function: Callable[[], Any]) -> int:
         """The most bytes that arrays made inside `function` take at once."""
         return _machine.peak_memory(function)
@@ -156,12 +165,20 @@ class CudaBackend(Backend):
 
         _products.tf32(on)
 
+    def graph(self) -> Any:
+        from ._graph import Graph
+
+        return Graph()
+
+    def late(self, number: Callable[[], Any]) -> Any:
+        return _recording.late(number)
+
     def peak(self, function: Callable[[], Any]) -> int:
-        return _device.POOL.peak_of(function)
+        return _pool.POOL.peak_of(function)
 
     def memory(self) -> tuple[int | None, str]:
         free, _ = self._cuda.memory()
-        return (None if free is None else free + _device.POOL.held), "the GPU"
+        return (None if free is None else free + _pool.POOL.held), "the GPU"
 
 
 @functools.cache

@@ -105,7 +105,7 @@ def schedule(used: Mapping[str, Any], total: int, metric: str) -> schedules.Sche
 
 PLANNED = (
     "batch", "clip_norm", "clip_value", "bn_batch", "evaluation_batch", "memory", "minutes", "validate_every",
-    "log_every", "checkpoint_every",
+    "log_every", "checkpoint_every", "graph",
 )  # fmt: skip
 
 

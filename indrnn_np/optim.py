@@ -57,8 +57,12 @@ class Optimizer:
             self._decay = self._per_number(net, lambda letter: float(letter in self.decay_on))
         if self._rate is None and self.lr_of:
             self._rate = self._per_number(net, lambda letter: self.lr_of.get(letter, 1.0))
-        self.t += 1
+        self.advance(net)
         self._update(net, grads.flat)
+
+    def advance(self, net: Sequential) -> None:
+        """Count one update more, of this optimizer and of `net`: what `update` does without a GPU's work."""
+        self.t += 1
         net.iteration += 1
 
     def _update(self, net: Sequential, g: Any) -> None:
@@ -84,7 +88,14 @@ class Optimizer:
                 f"moments are {sorted(arrays)}",
                 f"{sorted(self.moments)}",
             )
-        self.t, self._arrays, self._decay, self._rate = int(state["t"]), arrays, None, None
+        self.t, self._decay, self._rate = int(state["t"]), None, None
+        if any(
+            self._arrays[name].shape != value.shape for name, value in arrays.items() if name in self._arrays
+        ):
+            self._arrays = {}
+        self._arrays = self._arrays or arrays
+        for name, own in self._arrays.items():  # in place: a graph of launches knows these arrays (_graph.py)
+            of(own).assign(own, arrays.get(name, np.zeros(own.shape)))
 
     def spec(self) -> dict[str, Any]:
         """The settings as JSON."""
@@ -136,7 +147,7 @@ class SGD(Optimizer):
             net.flat,
             g,
             self._arrays["m"],
-            self.lr,
+            net.ops.late(lambda: self.lr),
             self.momentum,
             self.nesterov,
             self.weight_decay,
@@ -183,8 +194,9 @@ class Adam(Optimizer):
 
     def _update(self, net: Sequential, g: np.ndarray) -> None:
         net.ops.adam.update(
-            net.flat, g, self._arrays["m"], self._arrays["v"], self.t, self.lr, self.b1, self.b2, self.eps,
-            self.weight_decay, self.decoupled, self._decay, self._rate,
+            net.flat, g, self._arrays["m"], self._arrays["v"], net.ops.late(lambda: self.t),
+            net.ops.late(lambda: self.lr), self.b1, self.b2, self.eps, self.weight_decay, self.decoupled, self._decay,
+            self._rate,
         )  # fmt: skip
 
 

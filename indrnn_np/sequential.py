@@ -232,8 +232,8 @@ class Sequential:
         """What layer number i gets for one pass."""
         options = {"lazy": self.ops.normalises and read_lazily(self.layers, i)} | options
         return Context(
-            self.ops, self.params, self.buffers, self.dtype, seed=self.seed, iteration=self.iteration,
-            prefix=f"{i}.", **options,
+            self.ops, self.params, self.buffers, self.dtype, seed=self.seed,
+            iteration=self.ops.late(lambda: self.iteration), prefix=f"{i}.", **options,
         )  # fmt: skip
 
     def _states(self, state: Sequence[Any] | None) -> Sequence[Any]:

@@ -144,6 +144,7 @@ SETTINGS = (
     Setting("lr", float, 2e-4, "learning rate; with a schedule, its highest"),
     Setting("lr_u", float, 1.0, "learning rate of the recurrent weights u, as a share of lr"),
     Setting("tf32", bool, False, "backend cuda: matrix products in TF32, faster and with 10 bits of mantissa"),
+    Setting("graph", bool, False, "backend cuda: launch an iteration as CUDA graphs (docs/cuda.md)"),
     Setting("momentum", float, 0.0, "of sgd"),
     Setting("weight_decay", float, 0.0, "L2, on input weights only (not u, b, batch norm)"),
     Setting("clip_norm", float, 0.0, "limit of the gradient's global norm; 0: none"),

@@ -88,7 +88,7 @@ def fit(
         Called with the updates done so far: before the first one, and after each. It must not change the network.
     plan
         More of plan.Plan: log_every, checkpoint_every, evaluation_batch, bn_batch, minutes, and memory: "keep", or
-        "recompute" for less memory and more time (docs/memory.md).
+        "recompute" for less memory and more time (docs/memory.md), and graph: CUDA graphs (docs/cuda.md).
 
     Raises
     ------

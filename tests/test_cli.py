@@ -205,6 +205,7 @@ WRONG = [
     (["train", "adding", "--lr", "-1"], "Adam: lr is -1.0"),
     (["train", "adding", "--lr-u", "-1"], "Adam: lr_of['u'] is -1.0, expected a number of at least 0"),
     (["train", "adding", "--tf32"], "tf32 is True, expected False because only backend 'cuda' has it"),
+    (["train", "adding", "--graph"], "graph is True, expected False because only backend 'cuda' records"),
     (["train", "adding", "--hidden", "0"], "hidden_size is 0"),
     (["train", "adding", "--batch", "0"], "batch is 0"),
     (["train", "adding", "--config", "nowhere.toml"], "nowhere.toml is not a file, expected a TOML file"),

@@ -5,7 +5,7 @@ import pytest
 from tolerances import TOLERANCE, assert_close
 
 import indrnn_np as ir
-from indrnn_np import _cuda, _device, backend
+from indrnn_np import _cuda, _device, _pool, backend
 from indrnn_np.tasks.adding import Adding
 
 pytestmark = pytest.mark.skipif("cuda" not in backend.backends(), reason=_cuda.problem()[0] or "no GPU")
@@ -129,7 +129,7 @@ def test_nothing_is_allocated_after_the_second_iteration():
         net.project()
         task.batch(i, B)
         del x, y, tape, dy, grads
-        counts.append(_device.POOL.allocations)
+        counts.append(_pool.POOL.allocations)
     assert counts[1] == counts[4]
 
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from indrnn_np import _cuda, _device, backend
+from indrnn_np import _cuda, _device, _pool, backend
 
 NEEDS_DEVICE = pytest.mark.skipif(not _cuda.available(), reason="no GPU and no simulator")
 
@@ -103,7 +103,7 @@ class Full:
 def test_a_full_gpu_says_how_much_was_asked_and_is_free(monkeypatch):
     monkeypatch.setattr(_cuda, "cuda", Full(2**21))
     monkeypatch.setattr(_cuda, "memory", lambda: (2**20, 2**21))
-    pool = _device.Pool()
+    pool = _pool.Pool()
     block = pool.take(2**20)
     words = (
         "cuda: an array needs 8 MiB, expected at most 1 MiB, of 2 MiB on the GPU, with 1 MiB used by arrays of this "
@@ -116,7 +116,7 @@ def test_a_full_gpu_says_how_much_was_asked_and_is_free(monkeypatch):
 
 def test_memory_goes_back_to_the_pool_when_the_last_view_is_gone(monkeypatch):
     monkeypatch.setattr(_cuda, "cuda", Full(2**20))
-    pool = _device.Pool()
+    pool = _pool.Pool()
     array = _device.DeviceArray(pool.take(1000), 0, (10, 25), np.dtype("float32"))
     view = array[2:4]
     assert view.shape == (2, 25) and view.shares_memory(array) and not view.same_start(array)

@@ -54,7 +54,7 @@ def test_every_part_in_the_simulator(gpu, tmp_path):
     for words in (
         "no failures", "| numba.cuda | simulator |", "| recurrence.backward |", "equal bits", "| indrnn_np |",
         "| a launch, 1 argument |", "| relu, forward, in place |", "cuda, batch on the GPU", "| tiled |",
-        "| cpu ms | cuda ms |",
+        "| cpu ms | cuda ms |", "two graphs",
     ):  # fmt: skip
         assert words in page, words
     told = json.loads((tmp_path / "crossover.json").read_text("utf-8"))

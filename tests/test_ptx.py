@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from ptx_text import double_arithmetic, groups, loops, main_loop, uses_local_memory
 
-from indrnn_np import _cuda
+from indrnn_np import _cuda, _graph
 from indrnn_np._cuda import cuda
 from indrnn_np.ops.recurrence import ACTIVATIONS
 from indrnn_np.ops.recurrence.kernels import AHEAD
@@ -258,3 +258,12 @@ def test_the_recurrence_loads_ahead_of_its_chain(compiled, capability):
         for loaded, used, stores in turns:  # the compiler may have made several turns one
             assert (len(loaded), stores) == (AHEAD * arrays, AHEAD), label(row)
             assert not loaded & used, label(row)
+
+
+def test_the_bindings_have_what_a_graph_asks_for():
+    driver = pytest.importorskip("cuda.bindings.driver", reason="comes with the extras cuda and ptx")
+    names = ("cuStreamBeginCapture", "cuStreamEndCapture", "cuGraphInstantiate", "cuGraphLaunch", "cuGraphDestroy",
+             "cuGraphExecDestroy")  # fmt: skip
+    assert all(callable(getattr(driver, name)) for name in names)
+    assert driver.CUstreamCaptureMode(_graph.RELAXED).name == "CU_STREAM_CAPTURE_MODE_RELAXED"
+    assert _graph._capture_mode() == _graph.RELAXED

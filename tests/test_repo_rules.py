@@ -20,7 +20,7 @@ each_file = pytest.mark.parametrize("path", FILES, ids=IDS)
 TIERS = [
     ["_arrays", "_check", "_machine", "_environment", "_numba", "_threads", "_files", "_about"],
     ["setting_tables", "published"],
-    ["_device", "_simulator", "_cuda", "_cublas", "_products"],
+    ["_recording", "_pool", "_device", "_simulator", "_cuda", "_cublas", "_products", "_graph"],
     ["ops"],
     ["backend", "workspace", "parameters"],
     ["init", "losses", "schedules"],

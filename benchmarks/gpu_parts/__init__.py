@@ -14,6 +14,7 @@ PARTS = {
     "checks": ("checks", 280),
     "large": ("large", 60),
     "launches": ("speed", 60),
+    "graphs": ("graphs", 60),
     "scans": ("speed", 60),
     "layers": ("beside", 60),
     "iterations": ("speed", 60),

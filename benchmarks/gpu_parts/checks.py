@@ -62,7 +62,7 @@ def checks(part: Part) -> None:
         _products.SEGMENT = 8  # so that few terms are cut into segments
     recorded = functools.partial(_record, ran)
     launch = _cuda.Kernel.launch
-    _cuda.Kernel.launch = lambda self, *given: recorded(launch, self, *given)  # type: ignore[method-assign]
+    _cuda.Kernel.launch = lambda *given, **options: recorded(launch, *given, **options)  # type: ignore[method-assign]
     try:
         for dtype in ("float32", "float64"):
             judge = Judge(part, dtype)
@@ -81,9 +81,9 @@ def checks(part: Part) -> None:
     table.row(len(known), len(known) - len(idle), ", ".join(idle) or "none", idle=idle)
 
 
-def _record(ran: set[Any], launch: Callable[..., None], kernel: Any, *given: Any) -> None:
+def _record(ran: set[Any], launch: Callable[..., None], kernel: Any, *given: Any, **options: Any) -> None:
     ran.add(kernel)
-    launch(kernel, *given)
+    launch(kernel, *given, **options)
 
 
 def libraries() -> Iterator[str]:

@@ -113,7 +113,7 @@ def _typed(kind: type, text: str) -> Any:
 
 def build_trainer(used: dict[str, Any], total: int, task: Any) -> Trainer:
     """A run of so many iterations that writes no files."""
-    names = ("batch", "clip_norm", "clip_value", "bn_batch", "evaluation_batch", "memory")
+    names = ("batch", "clip_norm", "clip_value", "bn_batch", "evaluation_batch", "memory", "graph")
     plan = Plan(total, loss=task.loss, **{name: used[name] for name in names})
     network, optimizer = build.network(used, task), build.optimizer(used)
     return Trainer(network, task, optimizer, build.schedule(used, total, task.metric), plan)

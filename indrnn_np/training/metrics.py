@@ -46,10 +46,9 @@ def summed(y: np.ndarray, repeats: int) -> np.ndarray:
     return (y.reshape(-1, repeats, y.shape[1]).sum(axis=1, dtype=np.float64) / repeats).astype(y.dtype)
 
 
-def loss_of(name: str, y: Any, batch: Batch, backend: str) -> tuple[float, Any]:
+def loss_of(name: str, y: Any, batch: Batch, backend: str) -> tuple[Any, Any]:
     """Return a batch's loss and its gradient dy."""
-    loss, dy = LOSSES[name](y, batch.target, mask_of(batch, y), backend=backend)
-    return float(loss), dy
+    return LOSSES[name](y, batch.target, mask_of(batch, y), backend=backend)
 
 
 def derived(metric: str, nats: float) -> dict[str, float]:

@@ -17,7 +17,8 @@ class Plan:
     gradient's global norm. clip_value: of each of its elements (with both, the elements come first). *_every:
     iterations between two log lines, validations, checkpoints.
     evaluation_batch: batch of an evaluation. bn_batch: batch that batch norm's statistics are taken from for an
-    evaluation. memory: "keep" all states for backward, or "recompute" them from a few (recompute.py).
+    evaluation. memory: "keep" all states for backward, or "recompute" them from a few (recompute.py). graph: launch an
+    iteration as two CUDA graphs (_graph.py), with backend "cuda".
     """
 
     iterations: int
@@ -32,6 +33,7 @@ class Plan:
     bn_batch: int = 0
     memory: str = KEEP
     minutes: float = 0.0
+    graph: bool = False
 
     def __post_init__(self) -> None:
         for name in ("iterations", "batch", "log_every", "evaluation_batch"):

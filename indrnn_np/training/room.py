@@ -9,6 +9,7 @@ from .. import _check, memory, recompute
 from ..recompute import KEEP, RECOMPUTE
 from ..tasks import Task
 from .plan import Plan
+from .step import check_batch
 
 Need = Callable[[str, int], int]  # bytes for (memory, batch)
 
@@ -21,6 +22,8 @@ def check(net: Any, task: Task, optimizer: Any, plan: Plan) -> str:
     if plan.memory != KEEP:
         recompute.check("train", net.layers)
     batch = task.batch(net.iteration, plan.batch)
+    if plan.graph:
+        check_batch(batch)
     steps, samples = batch.x.shape[:2]
     need = _need(net, steps, batch.lengths is not None, optimizer, plan)
     windows = all(layer.causal and not layer.stretches_over_time for layer in net.layers)

@@ -22,6 +22,7 @@ from .journal import Journal, Totals
 from .plan import Plan
 from .progress import Interrupt, Reporter
 from .run_directory import RunDirectory
+from .step import step_of
 
 
 class Trainer:
@@ -53,6 +54,7 @@ class Trainer:
         self.ended = ""
         self._totals = Totals()
         self._work = Workspace()
+        self._step = step_of(net, optimizer, plan, self._work)
         # as they were before the pass
         self._buffers = Views(net.buffers.shapes, net.ops.copy(net.buffers.flat))
         self._carried: Any = None  # the state after the last batch
@@ -132,23 +134,14 @@ class Trainer:
         batch = self.task.batch(net.iteration, plan.batch)
         net.ops.assign(self._buffers.flat, net.buffers.flat)
         state = self._carried if batch.carry else None
-        y, after, tape = net.forward(batch.x, state, batch.lengths, work=self._work, memory=plan.memory)
-        loss, dy = metrics.loss_of(plan.loss, y, batch, net.backend)
-        if not math.isfinite(loss):
-            self._diverged(batch, f"the loss is {loss}", state)
-        _, _, grads = net.backward(dy, tape)
-        norm = float(net.ops.gradient.norm(grads.flat))
-        if not math.isfinite(norm):
-            self._diverged(batch, f"the gradient norm is {norm}", state)
-        if plan.clip_value:
-            net.ops.gradient.clip_value(grads.flat, plan.clip_value)
-        if plan.clip_norm:
-            net.ops.gradient.clip_norm(grads.flat, plan.clip_norm)
+        loss, norm, after = self._step.gradient(batch, state)
+        for name, value in (("loss", loss), ("gradient norm", norm)):
+            if not math.isfinite(value):
+                self._diverged(batch, f"the {name} is {value}", state)
         self.optimizer.lr = self.schedule(net.iteration)
-        self.optimizer.update(net, grads)
+        finite = self._step.update()
         self._carried = after  # not before: a pass that failed can be repeated
-        net.project()
-        if net.ops.finite.first(net.flat) >= 0:
+        if not finite:
             self._diverged(None, "a parameter is not finite after the update")
         totals = self._totals
         totals.add(loss, norm, batch.steps, time.perf_counter() - start)

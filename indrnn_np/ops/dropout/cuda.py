@@ -14,6 +14,8 @@ import numpy as np
 
 from ... import _check, _device
 from ..._cuda import cuda, kernel, on_device
+from ..._graph import numbers
+from ..._recording import now
 from ..random import cuda as random
 from . import reference
 
@@ -51,19 +53,27 @@ def _apply(where, x, rate, key, out):
 
 
 def _choice(rate, key, dtype):
-    """The key's words, the least word of random bits that keeps an element, and the factor of one that is kept."""
-    key = random.key_words("random.bits", key)
-    return *key, np.uint64(reference.threshold(rate)), dtype.type(1 / (1 - rate))
+    """The key's words and where a graph has the last of them, the least word that keeps an element, and its factor."""
+
+    def words():
+        return random.key_words("random.bits", [now(part) for part in key])
+
+    iteration = numbers(lambda: words()[2:], np.uint64)
+    return *words()[:2], *iteration, np.uint64(reference.threshold(rate)), dtype.type(1 / (1 - rate))
 
 
-@kernel("real[::1], int64, int64, uint64, uint64, uint64, uint64, real, real[::1]", "dropout.apply")
-def apply_kernel(x, T, columns, seed, stream, iteration, least, kept, y):
+@kernel(
+    "real[::1], int64, int64, uint64, uint64, uint64, uint64[::1], uint64, real, real[::1]", "dropout.apply"
+)
+def apply_kernel(x, T, columns, seed, stream, iteration, late, least, kept, y):
     """y_t = m x_t / (1 - rate) for one element in ROWS steps, or in those that are left."""
     n = cuda.grid(1)
     run = n // columns
     j, first = n - run * columns, run * ROWS
     if first >= T:
         return
+    if late.size > 0:
+        iteration = late[0]
     m = kept if random.word(j, seed, stream, iteration) >= least else x.dtype.type(0)
     ahead = cuda.local.array(AHEAD, x.dtype)
     steps, p = min(ROWS, T - first), first * columns + j
@@ -80,10 +90,12 @@ def apply_kernel(x, T, columns, seed, stream, iteration, least, kept, y):
         p += columns
 
 
-@kernel("uint64, uint64, uint64, uint64, real, real[::1]", "dropout.mask")
-def mask_kernel(seed, stream, iteration, least, kept, out):
+@kernel("uint64, uint64, uint64, uint64[::1], uint64, real, real[::1]", "dropout.mask")
+def mask_kernel(seed, stream, iteration, late, least, kept, out):
     """The mask alone."""
     j = cuda.grid(1)
+    if late.size > 0:
+        iteration = late[0]
     if j < out.size:
         out[j] = kept if random.word(j, seed, stream, iteration) >= least else out.dtype.type(0)
 

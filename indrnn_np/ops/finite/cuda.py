@@ -12,6 +12,7 @@ import numpy as np
 
 from ... import _device
 from ..._cuda import cuda, kernel, on_device
+from ..._graph import result
 from . import reference
 
 THREADS = 2**16
@@ -25,8 +26,7 @@ def first(a):
     found = _device.empty(1, np.int64)
     start_kernel(1, a.size, found)
     search_kernel(min(THREADS, a.size), a.reshape(-1), min(THREADS, a.size), found)
-    place = int(found.to_host()[0])
-    return place if place < a.size else -1
+    return result(found, lambda place: int(place[0]) if place[0] < a.size else -1)
 
 
 @kernel("int64, int64[::1]", "finite.start")

@@ -16,6 +16,7 @@ import numpy as np
 
 from ... import _device
 from ..._cuda import cuda, kernel, on_device
+from ..._graph import result
 from . import reference
 
 PARTS, FOLD = 2**14, 2**7
@@ -25,16 +26,16 @@ def norm(g):
     """Twin of reference.norm."""
     on_device("gradient.norm", g=g)
     reference.check("gradient.norm", g)
-    return float(_norm(g, math.inf).to_host()[0])
+    return result(_norm(g, math.inf), _first)
 
 
 def clip_norm(g, limit):
     """Twin of reference.clip_norm."""
     on_device("gradient.clip_norm", g=g)
     reference.check("gradient.clip_norm", g, limit)
-    result = _norm(g, limit)
-    scale_kernel(g.size, g, result)
-    return float(result.to_host()[0])
+    found = _norm(g, limit)
+    scale_kernel(g.size, g, found)
+    return result(found, _first)
 
 
 def clip_value(g, limit):
@@ -48,11 +49,15 @@ def _norm(g, limit):
     """On the GPU: the norm, and the factor that brings it to `limit` where it is above."""
     parts = _device.empty(min(PARTS, g.size), np.float64)
     sums = _device.empty(min(FOLD, parts.size), np.float64)
-    result = _device.empty(2, np.float64)
+    found = _device.empty(2, np.float64)
     squares_kernel(parts.size, g, parts)
     fold_kernel(sums.size, parts, sums)
-    finish_kernel(1, sums, float(limit), result)
-    return result
+    finish_kernel(1, sums, float(limit), found)
+    return found
+
+
+def _first(found):
+    return float(found[0])
 
 
 @kernel("real[::1], float64[::1]", "gradient.squares")

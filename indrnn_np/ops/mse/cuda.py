@@ -11,6 +11,7 @@ import numpy as np
 
 from ... import _check, _device
 from ..._cuda import cuda, device, kernel, on_device
+from ..._graph import result
 from . import reference
 
 WALKERS = 2**16  # at most
@@ -28,9 +29,13 @@ def loss(y, target, mask=None, out=None):
     walkers, K = min(WALKERS, y.size), y.shape[-1]
     total = _device.empty((2, walkers), np.float64)
     loss_kernel(walkers, flat(y), flat(target), K, *counted_rows(mask), flat(dy), flat(total))
-    value, n = added(total)
-    reference.check_count(where, "element", n)
-    return value / n, dy
+
+    def mean(sums):
+        value, n = sums.sum(axis=1).tolist()
+        reference.check_count(where, "element", n)
+        return value / n
+
+    return result(few(total), mean), dy
 
 
 def counted_rows(mask):
@@ -42,14 +47,14 @@ def counted_rows(mask):
     return flat(mask), counts
 
 
-def added(total):
-    """The sums along the rows of an array of float64, as Python floats; waits for the GPU."""
+def few(total):
+    """An array of float64 with the same sums along its rows, and at most PARTS columns."""
     rows, walkers = total.shape
-    if walkers > PARTS:
-        parts = _device.empty((rows, PARTS), np.float64)
-        add_kernel(parts.size, flat(total), walkers, flat(parts))
-        total = parts
-    return total.to_host().sum(axis=1).tolist()
+    if walkers <= PARTS:
+        return total
+    parts = _device.empty((rows, PARTS), np.float64)
+    add_kernel(parts.size, flat(total), walkers, flat(parts))
+    return parts
 
 
 def flat(array):

@@ -10,7 +10,7 @@ import numpy as np
 from ... import _check, _device
 from ..._cuda import ends_of, on_device
 from . import reference
-from .kernels import backward_kernel, forward_kernel, kernels, last_kernel, start_kernel, sum_kernel
+from .kernels import backward_kernel, forward_kernel, kernels, last_kernel, sum_kernel
 from .step import CODES
 
 __all__ = ["backward", "forward", "kernels", "last", "scan", "scan_back"]
@@ -54,9 +54,9 @@ def last(h, lengths=None, reverse=False):
 def scan(a, h, u, b, h0, activation, lengths, reverse):
     """Fill h from pre-activations without their bias b (None: 0) in a (T, B, H), or from h[1:] if a is h itself."""
     T, B, H = h.shape[0] - 1, h.shape[1], h.shape[2]
-    start_kernel(B * H, flat(h0), flat(h))
     run, before = forward_kernel(CODES[activation], b is not None), B * H if a is h else 0
-    run(B * H, flat(a), before, flat(h), T, B * H, u, u if b is None else b, ends_of(lengths, T, B), reverse)
+    run(B * H, flat(a), before, flat(h0), flat(h), T, B * H, u, u if b is None else b, ends_of(lengths, T, B),
+        reverse)  # fmt: skip
 
 
 def scan_back(dh, h, u, dhT, da, activation, lengths, reverse):

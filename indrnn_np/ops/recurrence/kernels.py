@@ -39,14 +39,6 @@ def phi(code, a, zero, one):
     return a
 
 
-@kernel("real[::1], real[::1]")
-def start_kernel(h0, h):
-    """h[0] = h0."""
-    j = cuda.grid(1)
-    if j < h0.size:
-        h[j] = h0[j]
-
-
 @device
 def load(a, p, step, values):
     """AHEAD numbers, `step` apart, from place p of a."""
@@ -94,16 +86,17 @@ def clear(a, p, columns, rows):
 
 @functools.cache
 def forward_kernel(code, has_bias):
-    """h[t+1] = φ(a[t] + b + u h[t]) for one column; a[0] stands `before` numbers into a."""
+    """h[0] = h0, h[t+1] = φ(a[t] + b + u h[t]) for one column; a[0] stands `before` numbers into a."""
 
-    @kernel("real[::1], int64, real[::1], int64, int64, real[::1], real[::1], int64[::1], boolean",
+    @kernel("real[::1], int64, real[::1], real[::1], int64, int64, real[::1], real[::1], int64[::1], boolean",
             f"recurrence.forward[{code}, bias={has_bias}]")  # fmt: skip
-    def forward(a, before, h, T, columns, u, b, ends, reverse):
+    def forward(a, before, h0, h, T, columns, u, b, ends, reverse):
         j = cuda.grid(1)
         if j >= columns:
             return
         n, H, zero, one = ends[j // u.size], u.size, h.dtype.type(0), h.dtype.type(1)
-        s, u_j, b_j = h[j], u[j % H], b[j % H] if has_bias else zero
+        s, u_j, b_j = h0[j], u[j % H], b[j % H] if has_bias else zero
+        h[j] = s
         step = -columns if reverse else columns
         q = (n if reverse else 1) * columns + j  # where h_t is written
         p = q - columns + before  # where a_t is read
@@ -203,7 +196,7 @@ def last_kernel(h, columns, H, ends, reverse, out):
 
 def kernels():
     """Every kernel, in every variant."""
-    yield from (start_kernel, sum_kernel, last_kernel)
+    yield from (sum_kernel, last_kernel)
     for code in CODES.values():
         yield from (forward_kernel(code, has_bias) for has_bias in (False, True))
         yield from (backward_kernel(code, *given) for given in ((True, True), (True, False), (False, True)))

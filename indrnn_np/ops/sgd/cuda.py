@@ -6,6 +6,8 @@ import functools
 from itertools import product
 
 from ..._cuda import cuda, kernel, on_device
+from ..._graph import numbers
+from ..._recording import now
 from . import reference
 
 
@@ -13,21 +15,24 @@ def update(p, g, m, lr, momentum=0.0, nesterov=False, weight_decay=0.0, decay=No
     """Twin of reference.update."""
     on_device("sgd.update", p=p, g=g, m=m, decay=decay, rate=rate)
     reference.check("sgd.update", p, g, {"m": m}, decay, rate)
-    numbers = (p.dtype.type(number) for number in (lr, momentum, weight_decay))
+    fixed = (p.dtype.type(number) for number in (momentum, weight_decay))
     given = (p if array is None else array for array in (decay, rate))
-    update_kernel(bool(nesterov), decay is not None, rate is not None)(p.size, p, g, m, *numbers, *given)
+    run = update_kernel(bool(nesterov), decay is not None, rate is not None)
+    run(p.size, p, g, m, *fixed, *numbers(lambda: (now(lr),), p.dtype), *given)
 
 
 @functools.cache
 def update_kernel(nesterov, has_decay, has_rate):
     """m ← momentum m + g';  p ← p - lr (g' + momentum m if nesterov else m),  g' = g + weight_decay · decay ⊙ p."""
 
-    @kernel("real[::1], real[::1], real[::1], real, real, real, real[::1], real[::1]",
+    @kernel("real[::1], real[::1], real[::1], real, real, real, real[::1], real[::1], real[::1]",
             f"sgd.update[nesterov={nesterov}, decay={has_decay}, rate={has_rate}]")  # fmt: skip
-    def update(p, g, m, lr, momentum, weight_decay, decay, rate):
+    def update(p, g, m, momentum, weight_decay, lr, late, decay, rate):
         i = cuda.grid(1)
         if i >= p.size:
             return
+        if late.size > 0:
+            lr = late[0]
         before = p[i]
         step = g[i] + (weight_decay * decay[i] if has_decay else weight_decay) * before
         moment = momentum * m[i] + step

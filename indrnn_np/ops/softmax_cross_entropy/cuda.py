@@ -17,7 +17,8 @@ import numpy as np
 
 from ... import _check, _device
 from ..._cuda import WARP, cuda, device, kernel, on_device
-from ..mse.cuda import WALKERS, added, count, counted_rows, flat
+from ..._graph import result
+from ..mse.cuda import WALKERS, count, counted_rows, few, flat
 from ..mse.reference import check_count
 from . import reference
 
@@ -39,11 +40,15 @@ def loss(y, target, mask=None, out=None):
         loss_kernel(1, target.dtype.name)(walkers, *given)
     elif walkers:
         loss_kernel(WARP, target.dtype.name).launch(walkers, WARP, *given)
-    value, n, wrong = added(total)
-    if wrong:
-        reference.check_labels(where, y, target.to_host(), None if mask is None else mask.to_host())
-    check_count(where, "label", n)
-    return value / n, dy
+
+    def mean(sums):
+        value, n, wrong = sums.sum(axis=1).tolist()
+        if wrong:
+            reference.check_labels(where, y, target.to_host(), None if mask is None else mask.to_host())
+        check_count(where, "label", n)
+        return value / n
+
+    return result(few(total), mean), dy
 
 
 @device
