@@ -62,9 +62,9 @@ class GraphStep(Step):
         super().__init__(net, optimizer, plan, work)
         self._first, self._second = net.ops.graph(), net.ops.graph()
         self._shapes: Any = None  # of the batches that the graph is for
-        self._batch: Batch | None = None  # the recorded one
-        self._found: Any = None  # what its two halves gave
-        self._place: Any = None
+        self._batch: Any = None  # the recorded one
+        self._found: Any = None  # of the first half: loss, norm, gradient, state
+        self._place: Any = None  # of the second
 
     @property
     def size(self) -> int:
@@ -77,7 +77,7 @@ class GraphStep(Step):
         if shapes != self._shapes:
             self._shapes = self._shapes or shapes
             return super().gradient(batch, state)
-        if self._batch is None:
+        if self._found is None:
             self._batch = _copy(self.net.ops, batch)
             with self._first.record():
                 self._found = self._gradient(self._batch, None)
