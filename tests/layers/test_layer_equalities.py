@@ -244,4 +244,5 @@ def test_backends_agree_on_whole_networks(seed, last):
         dx, _, grads = net.backward(np.ones_like(y), tape)
         results.append((y, dx, grads.flat, net.buffers["1.mean"], net.buffers["1.var"]))
     for expected, actual in zip(*results, strict=True):
-        assert_close(actual, expected, scale=10)  # batch norm divides by standard deviations of a few values
+        # batch norm divides by standard deviations of a few values, and takes out most of what comes back
+        assert_close(actual, expected, scale=100)

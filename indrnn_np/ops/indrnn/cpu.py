@@ -19,6 +19,7 @@ from ..._numba import njit
 from ..._threads import relay, team, threads
 from ..recurrence.cpu import BackwardPass, ForwardPass
 from . import fused, reference
+from .products import columns_times, right, rows_times
 
 L2_SHARE = 0.5  # of a core's L2 cache for the states of a chunk; the rest is for x, da and what BLAS packs
 HANDED_OVER = 2  # times as large if threads take turns: each turn costs handing over
@@ -38,11 +39,11 @@ def forward(x, W, u, b, h0, activation="relu", lengths=None, reverse=False, work
     walk = ForwardPass(h, u, b, activation, lengths, reverse)
     n = team(T * B * H, T)
     spans = chunks(T, chunk_steps(B, W, n), n, reverse)
-    source = Source(x, norm, lengths, n, spans, work)
+    source, WT = Source(x, norm, lengths, n, spans, work), right(W.T)
 
     def product(i):
         t0, t1 = spans[i]
-        np.matmul(source.rows(i), W.T, out=h[t0 + 1 : t1 + 1].reshape(-1, H))
+        rows_times(source.rows(i), WT, h[t0 + 1 : t1 + 1].reshape(-1, H))
 
     relay(len(spans), n, T * B * H, lambda i: walk.run(*spans[i], 0, B), before=product)
     return h
@@ -78,7 +79,8 @@ def _products(dh, x, W, walk, dx, work, probe, norm):
     longest = max((t1 - t0 for t0, t1 in spans), default=0)
     source = Source(x, norm, walk.lengths, n, spans, work)
     da = _empty(work, "da", (n, longest, B, H), x.dtype)  # for each thread the chunk it is at
-    dW, product = (_empty(work, name, (n, *W.shape), W.dtype) for name in ("dW of a thread", "dW of a chunk"))
+    dW = _empty(work, "dW of a thread", (n, *W.shape), W.dtype)
+    W = right(W)
 
     def recurrence(i):
         t0, t1 = spans[i]
@@ -90,13 +92,10 @@ def _products(dh, x, W, walk, dx, work, probe, norm):
     def products(i):
         t0, t1 = spans[i]
         rows = da[i % n, : t1 - t0].reshape(-1, H)
-        np.matmul(rows, W, out=dx[t0:t1].reshape(-1, D))
+        rows_times(rows, W, dx[t0:t1].reshape(-1, D))
         if norm is not None and norm.mask is not None:
             dx[t0:t1] *= norm.mask
-        first = i < n  # of its thread
-        np.matmul(rows.T, source.rows(i), out=(dW if first else product)[i % n])
-        if not first:
-            dW[i % n] += product[i % n]
+        columns_times(rows, source.rows(i), dW[i % n], i >= n)  # the first of its thread begins the sum
 
     relay(len(spans), n, T * B * H, recurrence, after=products)
     return dW[: len(spans)].sum(axis=0)  # there may be fewer chunks than threads

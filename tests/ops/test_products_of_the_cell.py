@@ -1,0 +1,201 @@
+"""The cell's products by tiles: numbers, bits, what is written and what is not; which W has tiles at all."""
+
+import contextlib
+import itertools
+
+import numba
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from llvmlite import binding
+from tolerances import assert_close
+
+from indrnn_np import _machine, _tiles
+from indrnn_np.ops.indrnn import products
+from indrnn_np.ops.indrnn.products import columns_times, right, rows_times
+
+DTYPES = ("float32", "float64")
+SIZES = [name for name in _tiles.SIZES if binding.get_host_cpu_features().get(name)]
+needs_tiles = pytest.mark.skipif(
+    numba.config.DISABLE_JIT or not SIZES, reason="nothing is compiled, or no tile is known for this CPU"
+)
+EDGE = 5  # numbers before an array that starts at no round address, and behind it
+
+
+@contextlib.contextmanager
+def only(vectors):
+    """Tiles of these vectors, of those that this CPU has."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_tiles, "SIZES", {vectors: _tiles.SIZES[vectors]})
+        products.tile_for.cache_clear()
+        yield
+    products.tile_for.cache_clear()
+
+
+each_kind = pytest.mark.parametrize("vectors", SIZES)
+
+
+def framed(shape, dtype, value=np.nan):
+    """An array full of `value` inside a larger one of sevens."""
+    whole = np.full(np.prod(shape, dtype=int) + 2 * EDGE, 7, dtype)
+    inner = whole[EDGE:-EDGE].reshape(shape)
+    inner[...] = value
+    return whole, inner
+
+
+def drawn(rng, shape, dtype):
+    _, array = framed(shape, dtype)
+    array[...] = rng.standard_normal(shape)
+    return array
+
+
+def assert_frame(whole):
+    assert (whole[:EDGE] == 7).all() and (whole[-EDGE:] == 7).all()
+
+
+each_dtype = pytest.mark.parametrize("dtype", DTYPES)
+rows = st.integers(1, 300)
+sides = st.integers(1, 4)
+seeds = st.integers(0, 2**32)
+
+
+@each_kind
+@needs_tiles
+@each_dtype
+@given(rows, sides, sides, seeds)
+def test_rows_times(vectors, dtype, M, k, n, seed):
+    with only(vectors):
+        columns, rng = _tiles.size(np.dtype(dtype).itemsize).columns, np.random.default_rng(seed)
+        a, b = drawn(rng, (M, k * columns), dtype), drawn(rng, (k * columns, n * columns), dtype)
+        assert products.tile_for(b.shape, b.itemsize) is not None
+        whole, out = framed((M, n * columns), dtype)
+        rows_times(a, right(b), out)
+        assert_close(out, (a.astype(np.float64) @ b).astype(dtype), scale=4)
+        assert_frame(whole)
+
+
+@each_kind
+@needs_tiles
+@each_dtype
+@pytest.mark.parametrize("add", [False, True])
+@given(rows, sides, sides, seeds)
+def test_columns_times(vectors, add, dtype, R, h, d, seed):
+    with only(vectors):
+        columns, rng = _tiles.size(np.dtype(dtype).itemsize).columns, np.random.default_rng(seed)
+        a, b = drawn(rng, (R, h * columns), dtype), drawn(rng, (R, d * columns), dtype)
+        before = rng.standard_normal((h * columns, d * columns)) if add else 0
+        whole, out = framed((h * columns, d * columns), dtype)
+        if add:
+            out[...] = before
+        columns_times(a, b, out, add)
+        assert_close(out, (a.T.astype(np.float64) @ b + before).astype(dtype), scale=4)
+        assert_frame(whole)
+
+
+@each_kind
+@needs_tiles
+@each_dtype
+def test_rows_have_the_same_bits_in_whatever_company(vectors, dtype):
+    with only(vectors):
+        tile, rng = _tiles.size(np.dtype(dtype).itemsize), np.random.default_rng(0)
+        a, b = drawn(rng, (200, 3 * tile.columns), dtype), drawn(rng, (3 * tile.columns, tile.columns), dtype)
+        whole, part = (np.empty((200, tile.columns), dtype) for _ in range(2))
+        rows_times(a, b, whole)
+        for edges in ([0, 200], [0, tile.rows, 200], [0, 61, 61 + tile.rows + 1, 150, 200]):
+            for first, last in itertools.pairwise(edges):
+                rows_times(a[first:last], b, part[first:last])
+            assert part.tobytes() == whole.tobytes()
+
+
+@each_kind
+@needs_tiles
+@each_dtype
+def test_what_is_no_number_stays_in_its_row_and_column(vectors, dtype):
+    with only(vectors):
+        columns = _tiles.size(np.dtype(dtype).itemsize).columns
+        a, b = np.ones((50, columns), dtype), np.ones((columns, columns), dtype)
+        a[13, 2], b[5, 7] = np.nan, np.inf
+        out, dW = np.empty((50, columns), dtype), np.empty((columns, columns), dtype)
+        rows_times(a, b, out)
+        assert np.isnan(out[13]).all() and np.isfinite(np.delete(np.delete(out, 13, 0), 7, 1)).all()
+        assert np.isinf(np.delete(out[:, 7], 13)).all()
+        columns_times(a, np.ones_like(out), dW, False)
+        assert np.isnan(dW[2]).all() and np.isfinite(np.delete(dW, 2, 0)).all()
+
+
+@each_dtype
+@pytest.mark.parametrize("shape", [(33, 64), (64, 150), (1, 1), (0, 32), (32, 0), (1024, 1024)])
+@pytest.mark.parametrize("M", [0, 1, 20])
+def test_others_are_multiplied_by_blas(shape, M, dtype):
+    H, D = shape
+    assert products.tile_for(shape, np.dtype(dtype).itemsize) is None
+    rng = np.random.default_rng(0)
+    a, W, x = (rng.standard_normal(s).astype(dtype) for s in ((M, H), (H, D), (M, D)))
+    out, dW = np.full((M, D), np.nan, dtype), np.full((H, D), np.nan, dtype)
+    rows_times(a, right(W), out)
+    assert out.tobytes() == np.matmul(a, W).tobytes() and right(W) is W
+    columns_times(a, x, dW, False)
+    assert_close(dW, (a.T.astype(np.float64) @ x).astype(dtype), scale=4)
+    columns_times(a, x, dW, True)
+    assert_close(dW, (2 * (a.T.astype(np.float64) @ x)).astype(dtype), scale=4)
+
+
+@each_kind
+@needs_tiles
+def test_few_rows_are_multiplied_by_blas(vectors):
+    with only(vectors):
+        tile, rng = _tiles.size(4), np.random.default_rng(0)
+        b = rng.standard_normal((tile.columns, tile.columns), np.float32)
+        for M in range(tile.rows):
+            a, out = (
+                rng.standard_normal((M, tile.columns), np.float32),
+                np.empty((M, tile.columns), np.float32),
+            )
+            rows_times(a, b, out)
+            assert out.tobytes() == np.matmul(a, b).tobytes()
+        dW = np.full_like(b, np.nan)
+        columns_times(
+            np.empty((0, tile.columns), np.float32), np.empty((0, tile.columns), np.float32), dW, False
+        )
+        assert not dW.any()
+
+
+def test_a_cpu_without_known_vectors_has_no_tiles(monkeypatch):
+    monkeypatch.setattr(_tiles, "_features", dict)
+    products.tile_for.cache_clear()
+    assert _tiles.size(4) is None and products.tile_for((128, 128), 4) is None
+    products.tile_for.cache_clear()
+
+
+@needs_tiles
+def test_w_has_to_lie_in_its_share_of_the_l2_cache(monkeypatch):
+    for L2, side in ((2**20, 352), (2**18, 160)):
+        monkeypatch.setattr(_machine, "caches", lambda L2=L2: {"L2": L2})
+        products.tile_for.cache_clear()
+        assert products.tile_for((side, side), 4) is not None
+        assert products.tile_for((side + 32, side + 32), 4) is None
+    products.tile_for.cache_clear()
+
+
+@each_kind
+@needs_tiles
+@each_dtype
+@pytest.mark.parametrize("kernel", [products.rows_kernel, products.columns_kernel], ids=["rows", "columns"])
+def test_sums_stay_in_registers(vectors, kernel, dtype):
+    """In the assembly: as many multiply-adds of whole vectors a term as the tile has, and no stack between them."""
+    with only(vectors):
+        itemsize = np.dtype(dtype).itemsize
+        tile = _tiles.size(itemsize)
+        made = kernel(tile.columns, tile.columns, itemsize, tile.rows, tile.width)
+        options = {name: value for name, value in made.targetoptions.items() if name != "nopython"}
+        fresh = numba.njit(**options)(made.py_func)
+        array = np.ones((tile.columns, tile.columns), dtype)
+        fresh(*[array] * 3, *([True] if kernel is products.columns_kernel else []))
+        (text,) = fresh.inspect_asm().values()
+        register = {64: "%zmm", 32: "%ymm"}[tile.width * itemsize]
+        lines = text.splitlines()
+        places = [i for i, line in enumerate(lines) if "vfmadd" in line and register in line]
+        assert len(places) % (tile.rows * _tiles.VECTORS) == 0 and places
+        assert not [line for line in lines[places[0] : places[-1]] if "(%rsp" in line]
+        assert "prefetch" in text
