@@ -27,7 +27,7 @@ FOLDER = Path(__file__).parent
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-def arguments() -> argparse.Namespace:
+def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -42,7 +42,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=7, help="turns of each candidate (default: 7)")
     parser.add_argument("--out", type=Path, default=FOLDER / "results", metavar="DIR")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
-    return parser.parse_args()
+    return parser.parse_args(given)
 
 
 def main() -> int:
@@ -50,14 +50,17 @@ def main() -> int:
     bench.select(names=args.cases)  # an unknown name ends here, in one sentence
     if args.child:
         return measure(args, args.threads[0])
-    codes = []
-    for threads in args.threads:
-        options = [f"--{name}={getattr(args, name)}" for name in ("threads", "seconds", "rounds", "out")]
-        options[0] = f"--threads={threads}"
-        for name in ("cases", "rivals"):
-            options += [f"--{name}", *getattr(args, name)]
-        codes.append(subprocess.run([sys.executable, __file__, "--child", *options]).returncode)
-    return max(codes)
+    return max(
+        subprocess.run([sys.executable, __file__, *words(args, threads)]).returncode
+        for threads in args.threads
+    )
+
+
+def words(args: argparse.Namespace, threads: int) -> list[str]:
+    """The command line of the process that measures with so many threads."""
+    options = [f"--{name}={getattr(args, name)}" for name in ("seconds", "rounds", "out")]
+    cases = ["--cases", *args.cases] if args.cases else []
+    return ["--child", f"--threads={threads}", *options, *cases, "--rivals", *args.rivals]
 
 
 def measure(args: argparse.Namespace, threads: int) -> int:

@@ -507,6 +507,18 @@ def test_the_script_writes_after_each_case_and_its_report_reads_it(tmp_path):
     assert (tmp_path / "speed-1-thread.png").is_file()
 
 
+@pytest.mark.parametrize(
+    "words", [[], ["--rivals"], ["--cases", "mnist-layer", "scan-relu", "--rounds", "3"]]
+)
+def test_the_process_that_measures_is_asked_for_the_same(words, monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    speed = importlib.import_module("speed")
+    args = speed.arguments(words)
+    again = speed.arguments(speed.words(args, 2))
+    assert again.child and again.threads == [2]
+    assert vars(again) | {"child": False, "threads": args.threads} == vars(args)
+
+
 def test_the_script_names_what_it_does_not_know():
     done = script("speed.py", "--cases", "nothing")
     assert done.returncode != 0 and "case is 'nothing', expected one of" in done.stderr

@@ -104,6 +104,16 @@ def test_projection_of_few_inputs(activation, D, dtype):
     assert packed(text, dtype) >= 3 + 2 * (D - 1)
 
 
+@each_dtype
+@pytest.mark.parametrize("D", [1, 2, 3])
+def test_gradients_of_few_inputs(D, dtype):
+    rng = np.random.default_rng(0)
+    da, x, W = (rng.standard_normal(shape).astype(dtype) for shape in ((T, B, H), (T, B, D), (D, H)))
+    ends, sums = np.full(B, T), np.zeros((D, H))
+    text = assembly(fused.gradients_kernel(D), (da, x, W, ends, np.empty_like(x), sums))
+    assert packed(text, dtype) >= 2 * D
+
+
 def other_kernels(dtype):
     """(kernel, arguments, least number of packed operations)."""
     rng = np.random.default_rng(0)

@@ -1,8 +1,8 @@
 """The cell for few inputs (D <= 3), without a product over all of time: one with so few columns mostly moves numbers.
 
 Forward, W x_t is computed inside the loop of the recurrence, and a_t exists in a register only. Backward, da exists for
-one chunk of time, and the narrow products that dx and dW need find it in cache. Threads share the samples, because here
-the recurrence is most of the work.
+one chunk of time, and each of its rows is read once from the cache for dx and dW together. Threads share the samples,
+because here the recurrence is most of the work.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from ..recurrence.cpu import row_before
 from ..recurrence.step import CODES, phi
 
 INPUTS = 3  # the largest D
+RUN = 8  # steps that are summed in the arrays' dtype before float64 takes them
 
 
 def forward(x, W, u, b, h, activation, lengths, reverse):
@@ -37,7 +38,8 @@ def backward(dh, x, W, walk, chunks, dx, empty):
         A function: an array of that name and shape.
     """
     (T, B, D), H = x.shape, len(W)
-    sums = np.zeros((B, *W.shape))  # of each thread, at its first sample
+    sums = np.zeros((B, D, H))  # of each thread, at its first sample
+    ends, rows = _ends(walk.lengths, x), np.ascontiguousarray(W.T)
 
     def samples(b0, b1):
         spans = chunks(b1 - b0)
@@ -45,14 +47,10 @@ def backward(dh, x, W, walk, chunks, dx, empty):
         for t0, t1 in spans:
             da = buffer[: t1 - t0]
             walk.run(t0, t1, b0, b1, dh, da, (t0, b0))
-            dx[t0:t1, b0:b1] = (da.reshape(-1, H) @ W).reshape(t1 - t0, b1 - b0, D)
-            part = x[t0:t1, b0:b1].reshape(-1, D)  # few numbers: a copy costs nothing
-            if walk.lengths is not None:
-                part = np.where((np.arange(t0, t1)[:, None] < walk.lengths[b0:b1]).reshape(-1, 1), part, 0)
-            sums[b0] += da.reshape(-1, H).T @ part
+            gradients_kernel(D)(da, x[t0:t1, b0:b1], rows, ends[b0:b1] - t0, dx[t0:t1, b0:b1], sums[b0])
 
     over(B, T * B * H, samples, grain=1)
-    return sums.sum(axis=0).astype(x.dtype)
+    return np.ascontiguousarray(sums.sum(axis=0).T.astype(x.dtype))
 
 
 def _ends(lengths, x):
@@ -81,5 +79,43 @@ def forward_kernel(code, D):
                     if D > 2:
                         a += W[2, j] * x2
                     h[t + 1, s, j] = phi(code, a + b[j] + u[j] * h[p, s, j], zero)
+
+    return kernel
+
+
+@functools.cache
+def gradients_kernel(D):
+    """dx[t] = da[t] W and sums += Σ_t da[t]ᵀ x[t] for W and sums (D, H); float64 adds up the sums of RUN steps each."""
+
+    @njit
+    def kernel(da, x, W, ends, dx, sums):
+        zero, (steps, B, H) = da.dtype.type(0), da.shape
+        part = np.empty((D, H), da.dtype)
+        W0, W1, W2 = W[0], W[min(1, D - 1)], W[min(2, D - 1)]
+        part0, part1, part2 = part[0], part[min(1, D - 1)], part[min(2, D - 1)]
+        for first in range(0, steps, RUN):
+            part[:] = zero
+            for t in range(first, min(steps, first + RUN)):
+                for s in range(B):
+                    if t >= ends[s]:
+                        dx[t, s] = zero
+                        continue
+                    row, dx0, dx1, dx2 = da[t, s], zero, zero, zero
+                    x0, x1, x2 = x[t, s, 0], x[t, s, min(1, D - 1)], x[t, s, min(2, D - 1)]
+                    for j in range(H):
+                        dx0 += row[j] * W0[j]
+                        part0[j] += row[j] * x0
+                        if D > 1:
+                            dx1 += row[j] * W1[j]
+                            part1[j] += row[j] * x1
+                        if D > 2:
+                            dx2 += row[j] * W2[j]
+                            part2[j] += row[j] * x2
+                    dx[t, s, 0] = dx0
+                    if D > 1:
+                        dx[t, s, 1] = dx1
+                    if D > 2:
+                        dx[t, s, 2] = dx2
+            sums += part
 
     return kernel
