@@ -5,7 +5,7 @@
 #                                           THREADS=N the threads, RUNS=DIR where the runs go
 #
 # adding-100-seed0..2, adding-1000-seed0..2, adding-5000-seed0..2, the last two also as adding-1000-one-rate-seed0..2 and
-# adding-5000-one-rate-seed0..1, adding-1000-paper-seed0..1, mnist-paper, mnist-fast, mnist-epoch
+# adding-5000-one-rate-seed0..1, adding-1000-paper-seed0..1, mnist-paper, mnist-fast, mnist-fast-2-threads, mnist-epoch
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -35,7 +35,7 @@ for name in "$@"; do
         adding-1000-seed*) run "$name" train adding --steps 1000 --iterations 1500 --lr 2e-3 --lr-u 0.05 --schedule one-cycle --clip-norm 1 --seed "$seed" ;;
         # the authors' later code: the defaults of the command; their epoch is 1700 batches of 32
         mnist-paper) run "$name" "${mnist[@]}" --batches-per-epoch 1700 --epochs 5 ;;
-        mnist-fast) run "$name" "${mnist[@]}" --batch 64 --schedule one-cycle --lr 2e-3 --dropout 0 --epochs 4 ;;
+        mnist-fast | mnist-fast-2-threads) run "$name" "${mnist[@]}" --batch 64 --schedule one-cycle --lr 2e-3 --dropout 0 --epochs 4 ;;
         mnist-epoch) run "$name" "${mnist[@]}" --epochs 1 ;;
         *) echo "runs.sh: unknown run $name, see the list at the top of the file" >&2; exit 2 ;;
     esac
