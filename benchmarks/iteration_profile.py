@@ -28,11 +28,13 @@ from indrnn_np._threads import set_threads
 
 WAITING = "waiting for other threads"
 
-KERNELS = {  # op: what its cpu twin calls its compiled functions; factories give one for each activation
-    "recurrence": ("forward_kernel", "backward_kernel"),
-    "adam": ("_kernel",),
-    "gradient": ("_sum_of_squares",),
-    "softmax_cross_entropy": ("_kernel",),
+PRODUCTS = "matrix products"
+KERNELS = {  # module of ops/: what its compiled functions count as, and their names; without _ they are factories
+    "indrnn.products": (PRODUCTS, "rows_kernel", "columns_kernel"),
+    "recurrence.cpu": ("recurrence kernels", "forward_kernel", "backward_kernel"),
+    "adam.cpu": ("adam kernel", "_kernel"),
+    "gradient.cpu": ("gradient kernel", "_sum_of_squares"),
+    "softmax_cross_entropy.cpu": ("softmax_cross_entropy kernel", "_kernel"),
 }
 
 
@@ -55,17 +57,17 @@ class Clock:
 
 def instrument(clock: Clock) -> None:
     """Put the clock around products and kernels of the cpu backend."""
-    np.matmul = clock.wrap("matrix products", np.matmul)
+    np.matmul = clock.wrap(PRODUCTS, np.matmul)
     _threads._await = clock.wrap(WAITING, _threads._await)
     concurrent.futures.Future.result = clock.wrap(WAITING, concurrent.futures.Future.result)
-    for op, names in KERNELS.items():
-        module = importlib.import_module(f"indrnn_np.ops.{op}.cpu")
+    for place, (what, *names) in KERNELS.items():
+        module = importlib.import_module(f"indrnn_np.ops.{place}")
         for name in names:
             function = getattr(module, name)
             if name.startswith("_"):
-                setattr(module, name, clock.wrap(f"{op} kernel", function))
+                setattr(module, name, clock.wrap(what, function))
             else:
-                make = lambda *a, function=function, op=op: clock.wrap(f"{op} kernels", function(*a))  # noqa: E731
+                make = lambda *a, function=function, what=what: clock.wrap(what, function(*a))  # noqa: E731
                 setattr(module, name, make)
 
 
