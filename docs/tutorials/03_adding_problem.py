@@ -140,9 +140,11 @@ again = ir.load(pictures / "adding.npz").net
 fresh = task.batch(iteration=12345, size=4)
 x, target = fresh.x, fresh.target
 print("the same answers:", np.array_equal(again(x), net(x)))
-print("asked", target[:, 0].round(2), "  answered", again(x)[:, 0].round(2))
+for name, values in (("asked", target), ("answered", again(x))):
+    print(name, *(f"{value:.2f}" for value in values[:, 0]))
 # > the same answers: True
-# ~ asked [0.62 0.79 1.5  1.04]   answered [0.62 0.84 1.52 1.06]
+# ~ asked 0.62 0.79 1.50 1.04
+# ~ answered 0.62 0.84 1.52 1.06
 
 # %% [markdown]
 # The command line does all of this, and leaves settings, metrics and checkpoints in a folder from which a run
