@@ -79,7 +79,7 @@ class Graph:
         if self.size or _recording.current():
             why = "this one holds launches" if self.size else "another one is recording"
             _check.fail("Graph.record", why, "an empty graph, and no other that records", error=RuntimeError)
-        with _pool.taking_from(self.pool), _recording.recording(self), self._launches.recording():
+        with _recording.recording(self), self._launches.recording():
             yield
 
     def add(self, launch: Launch, arrays: tuple[Any, ...]) -> None:

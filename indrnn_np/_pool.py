@@ -6,14 +6,15 @@ after another in one stream, so whoever gets it writes after the last one has re
 
 from __future__ import annotations
 
-import contextlib
 import math
 import weakref
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
+from . import _recording
 
 GRAIN = 512  # bytes: sizes are rounded up, so that arrays of nearly one size share their memory
 
@@ -110,19 +111,9 @@ class Block:
 
 
 POOL = Pool()
-_pools = [POOL]
-
-
-@contextlib.contextmanager
-def taking_from(pool: Pool) -> Iterator[None]:
-    """New arrays get their memory from that pool."""
-    _pools.append(pool)
-    try:
-        yield
-    finally:
-        _pools.pop()
 
 
 def take(nbytes: int) -> Block:
-    """A block of the pool that is in use: POOL, or the one of a graph that records."""
-    return _pools[-1].take(nbytes)
+    """A block of the pool that is in use: POOL, or that of a graph that records."""
+    graph = _recording.current()
+    return (POOL if graph is None else graph.pool).take(nbytes)

@@ -16,7 +16,12 @@ Launch = Callable[[Any], Any]  # (stream)
 
 
 class Recorder(Protocol):
-    """Who writes launches down."""
+    """Who writes launches down.
+
+    pool: where the memory of arrays comes from that are made meanwhile.
+    """
+
+    pool: Any
 
     def add(self, launch: Launch, arrays: tuple[Any, ...]) -> None:
         """Write down one launch, and the arrays that it reads and writes."""
@@ -38,7 +43,7 @@ def current() -> Any:
 
 @contextlib.contextmanager
 def recording(recorder: Recorder) -> Iterator[None]:
-    """Launches of this block are written down by `recorder`."""
+    """Launches of this block are written down by `recorder`, and its arrays come from its pool."""
     _recorders.append(recorder)
     try:
         yield

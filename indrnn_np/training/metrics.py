@@ -47,7 +47,7 @@ def summed(y: np.ndarray, repeats: int) -> np.ndarray:
 
 
 def loss_of(name: str, y: Any, batch: Batch, backend: str) -> tuple[Any, Any]:
-    """Return a batch's loss and its gradient dy."""
+    """Return a batch's loss and its gradient dy; while a graph records, a function for the loss."""
     return LOSSES[name](y, batch.target, mask_of(batch, y), backend=backend)
 
 

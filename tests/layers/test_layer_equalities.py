@@ -241,8 +241,8 @@ def test_backends_agree_on_whole_networks(seed, last):
     for backend in ("reference", "cpu"):
         net = make(layers, x, seed, backend)
         y, _, tape = net.forward(x, lengths=lengths)
-        dx, _, grads = net.backward(np.ones_like(y), tape)
+        dy = np.random.default_rng(seed + 1).standard_normal(y.shape)  # of ones batch norm would leave little
+        dx, _, grads = net.backward(dy, tape)
         results.append((y, dx, grads.flat, net.buffers["1.mean"], net.buffers["1.var"]))
     for expected, actual in zip(*results, strict=True):
-        # batch norm divides by standard deviations of a few values, and takes out most of what comes back
-        assert_close(actual, expected, scale=100)
+        assert_close(actual, expected, scale=10)  # batch norm divides by standard deviations of a few values

@@ -21,7 +21,7 @@ from ..recurrence.cpu import BackwardPass, ForwardPass
 from . import fused, reference
 from .products import columns_times, right, rows_times
 
-L2_SHARE = 0.5  # of a core's L2 cache for the states of a chunk; the rest is for x, da and what BLAS packs
+L2_SHARE = 0.5  # of a core's L2 cache for the states of a chunk; the rest is for x, da, W and what BLAS packs
 HANDED_OVER = 2  # times as large if threads take turns: each turn costs handing over
 L3_SHARE = 0.25  # of the L3 cache for the states of the chunks of all threads
 
@@ -104,7 +104,7 @@ def _products(dh, x, W, walk, dx, work, probe, norm):
 def chunk_steps(B, W, n):
     """How many steps a chunk has: its states fill `L2_SHARE` of the L2 cache, `HANDED_OVER` times that if n > 1.
 
-    They are at least twice as large as W, as far as the L3 cache allows, because each product packs W anew.
+    They are at least twice as large as W, as far as the L3 cache allows, because BLAS packs W anew for each product.
     """
     caches = _caches()
     L2 = caches.get("L2", 2**20)
