@@ -88,7 +88,7 @@ def test_columns_times(vectors, add, dtype, R, h, d, seed):
         whole, out = framed((h * columns, d * columns), dtype)
         if add:
             out[...] = before
-        columns_times(a, b, out, add)
+        columns_times(a, b, out, add, np.empty_like(out))
         assert_close(out, (a.T.astype(np.float64) @ b + before).astype(dtype), scale=4)
         assert_frame(whole)
 
@@ -120,7 +120,7 @@ def test_what_is_no_number_stays_in_its_row_and_column(vectors, dtype):
         rows_times(a, b, out)
         assert np.isnan(out[13]).all() and np.isfinite(np.delete(np.delete(out, 13, 0), 7, 1)).all()
         assert np.isinf(np.delete(out[:, 7], 13)).all()
-        columns_times(a, np.ones_like(out), dW, False)
+        columns_times(a, np.ones_like(out), dW, False, None)
         assert np.isnan(dW[2]).all() and np.isfinite(np.delete(dW, 2, 0)).all()
 
 
@@ -135,9 +135,9 @@ def test_others_are_multiplied_by_blas(shape, M, dtype):
     out, dW = np.full((M, D), np.nan, dtype), np.full((H, D), np.nan, dtype)
     rows_times(a, right(W), out)
     assert out.tobytes() == np.matmul(a, W).tobytes() and right(W) is W
-    columns_times(a, x, dW, False)
+    columns_times(a, x, dW, False, None)
     assert_close(dW, (a.T.astype(np.float64) @ x).astype(dtype), scale=4)
-    columns_times(a, x, dW, True)
+    columns_times(a, x, dW, True, np.full_like(dW, np.nan))
     assert_close(dW, (2 * (a.T.astype(np.float64) @ x)).astype(dtype), scale=4)
 
 
@@ -156,7 +156,7 @@ def test_few_rows_are_multiplied_by_blas(vectors):
             assert out.tobytes() == np.matmul(a, b).tobytes()
         dW = np.full_like(b, np.nan)
         columns_times(
-            np.empty((0, tile.columns), np.float32), np.empty((0, tile.columns), np.float32), dW, False
+            np.empty((0, tile.columns), np.float32), np.empty((0, tile.columns), np.float32), dW, False, None
         )
         assert not dW.any()
 

@@ -79,7 +79,7 @@ def _products(dh, x, W, walk, dx, work, probe, norm):
     longest = max((t1 - t0 for t0, t1 in spans), default=0)
     source = Source(x, norm, walk.lengths, n, spans, work)
     da = _empty(work, "da", (n, longest, B, H), x.dtype)  # for each thread the chunk it is at
-    dW = _empty(work, "dW of a thread", (n, *W.shape), W.dtype)
+    dW, room = (_empty(work, name, (n, *W.shape), W.dtype) for name in ("dW of a thread", "dW of a chunk"))
     W = right(W)
 
     def recurrence(i):
@@ -95,7 +95,8 @@ def _products(dh, x, W, walk, dx, work, probe, norm):
         rows_times(rows, W, dx[t0:t1].reshape(-1, D))
         if norm is not None and norm.mask is not None:
             dx[t0:t1] *= norm.mask
-        columns_times(rows, source.rows(i), dW[i % n], i >= n)  # the first of its thread begins the sum
+        begun = i >= n  # by the first chunk of its thread
+        columns_times(rows, source.rows(i), dW[i % n], begun, room[i % n])
 
     relay(len(spans), n, T * B * H, recurrence, after=products)
     return dW[: len(spans)].sum(axis=0)  # there may be fewer chunks than threads

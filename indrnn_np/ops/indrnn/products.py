@@ -48,15 +48,15 @@ def rows_times(a, b, out):
         rows_kernel(*b.shape, b.itemsize, found.rows, found.width)(a, b, out)
 
 
-def columns_times(a, b, out, add):
-    """out (H, D) = Aᵀ B, or with `add` out += Aᵀ B, for A (R, H) and B (R, D)."""
+def columns_times(a, b, out, add, room):
+    """out (H, D) = Aᵀ B, or with `add` out += Aᵀ B, for A (R, H) and B (R, D); `room` (H, D) is BLAS's to write in."""
     found = tile_for(out.shape, out.itemsize)
     if found is not None and len(a):
         columns_kernel(*out.shape, out.itemsize, found.rows, found.width)(a, b, out, add)
-    elif add:
-        out += a.T @ b
     else:
-        np.matmul(a.T, b, out=out)
+        np.matmul(a.T, b, out=room if add else out)
+        if add:
+            out += room
 
 
 @functools.cache
