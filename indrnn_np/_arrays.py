@@ -23,6 +23,11 @@ def empty(shape: int | tuple[int, ...], dtype: Any) -> np.ndarray:
     return memory[start : start + size].view(dtype).reshape(shape)
 
 
+def room(work: Any, name: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """The workspace's array of that name, or a fresh one if there is no workspace; contents undefined."""
+    return empty(shape, dtype) if work is None else work.array(name, shape, dtype)
+
+
 def empty_like(array: np.ndarray) -> np.ndarray:
     """An array of that shape and dtype, contents undefined."""
     return empty(array.shape, array.dtype)

@@ -11,7 +11,8 @@ several processes may start at once), and an edit anywhere in the package starts
 `INDRNN_CACHE_DIR` moves it.
 
 Kernels that differ in an activation are made by a factory that closes over an integer code: the code is then
-a constant to the compiler, and, unlike a function in a closure, it hits the disk cache.
+a constant to the compiler. A kernel may close over other kernels too. Numba would look for it under a name that is
+another in each process; here it is looked for by what it is made of.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from typing import Any
 import numba
 import numpy as np
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
+from numba.core.dispatcher import Dispatcher
 from numba.extending import overload
 
 FASTMATH = {"contract", "reassoc", "nsz", "arcp"}
@@ -88,6 +90,17 @@ class _CacheImpl(CompileResultCacheImpl):
 
 class _KernelCache(FunctionCache):
     _impl_class = _CacheImpl
+
+    def _index_key(self, sig: Any, codegen: Any) -> tuple[Any, ...]:
+        return sig, codegen.magic_tuple(), _made_of(self._py_func)
+
+
+def _made_of(function: Any) -> tuple[Any, ...]:
+    """The function's name and what it closes over, kernels by what they are made of: the same in every process."""
+    values = [cell.cell_contents for cell in function.__closure__ or ()]
+    return function.__module__, function.__qualname__, *(
+        _made_of(value.py_func) if isinstance(value, Dispatcher) else repr(value) for value in values
+    )  # fmt: skip
 
 
 def njit(function: Any = None, rounding: set[str] = FASTMATH, **options: Any) -> Any:

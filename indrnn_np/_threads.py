@@ -3,7 +3,7 @@
 Not OpenBLAS's own threads beside others: after a product its workers wait by spinning, and take the core from
 whoever works next. So where work is shared here, each thread runs its products by itself, and there is one pool. Work
 is handed over once a pass through a layer, as it takes long to wake a thread: `over` shares what is independent,
-`relay` what hangs together by a short part only.
+`relay` and `in_turns` what hangs together by a short part only.
 
 Pieces are ranges of samples, neurons or rows that do not depend on each other, so the bits of a kernel do not depend
 on the number of threads; products may differ in rounding, as BLAS chooses its kernels by shape.
@@ -21,9 +21,10 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
-from . import _check
+from . import _check, _turns
 
 GRAIN = 64  # pieces start at multiples of this many neurons or rows: whole cache lines, whole vectors
 SMALL = 2**18  # elements of a thread's piece: for less, handing it over costs more than it saves
@@ -104,6 +105,21 @@ def relay(
             failed.append(True)
             for event in done:  # nobody may wait for this thread any more
                 event.set()
+            raise
+
+    with _products_on_one_thread(elements):
+        _run(runner, [(k, k + 1) for k in range(n)])
+
+
+def in_turns(n: int, elements: int, run: Callable[[int, np.ndarray], object]) -> None:
+    """Call run(k, turns) on n threads at once: compiled code, whose threads wait for each other's turns (_turns.py)."""
+    turns = _turns.begin()
+
+    def runner(k: int, _: int) -> None:
+        try:
+            run(k, turns)
+        except BaseException:
+            _turns.give_up(turns)
             raise
 
     with _products_on_one_thread(elements):

@@ -19,7 +19,6 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 VECTORS = 2  # of a row
-LINE = 64  # bytes that memory gives at once
 TO_READ_INTO_L2 = 0, 2, 1  # llvm.prefetch: to be read, not into the L1 cache, data
 
 
@@ -53,8 +52,13 @@ def _features() -> Any:
 
 
 @intrinsic(prefer_literal=True)
-def tile(context, a, b, c, terms, add, rows, width, itemsize, a_row, a_term, b_term, c_row):  # type: ignore[no-untyped-def]
+def tile(  # type: ignore[no-untyped-def]
+    context, a, b, c, terms, add, one, one_step, two, two_step, rows, width, itemsize, a_row, a_term, b_term, c_row
+):  # fmt: skip
     """Write C, or add it to what stands there if `add`; a, b and c are the addresses of A, B and C, terms at least 1.
+
+    Meanwhile memory at the addresses `one` and `two` is asked for, which move on by their steps, in bytes, with each
+    term: so much that whoever uses it next finds it in the L2 cache. It may lie behind an array's end.
 
     All others are constants: the tile, the bytes of a number, and strides in numbers: of A from row to row and from
     term to term, of B from term to term, of C from row to row.
@@ -65,28 +69,13 @@ def tile(context, a, b, c, terms, add, rows, width, itemsize, a_row, a_term, b_t
     numbers = [value.literal_value for value in constants]
 
     def write(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
-        _Writer(builder, *numbers).write(*arguments[:5])
+        _Writer(builder, *numbers).write(*arguments[:9])
         return context.get_dummy_value()
 
-    address = types.uintp
-    return types.void(address, address, address, types.intp, types.boolean, *constants), write
-
-
-@intrinsic
-def fetch(context, address, lines):  # type: ignore[no-untyped-def]
-    """Ask for lines of memory that will be used soon, into the L2 cache; they may lie behind an array's end."""
-
-    def write(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
-        flag, pointer = ir.IntType(32), ir.IntType(8).as_pointer()
-        kind = ir.FunctionType(ir.VoidType(), [pointer, flag, flag, flag])
-        ask = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-        start, count = arguments
-        with cgutils.for_range(builder, count) as loop:
-            place = builder.add(start, builder.mul(loop.index, start.type(LINE)))
-            builder.call(ask, [builder.inttoptr(place, pointer), *(flag(n) for n in TO_READ_INTO_L2)])
-        return context.get_dummy_value()
-
-    return types.void(types.uintp, types.intp), write
+    place, count = types.uintp, types.intp
+    return types.void(
+        place, place, place, count, types.boolean, place, count, place, count, *constants
+    ), write
 
 
 class _Writer:
@@ -100,15 +89,20 @@ class _Writer:
         kind, name = ir.FunctionType(self.vector, [self.vector] * 3), f"llvm.fma.v{width}f{8 * itemsize}"
         self.multiply_add = cgutils.get_or_insert_function(builder.module, kind, name)
 
-    def write(self, a: Any, b: Any, c: Any, terms: Any, add: Any) -> None:
-        """A loop over the terms, whose variables are the number of the term, two addresses and all sums."""
+    def write(self, a: Any, b: Any, c: Any, terms: Any, add: Any, *asked: Any) -> None:
+        """A loop over the terms, whose variables are the number of the term, four addresses and all sums."""
         builder, before = self.builder, self.builder.block
         loop, end = builder.append_basic_block("terms"), builder.append_basic_block("end")
         builder.branch(loop)
         builder.position_at_end(loop)
-        starts = [terms.type(0), a, b, *[self.vector([0.0] * self.width)] * (self.rows * VECTORS)]
-        k, a_k, b_k, *sums = now = [builder.phi(start.type) for start in starts]
-        moved = [builder.add(x, x.type(step)) for x, step in ((k, 1), (a_k, self.a_term), (b_k, self.b_term))]
+        one, one_step, two, two_step = asked
+        starts = [terms.type(0), a, b, one, two, *[self.vector([0.0] * self.width)] * (self.rows * VECTORS)]
+        now = [builder.phi(start.type) for start in starts]
+        k, a_k, b_k, one, two, *sums = now
+        self.ask(one)
+        self.ask(two)
+        steps = [k.type(1), a.type(self.a_term), b.type(self.b_term), one_step, two_step]
+        moved = [builder.add(*pair) for pair in zip(now, steps, strict=False)]
         sums = self.one_term_more(a_k, b_k, sums)
         for value, start, after in zip(now, starts, [*moved, *sums], strict=True):
             value.add_incoming(start, before)
@@ -119,6 +113,13 @@ class _Writer:
             for adding, branch in zip((True, False), branches, strict=True):
                 with branch:
                     self.store(c, sums, adding)
+
+    def ask(self, place: Any) -> None:
+        """Ask for the line of memory there."""
+        flag, pointer = ir.IntType(32), ir.IntType(8).as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [pointer, flag, flag, flag])
+        prefetch = cgutils.get_or_insert_function(self.builder.module, kind, "llvm.prefetch.p0")
+        self.builder.call(prefetch, [self.builder.inttoptr(place, pointer), *map(flag, TO_READ_INTO_L2)])
 
     def one_term_more(self, a: Any, b: Any, sums: list[Any]) -> list[Any]:
         """All sums, with the products of the numbers at `a` and the vectors at `b`."""

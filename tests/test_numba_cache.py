@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numba
 import pytest
 
 import indrnn_np
@@ -67,6 +68,41 @@ def test_an_edit_of_what_a_kernel_calls_makes_it_anew(package, tmp_path, file):
     total, hits, second = finish(start(package, tmp_path / "cache"))
     assert total == 2 * (6 + 18) and hits in ("0", "-")  # twice 3, then twice (3 + 6)
     assert second != first and second.parent == first.parent == tmp_path / "cache" / "kernels"
+
+
+KERNEL_OF_KERNELS = """
+from indrnn_np._numba import njit
+
+def times(n):
+    @njit
+    def kernel(x):
+        return n * x
+    return kernel
+
+def plus(first, second):
+    one, other = times(first), times(second)
+    @njit
+    def kernel(x):
+        return one(x) + other(x + 1)
+    return kernel
+
+kernels = [plus(*pair) for pair in ((2, 3), (3, 2), (2, True), (2, 1))]
+found = [kernel(10) for kernel in kernels]
+print(found, [sum(kernel.stats.cache_hits.values()) for kernel in kernels])
+"""
+
+
+@pytest.mark.skipif(numba.config.DISABLE_JIT, reason="nothing is compiled")
+def test_a_kernel_that_closes_over_kernels_is_found_by_the_next_process(tmp_path):
+    """And by what these are made of: numba's own name for it would be another in each process."""
+    (tmp_path / "program.py").write_text(KERNEL_OF_KERNELS)
+    environment = {**os.environ, "INDRNN_CACHE_DIR": str(tmp_path / "cache")}
+    environment["PYTHONPATH"] = str(Path(indrnn_np.__file__).parents[1])
+    told = [
+        subprocess.run([sys.executable, "program.py"], cwd=tmp_path, env=environment, text=True, check=True,
+                       capture_output=True).stdout for _ in range(2)
+    ]  # fmt: skip
+    assert told == [f"[53, 52, 31, 31] {hits}\n" for hits in ([0, 0, 0, 0], [1, 1, 1, 1])]
 
 
 def test_a_cache_that_cannot_be_written_is_no_obstacle(package, tmp_path):

@@ -18,7 +18,18 @@ each_file = pytest.mark.parametrize("path", FILES, ids=IDS)
 
 # Data flows one way. A module may import those of its own line and of the lines above it.
 TIERS = [
-    ["_arrays", "_check", "_machine", "_environment", "_numba", "_tiles", "_threads", "_files", "_about"],
+    [
+        "_arrays",
+        "_check",
+        "_machine",
+        "_environment",
+        "_numba",
+        "_tiles",
+        "_turns",
+        "_threads",
+        "_files",
+        "_about",
+    ],
     ["setting_tables", "published"],
     ["_recording", "_pool", "_device", "_simulator", "_cuda", "_cublas", "_products", "_graph"],
     ["ops"],
@@ -46,7 +57,7 @@ LONGER_FILES: dict[str, str] = {}  # path in the package: the reason
 LONGER_FUNCTIONS: dict[str, str] = {}  # path:function: the reason
 BACKENDS = {"reference", "cpu", "cuda"}
 FRAMEWORKS = {"torch", "jax", "tensorflow", "cupy", "autograd", "mxnet"}
-ONLY_IN = {"numba": {"_numba.py", "_tiles.py", "_cuda.py"}, "matplotlib": {"plots/style.py"}}
+ONLY_IN = {"numba": {"_numba.py", "_tiles.py", "_turns.py", "_cuda.py"}, "matplotlib": {"plots/style.py"}}
 
 
 def inside(path):

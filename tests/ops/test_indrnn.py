@@ -23,7 +23,7 @@ from strategies import (
 from tolerances import assert_close
 
 from indrnn_np import _threads, backend
-from indrnn_np.ops.indrnn import Norm, cpu, reference
+from indrnn_np.ops.indrnn import Norm, chunks, cpu, reference
 
 
 @each_backend
@@ -201,7 +201,7 @@ def test_a_table_without_norm_refuses_one(name):
 @pytest.mark.parametrize("n", [1, 2, 3])
 @pytest.mark.parametrize("from_the_end", [False, True])
 def test_chunks_cover_time_once_in_walking_order(T, steps, n, from_the_end):
-    pieces = cpu.chunks(T, steps, n, from_the_end)
+    pieces = chunks.chunks(T, steps, n, from_the_end)
     walked = [t for s, e in pieces for t in (range(e - 1, s - 1, -1) if from_the_end else range(s, e))]
     assert walked == (list(range(T))[::-1] if from_the_end else list(range(T)))
     assert all(0 < e - s <= steps + 1 for s, e in pieces)  # one more where it starts at an even step
@@ -212,19 +212,22 @@ def test_chunks_cover_time_once_in_walking_order(T, steps, n, from_the_end):
 
 def test_the_chunk_comes_from_the_caches(monkeypatch):
     W = np.zeros((64, 16), np.float32)  # 4 KiB
-    monkeypatch.setattr(cpu, "threads", lambda: 2)
+    monkeypatch.setattr(chunks, "threads", lambda: 2)
     for caches, states in [
         ({"L2": 2**20, "L3": 2**25}, 2**19),  # half the L2
         ({"L2": 2**10, "L3": 2**25}, 2**13),  # twice W, which does not fit
         ({"L2": 2**10, "L3": 2**14}, 2**11),  # a quarter of the L3, for two threads
         ({}, 2**19),  # not told: as if the L2 had 1 MiB
     ]:
-        monkeypatch.setattr(cpu, "_caches", lambda caches=caches: caches)
-        assert cpu.chunk_steps(2, W, 1) == states // (2 * 64 * 4)
-    assert cpu.chunk_steps(2**20, W, 1) == 1
-    assert cpu.chunk_steps(2, W, 2) == 2 * cpu.chunk_steps(2, W, 1)  # each turn costs handing over
+        monkeypatch.setattr(chunks, "_caches", lambda caches=caches: caches)
+        assert chunks.chunk_steps(2, W, 1) == states // (2 * 64 * 4)
+    assert chunks.chunk_steps(2**20, W, 1) == 1
+    assert chunks.chunk_steps(2, W, 2) == 2 * chunks.chunk_steps(2, W, 1)  # each turn costs handing over
+    for L2, states in ((2**20, 2**18), (2**14, 2**12), (2**5, 2 * 64 * 4)):  # a quarter, and at least a step
+        monkeypatch.setattr(chunks, "_caches", lambda L2=L2: {"L2": L2})
+        assert chunks.short_chunk_steps(2, W) == states // (2 * 64 * 4)
     monkeypatch.undo()
-    assert cpu._caches().get("L2", 2**20) >= 2**15
+    assert chunks._caches().get("L2", 2**20) >= 2**15
 
 
 @each_backend

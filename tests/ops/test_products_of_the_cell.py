@@ -1,6 +1,5 @@
 """The cell's products by tiles: numbers, bits, what is written and what is not; which W has tiles at all."""
 
-import contextlib
 import itertools
 
 import numba
@@ -8,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from llvmlite import binding
+from tile_kinds import each_kind, needs_tiles, only
 from tolerances import assert_close
 
 from indrnn_np import _machine, _tiles
@@ -16,24 +15,7 @@ from indrnn_np.ops.indrnn import products
 from indrnn_np.ops.indrnn.products import columns_times, right, rows_times
 
 DTYPES = ("float32", "float64")
-SIZES = [name for name in _tiles.SIZES if binding.get_host_cpu_features().get(name)]
-needs_tiles = pytest.mark.skipif(
-    numba.config.DISABLE_JIT or not SIZES, reason="nothing is compiled, or no tile is known for this CPU"
-)
 EDGE = 5  # numbers before an array that starts at no round address, and behind it
-
-
-@contextlib.contextmanager
-def only(vectors):
-    """Tiles of these vectors, of those that this CPU has."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_tiles, "SIZES", {vectors: _tiles.SIZES[vectors]})
-        products.tile_for.cache_clear()
-        yield
-    products.tile_for.cache_clear()
-
-
-each_kind = pytest.mark.parametrize("vectors", SIZES)
 
 
 def framed(shape, dtype, value=np.nan):
@@ -196,6 +178,9 @@ def test_sums_stay_in_registers(vectors, kernel, dtype):
         register = {64: "%zmm", 32: "%ymm"}[tile.width * itemsize]
         lines = text.splitlines()
         places = [i for i, line in enumerate(lines) if "vfmadd" in line and register in line]
-        assert len(places) % (tile.rows * _tiles.VECTORS) == 0 and places
-        assert not [line for line in lines[places[0] : places[-1]] if "(%rsp" in line]
+        of_a_term = tile.rows * _tiles.VECTORS
+        assert len(places) % of_a_term == 0 and places
+        for first in range(0, len(places), of_a_term):
+            between = lines[places[first] : places[first + of_a_term - 1]]
+            assert not [line for line in between if "(%rsp" in line]
         assert "prefetch" in text

@@ -12,8 +12,7 @@ from indrnn_np.ops.adam import cpu as adam
 from indrnn_np.ops.batchnorm import cpu as batchnorm
 from indrnn_np.ops.dropout import cpu as dropout
 from indrnn_np.ops.gru import cpu as gru
-from indrnn_np.ops.indrnn import cpu as cell
-from indrnn_np.ops.indrnn import fused
+from indrnn_np.ops.indrnn import fused, source
 from indrnn_np.ops.lstm import cpu as lstm
 from indrnn_np.ops.recurrence import cpu as recurrence
 from indrnn_np.ops.recurrence.step import CODES
@@ -126,7 +125,7 @@ def other_kernels(dtype):
         "batchnorm apply": (batchnorm._scale_and_shift, (x, row, row, row[0], ends, y, 0, T), 2),
         "batchnorm sums": (batchnorm._add_gradients, (dy, x, row, 0, ends, 0, row[0], p), 2),
         "batchnorm gradient": (batchnorm._input_gradient, (dy, x, row, row, row, row, ends, y, 0, T), 4),
-        "normalise": (cell.normalise, (x, p, g, m, x[0], y), 3),
+        "normalise": (source.read, (x, (y, p, g, m, x[0], ends), 0, T), 3),
         "adam": (adam._kernel, (p, g, m, v, 0.1, 0.9, 0.99, 1.1, 1.1, 1e-8, 0.1, False, g, g), 7),
         "sgd": (sgd._kernel, (p, g, m, 0.1, 0.9, True, 0.1, g, g), 4),
         "dropout": (dropout._multiply, (rows, rows[0], y.reshape(T, B * H), 0, T), 1),

@@ -6,7 +6,7 @@ ask for the next rows while they multiply these. They are for a W that stays in 
 tiles.
 
 An element of A B is one sum in the order of its terms, whatever rows it comes with. Aᵀ B, which gives dW, is added up
-chunk by chunk.
+block by block.
 """
 
 from __future__ import annotations
@@ -17,11 +17,10 @@ import numpy as np
 
 from ... import _machine
 from ..._numba import njit
-from ..._tiles import LINE, VECTORS, fetch, size, tile
+from ..._tiles import VECTORS, size, tile
 
 L2_SHARE = 0.5  # of a core's L2 cache for W
-TERMS = 128  # rows at a time in Aᵀ B: of x and da they bring what the L1 cache holds
-BLOCK = 8  # tiles of rows that meet the same columns of B
+ROWS = 128  # of x and da that are multiplied at a time, forth and back: what the L1 cache holds of both
 
 
 @functools.cache
@@ -61,54 +60,78 @@ def columns_times(a, b, out, add, room):
 
 @functools.cache
 def rows_kernel(K, N, itemsize, rows, width):
-    """C = A B. The last tile goes back to rows that are there already, and writes the same numbers again."""
-    columns = VECTORS * width
-    tiles = BLOCK * (N // columns)  # of a block of rows; each asks for its share of the next block
-    lines_a, lines_c = (lines(BLOCK * rows * side * itemsize, tiles) for side in (K, N))
+    """C = A B."""
+    block = rows_block(K, N, itemsize, rows, width)
 
     @njit
     def kernel(A, B, C):
-        M, a, b, c = len(A), A.ctypes.data, B.ctypes.data, C.ctypes.data
-        for first in range(0, M, BLOCK * rows):
-            last = first + BLOCK * rows
-            next_a, next_c = a + last * K * itemsize, c + last * N * itemsize
-            for j in range(0, N, columns):
-                for row in range(first, min(M, last), rows):
-                    i = min(row, M - rows)
-                    fetch(next_a, lines_a)
-                    fetch(next_c, lines_c)
-                    next_a, next_c = next_a + lines_a * LINE, next_c + lines_c * LINE
-                    tile(
-                        a + i * K * itemsize, b + j * itemsize, c + (i * N + j) * itemsize, K, False,
-                        rows, width, itemsize, K, 1, N, N,
-                    )  # fmt: skip
+        for first in range(0, len(A), ROWS):
+            last = min(len(A), first + ROWS)
+            block(A, B, C, first, last, address(A, last), address(C, last))
 
     return kernel
 
 
 @functools.cache
 def columns_kernel(H, D, itemsize, rows, width):
-    """C = Aᵀ B, or C += Aᵀ B. A is in the cache, where the recurrence has left it; the next rows of B are asked for."""
-    columns = VECTORS * width
-    lines_b = lines(TERMS * D * itemsize, D // columns * (H // rows))
+    """C = Aᵀ B, or C += Aᵀ B."""
+    block = columns_block(H, D, itemsize, rows, width)
 
     @njit
     def kernel(A, B, C, add):
-        R, a, b, c = len(A), A.ctypes.data, B.ctypes.data, C.ctypes.data
-        for r in range(0, R, TERMS):
-            next_b = b + (r + TERMS) * D * itemsize
-            for j in range(0, D, columns):
-                for i in range(0, H, rows):
-                    fetch(next_b, lines_b)
-                    next_b += lines_b * LINE
-                    tile(
-                        a + (r * H + i) * itemsize, b + (r * D + j) * itemsize, c + (i * D + j) * itemsize,
-                        min(TERMS, R - r), add or r > 0, rows, width, itemsize, 1, H, D, D,
-                    )  # fmt: skip
+        for first in range(0, len(A), ROWS):
+            last = min(len(A), first + ROWS)
+            block(A, B, C, first, last, add or first > 0, address(A, last), address(B, last))
 
     return kernel
 
 
-def lines(size, tiles):
-    """A tile's share of the lines of so many bytes."""
-    return -(-size // (LINE * tiles))
+@functools.cache
+def rows_block(K, N, itemsize, rows, width):
+    """Rows `first` to `last` of C = A B, while as many rows of A and C are asked for at two addresses.
+
+    The last tile of all goes back to rows that are there already, and writes the same numbers again.
+    """
+    columns = VECTORS * width
+    tiles = N // columns  # of a row: they share its bytes, each among its K terms
+    like_a, like_c = -(-rows * itemsize // tiles), -(-rows * N * itemsize // (tiles * K))
+
+    @njit
+    def kernel(A, B, C, first, last, one, two):
+        a, b, c = address(A, 0), address(B, 0), address(C, 0)
+        for j in range(0, N, columns):
+            for row in range(first, last, rows):
+                i = min(row, len(A) - rows)
+                tile(
+                    a + i * K * itemsize, b + j * itemsize, c + (i * N + j) * itemsize, K, False, one, like_a, two,
+                    like_c, rows, width, itemsize, K, 1, N, N,
+                )  # fmt: skip
+                one, two = one + like_a * K, two + like_c * K
+
+    return kernel
+
+
+@functools.cache
+def columns_block(H, D, itemsize, rows, width):
+    """C = Aᵀ B of the rows `first` to `last`, or C += Aᵀ B, while as many rows of A are asked for at two addresses."""
+    columns = VECTORS * width
+    like_a = -(-H * itemsize // (D // columns * (H // rows)))
+
+    @njit
+    def kernel(A, B, C, first, last, add, one, two):
+        a, b, c, terms = address(A, first), address(B, first), address(C, 0), last - first
+        for j in range(0, D, columns):
+            for i in range(0, H, rows):
+                tile(
+                    a + i * itemsize, b + j * itemsize, c + (i * D + j) * itemsize, terms, add, one, like_a, two,
+                    like_a, rows, width, itemsize, 1, H, D, D,
+                )  # fmt: skip
+                one, two = one + like_a * terms, two + like_a * terms
+
+    return kernel
+
+
+@njit
+def address(array, row):
+    """Of a row, which may be the one behind the last."""
+    return np.intp(array.ctypes.data) + row * array.strides[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ... import _arrays
+from ..._arrays import room as empty
 from ..._numba import AS_WRITTEN, njit
 
 
@@ -94,11 +94,6 @@ class Before:
         for k in range(t1 - t0 - 1, -1, -1):  # `row` may use the first one
             buffer[k] = self.row(t0 + k)
         return buffer.reshape(-1, buffer.shape[2])
-
-
-def empty(work, name, shape, dtype):
-    """An array of the workspace, or a fresh one."""
-    return _arrays.empty(shape, dtype) if work is None else work.array(name, shape, dtype)
 
 
 def zeros(work, name, shape, dtype):

@@ -12,7 +12,7 @@ import numpy as np
 from ... import _arrays
 from ..._numba import AS_WRITTEN, njit
 from ..._threads import over
-from ..indrnn.cpu import chunk_steps, chunks
+from ..indrnn.chunks import chunk_steps, chunks
 from .products import Before, Products, Rows, empty
 
 

@@ -1,0 +1,123 @@
+"""The compiled walk over chunks: the bits of the same steps called one by one, whatever is cut and whoever takes it."""
+
+import threading
+
+import numba
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from strategies import Workspace, recurrent_weight
+from tile_kinds import each_kind, needs_tiles, only
+from tolerances import assert_close
+
+from indrnn_np import _threads, _tiles, _turns
+from indrnn_np._numba import njit
+from indrnn_np.ops.indrnn import Norm, cpu, products, reference, walks
+
+NAMES = ("dx", "dW", "du", "db", "dh0")
+
+
+def problem(rng, dtype, T, B, kind, padded):
+    """Arrays of a cell whose W is of whole tiles; kind: x as it is, or with a norm, or with a norm and a mask."""
+    side = _tiles.size(np.dtype(dtype).itemsize).columns
+    D, H = side, 2 * side
+    real = lambda *shape: rng.standard_normal(shape).astype(dtype)  # noqa: E731
+    mask = (rng.random((B, D)) < 0.5).astype(dtype) * 2 if kind == "masked" else None
+    norm = None if kind == "plain" else Norm(real(D), real(D), real(D), mask)
+    W, u = (real(H, D) / 8), recurrent_weight(rng, H).astype(dtype)
+    lengths = rng.integers(0, T + 1, B) if padded else None
+    return real(T, B, D), W, u, real(H), real(B, H), real(T, B, H), real(B, H), norm, lengths
+
+
+def run(op, given, has_dh, activation, reverse, **more):
+    """States, and gradients by name."""
+    x, W, u, b, h0, dh, dhT, norm, lengths = given
+    options = {"activation": activation, "lengths": lengths, "reverse": reverse, "norm": norm, **more}
+    h = op.forward(x, W, u, b, h0, **options).copy()
+    found = op.backward(dh if has_dh else None, x, h, W, u, dhT, **options)
+    return h, {name: np.array(value) for name, value in zip(NAMES, found, strict=True)}
+
+
+CASES = [  # kernels are compiled for each
+    ("relu", "float32", "plain", True), ("tanh", "float64", "masked", True), ("relu", "float32", "norm", False),
+    ("sigmoid", "float32", "masked", True), ("identity", "float64", "plain", False),
+]  # fmt: skip
+
+
+@each_kind
+@needs_tiles
+@pytest.mark.parametrize("activation, dtype, kind, has_dh", CASES)
+@given(T=st.integers(1, 40), B=st.integers(4, 20), steps=st.integers(1, 30), n=st.integers(1, 3),
+       seed=st.integers(0, 2**32), padded=st.booleans(), reverse=st.booleans())  # fmt: skip
+def test_the_compiled_walk(vectors, activation, dtype, kind, has_dh, T, B, steps, n, seed, padded, reverse):
+    with only(vectors), pytest.MonkeyPatch.context() as patch:
+        arrays = problem(np.random.default_rng(seed), dtype, T, B, kind, padded)
+        patch.setattr(_threads, "SMALL", 1)
+        patch.setattr(_threads, "_chosen", [n])
+        patch.setattr(walks, "short_chunk_steps", lambda B, W: steps)
+        assume(walks.plan(arrays[0], arrays[1], n, False))
+        h, found = run(cpu, arrays, has_dh, activation, reverse, work=Workspace())
+        patch.setattr(walks, "plan", lambda *_: [])
+        patch.setattr(cpu, "chunk_steps", lambda B, W, n: steps)
+        calls = run(cpu, arrays, has_dh, activation, reverse, work=Workspace())
+        assert h.tobytes() == calls[0].tobytes()
+        for name, value in calls[1].items():
+            assert found[name].tobytes() == value.tobytes(), name
+        x, W, u, b, h0, dh, dhT, norm, lengths = arrays
+        options = {"activation": activation, "lengths": lengths, "reverse": reverse, "norm": norm}
+        assert_close(h, reference.forward(x, W, u, b, h0, **options), "h", scale=10)
+        wanted = reference.backward(dh if has_dh else None, x, h, W, u, dhT, **options)
+        for name, value in zip(NAMES, wanted, strict=True):
+            assert_close(found[name], value, name, scale=100)
+
+
+@needs_tiles
+def test_who_is_served():
+    side = _tiles.size(8).columns
+    W, x = np.ones((side, side)), np.ones((40, 3, side))
+    rows = products.tile_for(W.shape, 8).rows
+    assert walks.plan(x, W, 1, False) and walks.plan(x, W, 2, True)
+    assert not walks.plan(x, np.ones((side, side + 1)), 1, False)  # no whole tiles
+    assert not walks.plan(x[: rows // 3], W, 1, False)  # fewer rows than a tile has
+    assert not walks.plan(x[:0], W, 1, False)
+
+
+@njit
+def take_turns(k, n, count, log, place, turns):
+    """Each turn writes who has it; the place is common to all."""
+    for i in range(k, count, n):
+        _turns.wait(turns, i)
+        log[place[0]] = k
+        place[0] += 1
+        _turns.end(turns, i)
+
+
+compiled = pytest.mark.skipif(numba.config.DISABLE_JIT, reason="nothing is compiled")
+
+
+@compiled
+@pytest.mark.parametrize("n", [1, 2, 3])
+@pytest.mark.parametrize("count", [0, 1, 5, 20_000])
+def test_turns_come_in_order_and_see_what_was_written_before(n, count):
+    log, place = np.full(count, -1), np.zeros(1, np.int64)
+    _threads.in_turns(n, 10**6, lambda k, turns: take_turns(k, n, count, log, place, turns))
+    assert place[0] == count and log.tolist() == [i % n for i in range(count)]
+
+
+@compiled
+@pytest.mark.parametrize("bad", [0, 1, 2])
+def test_an_error_before_a_turn_leaves_nobody_waiting(bad):
+    log, place = np.full(100, -1), np.zeros(1, np.int64)
+    take_turns(0, 1, 0, log, place, _turns.begin())  # compiled, so that the others are at it when one fails
+
+    def run(k, turns):
+        if k == bad:
+            raise RuntimeError(f"thread {k}")
+        take_turns(k, 3, 100, log, place, turns)
+
+    with pytest.raises(RuntimeError, match=f"thread {bad}"):
+        _threads.in_turns(3, 10**6, run)
+    who = []
+    _threads.in_turns(3, 10**6, lambda k, _: who.append((k, threading.get_ident())))
+    assert sorted(k for k, _ in who) == [0, 1, 2] and len(dict(who)) == 3

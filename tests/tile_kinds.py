@@ -1,0 +1,30 @@
+"""The kinds of tiles that this CPU has, for tests that are to see each of them."""
+
+from __future__ import annotations
+
+import contextlib
+
+import numba
+import pytest
+from llvmlite import binding
+
+from indrnn_np import _tiles
+from indrnn_np.ops.indrnn import products
+
+SIZES = [name for name in _tiles.SIZES if binding.get_host_cpu_features().get(name)]
+needs_tiles = pytest.mark.skipif(
+    numba.config.DISABLE_JIT or not SIZES, reason="nothing is compiled, or no tile is known for this CPU"
+)
+
+
+@contextlib.contextmanager
+def only(vectors):
+    """Tiles of these vectors, of those that this CPU has."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_tiles, "SIZES", {vectors: _tiles.SIZES[vectors]})
+        products.tile_for.cache_clear()
+        yield
+    products.tile_for.cache_clear()
+
+
+each_kind = pytest.mark.parametrize("vectors", SIZES)
