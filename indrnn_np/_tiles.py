@@ -53,18 +53,22 @@ def _features() -> Any:
 
 @intrinsic(prefer_literal=True)
 def tile(  # type: ignore[no-untyped-def]
-    context, a, b, c, terms, add, one, one_step, two, two_step, rows, width, itemsize, a_row, a_term, b_term, c_row
+    context, a, b, c, terms, add, one, one_step, two, two_step,
+    rows, columns, width, itemsize, a_row, a_term, b_term, c_row, onward,
 ):  # fmt: skip
-    """Write C, or add it to what stands there if `add`; a, b and c are the addresses of A, B and C, terms at least 1.
+    """Write C, or add it to what stands there if `add`: all its sums at the end, or `onward`, term by term.
+
+    a, b and c are the addresses of A, B and C, terms at least 1.
 
     Meanwhile memory at the addresses `one` and `two` is asked for, which move on by their steps, in bytes, with each
     term: so much that whoever uses it next finds it in the L2 cache. It may lie behind an array's end.
 
-    All others are constants: the tile, the bytes of a number, and strides in numbers: of A from row to row and from
-    term to term, of B from term to term, of C from row to row.
+    All others are constants: rows and columns of the tile, at most VECTORS vectors of `width` numbers; the bytes of a
+    number; and strides in numbers: of A from row to row and from term to term, of B from term to term, of C from row
+    to row; onward. Nothing beside the columns is read or written.
     """
-    constants = rows, width, itemsize, a_row, a_term, b_term, c_row
-    if not all(isinstance(value, types.IntegerLiteral) for value in constants):
+    constants = rows, columns, width, itemsize, a_row, a_term, b_term, c_row, onward
+    if not all(isinstance(value, types.Literal) for value in constants):
         return None
     numbers = [value.literal_value for value in constants]
 
@@ -81,22 +85,38 @@ def tile(  # type: ignore[no-untyped-def]
 class _Writer:
     """Writes the instructions of a tile. Distances are in bytes."""
 
-    def __init__(self, builder: Any, rows: int, width: int, itemsize: int, *strides: int) -> None:
-        self.builder, self.rows, self.width, self.itemsize = builder, rows, width, itemsize
+    def __init__(
+        self, builder: Any, rows: int, columns: int, width: int, itemsize: int, *constants: int
+    ) -> None:
+        *strides, self.onward = constants
+        self.builder, self.rows, self.itemsize, self.bytes = builder, rows, itemsize, width * itemsize
         self.a_row, self.a_term, self.b_term, self.c_row = (itemsize * stride for stride in strides)
         self.number = ir.FloatType() if itemsize == 4 else ir.DoubleType()
         self.vector = ir.VectorType(self.number, width)
-        kind, name = ir.FunctionType(self.vector, [self.vector] * 3), f"llvm.fma.v{width}f{8 * itemsize}"
-        self.multiply_add = cgutils.get_or_insert_function(builder.module, kind, name)
+        self.nothing = self.vector([0.0] * width)
+        self.filled = [
+            min(width, columns - first) for first in range(0, columns, width)
+        ]  # numbers of each vector
+        self.multiply_add = self.declare("fma", self.vector, [self.vector] * 3, f".v{width}f{8 * itemsize}")
+
+    def declare(self, name: str, result: Any, arguments: list[Any], kind: str) -> Any:
+        """An operation of LLVM's own."""
+        kind_of = ir.FunctionType(result, arguments)
+        return cgutils.get_or_insert_function(self.builder.module, kind_of, f"llvm.{name}{kind}")
 
     def write(self, a: Any, b: Any, c: Any, terms: Any, add: Any, *asked: Any) -> None:
         """A loop over the terms, whose variables are the number of the term, four addresses and all sums."""
-        builder, before = self.builder, self.builder.block
+        builder, nothing = self.builder, [self.nothing] * (self.rows * len(self.filled))
+        if self.onward:  # what may not be there yet is read too, and not used
+            nothing = [
+                builder.select(add, there, zero) for there, zero in zip(self.stored(c), nothing, strict=True)
+            ]
+        before = builder.block
         loop, end = builder.append_basic_block("terms"), builder.append_basic_block("end")
         builder.branch(loop)
         builder.position_at_end(loop)
         one, one_step, two, two_step = asked
-        starts = [terms.type(0), a, b, one, two, *[self.vector([0.0] * self.width)] * (self.rows * VECTORS)]
+        starts = [terms.type(0), a, b, one, two, *nothing]
         now = [builder.phi(start.type) for start in starts]
         k, a_k, b_k, one, two, *sums = now
         self.ask(one)
@@ -109,38 +129,82 @@ class _Writer:
             value.add_incoming(after, loop)
         builder.cbranch(builder.icmp_signed("<", moved[0], terms), loop, end)
         builder.position_at_end(end)
-        with builder.if_else(add) as branches:
-            for adding, branch in zip((True, False), branches, strict=True):
-                with branch:
-                    self.store(c, sums, adding)
+        if self.onward:
+            self.store(c, sums)
+            return
+        with builder.if_else(add) as (adding, writing):
+            with adding:
+                self.store(c, [builder.fadd(*pair) for pair in zip(self.stored(c), sums, strict=True)])
+            with writing:
+                self.store(c, sums)
 
     def ask(self, place: Any) -> None:
         """Ask for the line of memory there."""
         flag, pointer = ir.IntType(32), ir.IntType(8).as_pointer()
-        kind = ir.FunctionType(ir.VoidType(), [pointer, flag, flag, flag])
-        prefetch = cgutils.get_or_insert_function(self.builder.module, kind, "llvm.prefetch.p0")
+        prefetch = self.declare("prefetch", ir.VoidType(), [pointer, flag, flag, flag], ".p0")
         self.builder.call(prefetch, [self.builder.inttoptr(place, pointer), *map(flag, TO_READ_INTO_L2)])
 
     def one_term_more(self, a: Any, b: Any, sums: list[Any]) -> list[Any]:
         """All sums, with the products of the numbers at `a` and the vectors at `b`."""
-        row = [self.load(self.vector, b, v * self.width * self.itemsize) for v in range(VECTORS)]
+        row = [self.load_vector(b, v * self.bytes, v) for v in range(len(self.filled))]
         found = []
         for i in range(self.rows):
-            number = self.everywhere(self.load(self.number, a, i * self.a_row))
-            for v in range(VECTORS):
-                found.append(self.builder.call(self.multiply_add, [number, row[v], sums[i * VECTORS + v]]))
+            number = self.everywhere(self.load(a, i * self.a_row))
+            for vector in row:
+                found.append(self.builder.call(self.multiply_add, [number, vector, sums[len(found)]]))
         return found
 
-    def store(self, c: Any, sums: list[Any], adding: bool) -> None:
-        for n, value in enumerate(sums):
-            i, v = divmod(n, VECTORS)
-            distance = i * self.c_row + v * self.width * self.itemsize
-            if adding:
-                value = self.builder.fadd(self.load(self.vector, c, distance), value)
-            self.builder.store(value, self.place(self.vector, c, distance), align=self.itemsize)
+    def stored(self, c: Any) -> list[Any]:
+        """What stands in C."""
+        return [self.load_vector(c, distance, v) for distance, v in self.places()]
 
-    def load(self, kind: Any, address: Any, distance: int) -> Any:
-        return self.builder.load(self.place(kind, address, distance), align=self.itemsize)
+    def store(self, c: Any, sums: list[Any]) -> None:
+        for value, (distance, v) in zip(sums, self.places(), strict=True):
+            self.store_vector(value, c, distance, v)
+
+    def places(self) -> list[tuple[int, int]]:
+        """Of the tile's vectors in C: the distance, and which vector of its row it is."""
+        return [
+            (i * self.c_row + v * self.bytes, v) for i in range(self.rows) for v in range(len(self.filled))
+        ]
+
+    def load(self, address: Any, distance: int) -> Any:
+        """A number."""
+        return self.builder.load(self.place(self.number, address, distance), align=self.itemsize)
+
+    def load_vector(self, address: Any, distance: int, v: int) -> Any:
+        """A row's vector v, with zeros where it is not filled."""
+        place = self.place(self.vector, address, distance)
+        if self.filled[v] == self.vector.count:
+            return self.builder.load(place, align=self.itemsize)
+        mask, nothing = self.mask(v), self.vector([0.0] * self.vector.count)
+        alignment = ir.IntType(32)(self.itemsize)
+        load = self.declare(
+            "masked.load", self.vector, [place.type, alignment.type, mask.type, self.vector], self.kind
+        )
+        return self.builder.call(load, [place, alignment, mask, nothing])
+
+    def store_vector(self, value: Any, address: Any, distance: int, v: int) -> None:
+        """What is filled of a row's vector v."""
+        place = self.place(self.vector, address, distance)
+        if self.filled[v] == self.vector.count:
+            self.builder.store(value, place, align=self.itemsize)
+            return
+        mask, alignment = self.mask(v), ir.IntType(32)(self.itemsize)
+        kinds = [self.vector, place.type, alignment.type, mask.type]
+        self.builder.call(
+            self.declare("masked.store", ir.VoidType(), kinds, self.kind), [value, place, alignment, mask]
+        )
+
+    def mask(self, v: int) -> Any:
+        """True for the numbers that vector v is filled with."""
+        bits = ir.VectorType(ir.IntType(1), self.vector.count)
+        return bits([n < self.filled[v] for n in range(self.vector.count)])
+
+    @property
+    def kind(self) -> str:
+        """Of the vector at an address, in the names of LLVM's operations."""
+        return f".v{self.vector.count}f{8 * self.itemsize}.p0"
 
     def place(self, kind: Any, address: Any, distance: int) -> Any:
         return self.builder.inttoptr(self.builder.add(address, address.type(distance)), kind.as_pointer())
@@ -149,4 +213,6 @@ class _Writer:
         """A vector of the same number."""
         nothing, index = ir.Constant(self.vector, ir.Undefined), ir.IntType(32)
         first = self.builder.insert_element(nothing, number, index(0))
-        return self.builder.shuffle_vector(first, nothing, ir.VectorType(index, self.width)([0] * self.width))
+        return self.builder.shuffle_vector(
+            first, nothing, ir.VectorType(index, self.vector.count)([0] * self.vector.count)
+        )

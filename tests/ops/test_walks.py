@@ -11,7 +11,7 @@ from strategies import Workspace, recurrent_weight
 from tile_kinds import each_kind, needs_tiles, only
 from tolerances import assert_close
 
-from indrnn_np import _threads, _tiles, _turns
+from indrnn_np import _threads, _turns
 from indrnn_np._numba import njit
 from indrnn_np.ops.indrnn import Norm, cpu, products, reference, walks
 
@@ -19,9 +19,8 @@ NAMES = ("dx", "dW", "du", "db", "dh0")
 
 
 def problem(rng, dtype, T, B, kind, padded):
-    """Arrays of a cell whose W is of whole tiles; kind: x as it is, or with a norm, or with a norm and a mask."""
-    side = _tiles.size(np.dtype(dtype).itemsize).columns
-    D, H = side, 2 * side
+    """Arrays of a cell whose W has whole, low and narrow tiles; kind: x as it is, or with a norm, or a mask too."""
+    D, H = 24, 43
     real = lambda *shape: rng.standard_normal(shape).astype(dtype)  # noqa: E731
     mask = (rng.random((B, D)) < 0.5).astype(dtype) * 2 if kind == "masked" else None
     norm = None if kind == "plain" else Norm(real(D), real(D), real(D), mask)
@@ -74,11 +73,10 @@ def test_the_compiled_walk(vectors, activation, dtype, kind, has_dh, T, B, steps
 
 @needs_tiles
 def test_who_is_served():
-    side = _tiles.size(8).columns
-    W, x = np.ones((side, side)), np.ones((40, 3, side))
+    W, x = np.ones((17, 16)), np.ones((40, 3, 16))
     rows = products.tile_for(W.shape, 8).rows
     assert walks.plan(x, W, 1, False) and walks.plan(x, W, 2, True)
-    assert not walks.plan(x, np.ones((side, side + 1)), 1, False)  # no whole tiles
+    assert not walks.plan(x, W[:15], 1, False)
     assert not walks.plan(x[: rows // 3], W, 1, False)  # fewer rows than a tile has
     assert not walks.plan(x[:0], W, 1, False)
 

@@ -2,8 +2,8 @@
 
 BLAS brings both matrices into an order of its own before it multiplies. For a W as narrow as 128 x 128 that takes a
 notable share of the time, and memory rests while it multiplies. Tiles take the rows of x and da where they are, and
-ask for the next rows while they multiply these. They are for a W that stays in the L2 cache and whose sides are whole
-tiles.
+ask for the next rows while they multiply these. They are for a W that is neither thinner than a vector nor so large
+that BLAS's order is worth its price.
 
 An element of A B is one sum in the order of its terms, whatever rows it comes with. Aᵀ B, which gives dW, is added up
 block by block.
@@ -17,17 +17,19 @@ import numpy as np
 
 from ... import _machine
 from ..._numba import njit
-from ..._tiles import VECTORS, size, tile
+from ..._tiles import Tile, size, tile
 
-L2_SHARE = 0.5  # of a core's L2 cache for W
-ROWS = 128  # of x and da that are multiplied at a time, forth and back: what the L1 cache holds of both
+LEAST_SIDE = 16  # of W: in a thinner one most of a tile would be empty
+L2_SHARE = 2  # times a core's L2 cache, for W
+TERMS = 128  # of a row of A at a time, so that what they meet of B stays in the L1 cache
+ROWS = 128  # of x and da that are multiplied at a time, forth and back, while they are in the caches
 
 
 @functools.cache
 def tile_for(shape, itemsize):
     """The tile for a W of that shape; None: BLAS multiplies."""
     found = size(itemsize)
-    if found is None or 0 in shape or any(side % found.columns for side in shape):
+    if found is None or min(shape) < LEAST_SIDE:
         return None
     L2 = _machine.caches().get("L2", 2**20)
     return found if shape[0] * shape[1] * itemsize <= L2_SHARE * L2 else None
@@ -61,7 +63,7 @@ def columns_times(a, b, out, add, room):
 @functools.cache
 def rows_kernel(K, N, itemsize, rows, width):
     """C = A B."""
-    block = rows_block(K, N, itemsize, rows, width)
+    block = rows_block(K, N, K, itemsize, rows, width)
 
     @njit
     def kernel(A, B, C):
@@ -87,26 +89,42 @@ def columns_kernel(H, D, itemsize, rows, width):
 
 
 @functools.cache
-def rows_block(K, N, itemsize, rows, width):
-    """Rows `first` to `last` of C = A B, while as many rows of A and C are asked for at two addresses.
+def rows_block(K, N, asked, itemsize, rows, width):
+    """Rows `first` to `last` of C = A B, a few terms at a time.
 
-    The last tile of all goes back to rows that are there already, and writes the same numbers again.
+    Meanwhile as many rows are asked for at two addresses: of `asked` numbers at the one, of C's at the other. The last
+    tile of all goes back to rows that are there already. When these have all their terms, it takes all of its own at
+    once, and writes the same numbers again.
     """
-    columns = VECTORS * width
-    tiles = N // columns  # of a row: they share its bytes, each among its K terms
-    like_a, like_c = -(-rows * itemsize // tiles), -(-rows * N * itemsize // (tiles * K))
+    columns = Tile(rows, width).columns
+    tiles = -(-N // columns)  # of a row: they share its bytes, each among its K terms
+    step, step_of_c = -(-rows * asked * itemsize // (tiles * K)), -(-rows * N * itemsize // (tiles * K))
+    constants = width, itemsize, K, 1, N, N, True
+    whole, narrow = (
+        tile_kernel(rows, columns, *constants),
+        tile_kernel(rows, N % columns or columns, *constants),
+    )
 
     @njit
     def kernel(A, B, C, first, last, one, two):
         a, b, c = address(A, 0), address(B, 0), address(C, 0)
-        for j in range(0, N, columns):
-            for row in range(first, last, rows):
-                i = min(row, len(A) - rows)
-                tile(
-                    a + i * K * itemsize, b + j * itemsize, c + (i * N + j) * itemsize, K, False, one, like_a, two,
-                    like_c, rows, width, itemsize, K, 1, N, N,
-                )  # fmt: skip
-                one, two = one + like_a * K, two + like_c * K
+        for k in range(0, K, TERMS):
+            for j in range(0, N, columns):
+                for row in range(first, last, rows):
+                    i, begin, terms = row, k, min(TERMS, K - k)
+                    if row + rows > len(A):
+                        if k + TERMS < K:
+                            continue
+                        i, begin, terms = len(A) - rows, 0, K
+                    given = (
+                        a + (i * K + begin) * itemsize, b + (begin * N + j) * itemsize, c + (i * N + j) * itemsize,
+                        terms, begin > 0, one, step, two, step_of_c,
+                    )  # fmt: skip
+                    if j + columns <= N:
+                        whole(*given)
+                    else:
+                        narrow(*given)
+                    one, two = one + step * terms, two + step_of_c * terms
 
     return kernel
 
@@ -114,19 +132,45 @@ def rows_block(K, N, itemsize, rows, width):
 @functools.cache
 def columns_block(H, D, itemsize, rows, width):
     """C = Aᵀ B of the rows `first` to `last`, or C += Aᵀ B, while as many rows of A are asked for at two addresses."""
-    columns = VECTORS * width
-    like_a = -(-H * itemsize // (D // columns * (H // rows)))
+    columns = Tile(rows, width).columns
+    step = -(-H * itemsize // (-(-D // columns) * -(-H // rows)))
+    constants = width, itemsize, 1, H, D, D, False
+    of_rows, of_columns = (rows, H % rows or rows), (columns, D % columns or columns)
+    whole, narrow, low, corner = (tile_kernel(m, n, *constants) for m in of_rows for n in of_columns)
 
     @njit
     def kernel(A, B, C, first, last, add, one, two):
         a, b, c, terms = address(A, first), address(B, first), address(C, 0), last - first
         for j in range(0, D, columns):
             for i in range(0, H, rows):
-                tile(
-                    a + i * itemsize, b + j * itemsize, c + (i * D + j) * itemsize, terms, add, one, like_a, two,
-                    like_a, rows, width, itemsize, 1, H, D, D,
+                given = (
+                    a + i * itemsize, b + j * itemsize, c + (i * D + j) * itemsize, terms, add, one, step, two, step
                 )  # fmt: skip
-                one, two = one + like_a * terms, two + like_a * terms
+                if j + columns <= D:
+                    if i + rows <= H:
+                        whole(*given)
+                    else:
+                        low(*given)
+                elif i + rows <= H:
+                    narrow(*given)
+                else:
+                    corner(*given)
+                one, two = one + step * terms, two + step * terms
+
+    return kernel
+
+
+@functools.cache
+def tile_kernel(*constants):
+    """`tile` for these constants; none of its code is made more than once."""
+    rows, columns, width, itemsize, a_row, a_term, b_term, c_row, onward = constants
+
+    @njit
+    def kernel(a, b, c, terms, add, one, one_step, two, two_step):
+        tile(
+            a, b, c, terms, add, one, one_step, two, two_step,
+            rows, columns, width, itemsize, a_row, a_term, b_term, c_row, onward,
+        )  # fmt: skip
 
     return kernel
 

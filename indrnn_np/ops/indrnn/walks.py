@@ -66,7 +66,7 @@ def _constants(W):
 @functools.cache
 def forward_kernel(code, H, D, itemsize, rows, width, buffered):
     """h of the chunks k, k + n, ..."""
-    product = rows_block(D, H, itemsize, rows, width)
+    product = rows_block(D, H, D, itemsize, rows, width)
     steps = recurrence.forward_kernel(code, True)
 
     @njit
@@ -96,7 +96,7 @@ def forward_kernel(code, H, D, itemsize, rows, width, buffered):
 @functools.cache
 def backward_kernel(code, H, D, itemsize, rows, width, has_dh, buffered, masked):
     """dx of the chunks k, k + n, ..., and their share of dW."""
-    product = rows_block(H, D, itemsize, rows, width)
+    product = rows_block(H, D, D, itemsize, rows, width)
     sum_up = columns_block(H, D, itemsize, rows, width)
     steps = recurrence.backward_kernel(code, has_dh)
 
