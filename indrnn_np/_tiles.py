@@ -147,7 +147,7 @@ class _Writer:
     def one_term_more(self, a: Any, b: Any, sums: list[Any]) -> list[Any]:
         """All sums, with the products of the numbers at `a` and the vectors at `b`."""
         row = [self.load_vector(b, v * self.bytes, v) for v in range(len(self.filled))]
-        found = []
+        found: list[Any] = []
         for i in range(self.rows):
             number = self.everywhere(self.load(a, i * self.a_row))
             for vector in row:
