@@ -4,7 +4,8 @@
 
 One iteration is forward, loss, backward, clipping, Adam, projection, for L IndRNN layers with the last step read
 out. `numpy.matmul` and each compiled kernel are timed on the calling thread, and so is waiting for the other threads,
-which are at products and kernels meanwhile; what is left is Python, copies, allocation, and handing work over.
+which are at products and kernels meanwhile; what is left is Python, copies, allocation, and handing work over. Where
+the loop over chunks is compiled (ops/indrnn/walks.py), products and recurrence are one kernel, with its waiting.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ WAITING = "waiting for other threads"
 
 PRODUCTS = "matrix products"
 KERNELS = {  # module of ops/: what its compiled functions count as, and their names; without _ they are factories
+    "indrnn.walks": ("products and recurrence, in one loop", "forward_kernel", "backward_kernel"),
     "indrnn.products": (PRODUCTS, "rows_kernel", "columns_kernel"),
     "recurrence.cpu": ("recurrence kernels", "forward_kernel", "backward_kernel"),
     "adam.cpu": ("adam kernel", "_kernel"),

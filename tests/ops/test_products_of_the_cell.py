@@ -152,7 +152,7 @@ def test_a_cpu_without_known_vectors_has_no_tiles(monkeypatch):
 
 @needs_tiles
 def test_w_has_to_lie_in_its_share_of_the_l2_cache(monkeypatch):
-    for L2, side in ((2**20, 724), (2**18, 362)):
+    for L2, side in ((2**20, 362), (2**18, 181)):
         monkeypatch.setattr(_machine, "caches", lambda L2=L2: {"L2": L2})
         products.tile_for.cache_clear()
         assert products.tile_for((side, side), 4) is not None

@@ -2,8 +2,8 @@
 
 BLAS brings both matrices into an order of its own before it multiplies. For a W as narrow as 128 x 128 that takes a
 notable share of the time, and memory rests while it multiplies. Tiles take the rows of x and da where they are, and
-ask for the next rows while they multiply these. They are for a W that is neither thinner than a vector nor so large
-that BLAS's order is worth its price.
+ask for the next rows while they multiply these. They are for a W that stays in the L2 cache; of a larger one BLAS's
+order is worth its price.
 
 An element of A B is one sum in the order of its terms, whatever rows it comes with. Aᵀ B, which gives dW, is added up
 block by block.
@@ -20,7 +20,7 @@ from ..._numba import njit
 from ..._tiles import Tile, size, tile
 
 LEAST_SIDE = 16  # of W: in a thinner one most of a tile would be empty
-L2_SHARE = 2  # times a core's L2 cache, for W
+L2_SHARE = 0.5  # of a core's L2 cache for W
 TERMS = 128  # of a row of A at a time, so that what they meet of B stays in the L1 cache
 ROWS = 128  # of x and da that are multiplied at a time, forth and back, while they are in the caches
 
