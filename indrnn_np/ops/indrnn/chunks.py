@@ -32,6 +32,7 @@ def short_chunk_steps(B, W):
     return max(1, int(SHORT * _caches().get("L2", 2**20) // max(1, B * len(W) * W.itemsize)))
 
 
+@functools.cache
 def chunks(T, steps, n, from_the_end):
     """Cut T steps into pieces [t0, t1) of about `steps`, in walking order: equal ones, as many for each of n threads.
 
@@ -40,7 +41,7 @@ def chunks(T, steps, n, from_the_end):
     count = min(T, math.ceil(math.ceil(T / steps) / n) * n)
     grain = 2 if steps > 2 else 1
     edges = sorted({min(T, -(-T * i // count // grain) * grain) for i in range(count)} | {T}) if count else []
-    pieces = list(itertools.pairwise(edges))
+    pieces = tuple(itertools.pairwise(edges))
     return pieces[::-1] if from_the_end else pieces
 
 

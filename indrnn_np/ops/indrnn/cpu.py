@@ -74,7 +74,7 @@ def _products(dh, x, W, walk, dx, work, probe, norm):
     (T, B), H = x.shape[:2], len(W)
     shown_here = probe is not None and not getattr(probe, "any_thread", False)  # on the calling thread only
     n = team(0 if shown_here else T * B * H, T)
-    compiled = walks.plan(x, W, n, not walk.reverse) if probe is None else []
+    compiled = walks.plan(x, W, n, not walk.reverse) if probe is None else ()
     spans = compiled or chunks(T, chunk_steps(B, W, n), n, not walk.reverse)
     source = Source(x, norm, walk.lengths, n, spans, work)
     longest = max((t1 - t0 for t0, t1 in spans), default=0)

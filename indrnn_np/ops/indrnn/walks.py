@@ -26,16 +26,16 @@ def plan(x, W, n, reverse):
     """The chunks [t0, t1) of x in walking order, where tiles can multiply them; else none."""
     tile = tile_for(W.shape, W.itemsize)
     if tile is None:
-        return []
+        return ()
     T, B = x.shape[:2]
     spans = chunks(T, short_chunk_steps(B, W), n, reverse)
-    return spans if min((t1 - t0 for t0, t1 in spans), default=0) * B >= tile.rows else []
+    return spans if min((t1 - t0 for t0, t1 in spans), default=0) * B >= tile.rows else ()
 
 
 def forward(source, W, walk):
     """Fill walk's h."""
     kernel = forward_kernel(walk.code, *_constants(W), source.buffered)
-    x, WT, spans, n = source.x, right(W.T), np.array(source.spans), source.n
+    x, WT, spans, n = source.x, right(W.T), _as_array(source.spans), source.n
 
     def run(k, turns):
         kernel(k, n, spans, x, source.given(k), WT, walk.h, walk.u, walk.b, *walk.whole, walk.reverse, turns)
@@ -48,7 +48,7 @@ def backward(dh, source, W, walk, dx, da, dW):
     kernel = backward_kernel(
         walk.code, *_constants(W), dh is not None, source.buffered, source.mask is not None
     )
-    x, W, spans, n = source.x, right(W), np.array(source.spans), source.n
+    x, W, spans, n = source.x, right(W), _as_array(source.spans), source.n
     dh, sums = walk.h if dh is None else flat(dh), (walk.carry, walk.partial, walk.total)
 
     def run(k, turns):
@@ -56,6 +56,11 @@ def backward(dh, source, W, walk, dx, da, dW):
                walk.reverse, turns)  # fmt: skip
 
     in_turns(n, walk.h.size, run)
+
+
+@functools.cache
+def _as_array(spans):
+    return np.array(spans)
 
 
 def _constants(W):
