@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
-from ..._arrays import empty, room
+from ..._arrays import room
 from ..._numba import njit
 
 
@@ -15,13 +17,12 @@ class Source:
         self.x, self.n, self.spans = x, n, spans
         self.buffered = norm is not None or lengths is not None
         self.mask = None if norm is None else norm.mask
-        if self.buffered:
-            longest = max((t1 - t0 for t0, t1 in spans), default=0)
-            self.buffer = room(work, "x of a chunk", (n, longest, *x.shape[1:]), x.dtype)
-        else:
-            self.buffer = empty((n, 0, *x.shape[1:]), x.dtype)
-        nothing = np.empty(0, x.dtype)
-        mean, factor, shift = (nothing,) * 3 if norm is None else norm[:3]
+        if not self.buffered:
+            self.buffer, *self.vectors = _nothing(x.dtype, n)
+            return
+        longest = max((t1 - t0 for t0, t1 in spans), default=0)
+        self.buffer = room(work, "x of a chunk", (n, longest, *x.shape[1:]), x.dtype)
+        mean, factor, shift = (np.empty(0, x.dtype),) * 3 if norm is None else norm[:3]
         mask = (
             np.ones(x.shape[1:] if norm is not None else (0, 0), x.dtype) if self.mask is None else self.mask
         )
@@ -37,6 +38,13 @@ class Source:
         t0, t1 = self.spans[i]
         part = read(self.x, self.given(i % self.n), t0, t1) if self.buffered else self.x[t0:t1]
         return part.reshape(-1, self.x.shape[2])
+
+
+@functools.cache
+def _nothing(dtype, n):
+    """What kernels are given where they do not ask: a buffer for each of n threads, four vectors of x̃, and ends."""
+    row = np.empty(0, dtype)
+    return np.empty((n, 0, 0, 0), dtype), row, row, row, np.empty((0, 0), dtype), np.empty(0, np.int64)
 
 
 @njit

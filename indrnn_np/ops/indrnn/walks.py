@@ -29,7 +29,7 @@ def plan(x, W, n, reverse):
         return ()
     T, B = x.shape[:2]
     spans = chunks(T, short_chunk_steps(B, W), n, reverse)
-    return spans if min((t1 - t0 for t0, t1 in spans), default=0) * B >= tile.rows else ()
+    return spans if _shortest(spans) * B >= tile.rows else ()
 
 
 def forward(source, W, walk):
@@ -56,6 +56,11 @@ def backward(dh, source, W, walk, dx, da, dW):
                walk.reverse, turns)  # fmt: skip
 
     in_turns(n, walk.h.size, run)
+
+
+@functools.cache
+def _shortest(spans):
+    return min((t1 - t0 for t0, t1 in spans), default=0)
 
 
 @functools.cache

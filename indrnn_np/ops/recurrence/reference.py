@@ -94,8 +94,9 @@ def last(h, lengths=None, reverse=False):
     _check.array("recurrence.last", "h", h, 3, "(T+1, B, H)")
     T, B = h.shape[0] - 1, h.shape[1]
     _check.lengths("recurrence.last", lengths, T, B)
-    ends = np.full(B, T) if lengths is None else lengths
-    return h[np.minimum(ends, 1) if reverse else ends, np.arange(B)]
+    if lengths is None:
+        return h[min(T, 1) if reverse else T].copy()
+    return h[np.minimum(lengths, 1) if reverse else lengths, np.arange(B)]
 
 
 def check_forward(where, a, u, h0, activation, lengths, out):
