@@ -1,6 +1,7 @@
 """Reading PTX: its instructions, its loops, and what is loaded in them before it is computed with."""
 
 import re
+from collections import Counter
 
 INSTRUCTION = re.compile(r"\s+(?:@!?%p\d+\s+)?([a-z][\w.]*)\s*([^;]*);")
 MOVES = {"ld", "st", "mov", "cvt"}
@@ -22,6 +23,18 @@ def uses_local_memory(text):
 def double_arithmetic(text):
     """The kinds of arithmetic in float64: add, fma, ..."""
     return {op.split(".")[0] for op, _ in instructions(text) if ".f64" in op} - MOVES
+
+
+def bytes_of(access):
+    """How many bytes a load or store moves: ld.global.v4.f32 does 16."""
+    numbers, bits = re.search(r"(?:\.v(\d))?\.[a-z](\d+)$", access).groups()
+    return int(numbers or 1) * int(bits) // 8
+
+
+def arithmetic(loop, kind):
+    """How many instructions of each kind a loop has in f32 or f64; a kind is (mul, rn): how it is rounded, too."""
+    found = (re.match(rf"(add|sub|mul|fma|div)\.(?:(\w+)\.)?{kind}$", op) for op, _ in loop)
+    return Counter(match.groups() for match in found if match)
 
 
 def flow(text):
@@ -81,8 +94,8 @@ def loops(text):
 
 
 def main_loop(text):
-    """The loop with the most loads."""
-    return max(loops(text), key=lambda loop: sum(op.startswith("ld.global") for op, _ in loop))
+    """The loop that loads the most numbers at once."""
+    return max(loops(text), key=lambda loop: max((len(loaded) for loaded, _, _ in groups(loop)), default=0))
 
 
 def groups(loop):

@@ -53,7 +53,8 @@ def test_every_part_in_the_simulator(gpu, tmp_path):
     page = (tmp_path / "gpu.md").read_text("utf-8")
     for words in (
         "no failures", "| numba.cuda | simulator |", "| recurrence.backward |", "equal bits", "| indrnn_np |",
-        "| a launch, 1 argument |", "| relu, forward, in place |", "cuda, batch on the GPU", "| tiled |",
+        "| a launch, 1 argument |", "| relu, forward, in place, narrow |", "| relu, backward, wide |",
+        "cuda, batch on the GPU", "| tiled |",
         "| cpu ms | cuda ms |", "two graphs",
     ):  # fmt: skip
         assert words in page, words

@@ -10,12 +10,12 @@ import re
 from pathlib import Path
 
 import pytest
-from ptx_text import double_arithmetic, groups, loops, main_loop, uses_local_memory
+from ptx_text import arithmetic, bytes_of, double_arithmetic, groups, loops, main_loop, uses_local_memory
 
 from indrnn_np import _cuda, _graph
 from indrnn_np._cuda import cuda
 from indrnn_np.ops.recurrence import ACTIVATIONS
-from indrnn_np.ops.recurrence.kernels import AHEAD
+from indrnn_np.ops.recurrence.thread import AHEAD, LOADS
 
 ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "benchmarks" / "results" / "ptx.md"
@@ -36,6 +36,8 @@ BUDGET = {
         116,
         "twice as many; B · H threads seldom fill a GPU: loads count, not threads",
     ),
+    "recurrence.forward.wide": (128, 128, "four columns of float32, two of float64, in a thread"),
+    "recurrence.backward.wide": (148, 148, "the same: a quarter of the threads moves as many bytes"),
     "products.product": (96, 128, "16 elements of the product, in the arrays' dtype and in float64"),
     "softmax_cross_entropy.loss[32": (
         80,
@@ -247,17 +249,58 @@ def test_float32_is_not_widened(compiled, capability):
 @pytest.mark.slow
 @each_capability
 def test_the_recurrence_loads_ahead_of_its_chain(compiled, capability):
-    """Each turn of the main loop loads AHEAD steps, none of which is used before the AHEAD stores of this turn."""
-    walks = re.compile(r"recurrence\.(forward|backward)")
-    rows = [row for row in compiled[capability] if walks.match(row["kernel"])]
-    assert len(rows) >= 2 * 2 * len(ACTIVATIONS)
+    """Each turn of the main loop loads some steps, none of which is used before the stores of this turn."""
+    rows = walks(compiled[capability])
+    assert len(rows) >= 2 * 2 * 2 * len(ACTIVATIONS)
     for row in rows:
         arrays = 2 if "dh=True" in row["kernel"] else 1  # what a step reads: a; h; or dh and h
+        steps = LOADS // arrays if wide(row) else AHEAD
         turns = groups(main_loop(row["text"]))
         assert turns, label(row)
         for loaded, used, stores in turns:  # the compiler may have made several turns one
-            assert (len(loaded), stores) == (AHEAD * arrays, AHEAD), label(row)
+            assert (len(loaded), stores) == (columns(row) * steps * arrays, steps), label(row)
             assert not loaded & used, label(row)
+
+
+def walks(rows):
+    return [row for row in rows if re.match(r"recurrence\.(forward|backward)", row["kernel"])]
+
+
+def wide(row):
+    return ".wide[" in row["kernel"]
+
+
+def columns(row):
+    """Of a thread."""
+    return {"float32": 4, "float64": 2}[row["dtype"]] if wide(row) else 1
+
+
+@pytest.mark.slow
+@each_capability
+def test_accesses_of_the_recurrence_are_of_a_word_or_of_16_bytes(compiled, capability):
+    """All that are inside a loop, so all of arrays that are as long as time."""
+    for row in walks(compiled[capability]):
+        found = {
+            bytes_of(op) for loop in loops(row["text"]) for op, _ in loop if re.match(r"(ld|st)\.global", op)
+        }
+        assert found == {16 if wide(row) else {"float32": 4, "float64": 8}[row["dtype"]]}, label(row)
+
+
+@pytest.mark.slow
+@each_capability
+def test_both_forms_compute_alike(compiled, capability):
+    """As many sums, products and fused ones for each step and column: what the compiler fuses changes bits."""
+    found = {}
+    for row in walks(compiled[capability]):
+        library = re.match(r"recurrence\.forward(\.wide)?\[[12]", row["kernel"])  # tanh and exp are NVIDIA's
+        if row["dtype"] == "float32" and not library:
+            loop = main_loop(row["text"])
+            steps = columns(row) * sum(stores for _, _, stores in groups(loop))
+            counted = {kind: n / steps for kind, n in arithmetic(loop, "f32").items()}
+            found.setdefault(row["kernel"].replace(".wide", ""), []).append(counted)
+    assert len(found) == 2 * 2 + 3 * len(ACTIVATIONS)
+    for name, (narrow, other) in found.items():
+        assert narrow == other, name
 
 
 def test_the_bindings_have_what_a_graph_asks_for():

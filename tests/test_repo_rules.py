@@ -31,7 +31,7 @@ TIERS = [
         "_about",
     ],
     ["setting_tables", "published"],
-    ["_recording", "_pool", "_device", "_simulator", "_cuda", "_cublas", "_products", "_graph"],
+    ["_recording", "_pool", "_device", "_simulator", "_cuda", "_wide", "_cublas", "_products", "_graph"],
     ["ops"],
     ["backend", "workspace", "parameters"],
     ["init", "losses", "schedules"],
@@ -57,7 +57,7 @@ LONGER_FILES: dict[str, str] = {}  # path in the package: the reason
 LONGER_FUNCTIONS: dict[str, str] = {}  # path:function: the reason
 BACKENDS = {"reference", "cpu", "cuda"}
 FRAMEWORKS = {"torch", "jax", "tensorflow", "cupy", "autograd", "mxnet"}
-ONLY_IN = {"numba": {"_numba.py", "_tiles.py", "_turns.py", "_cuda.py"}, "matplotlib": {"plots/style.py"}}
+ONLY_IN = {"numba": {"_numba.py", "_tiles.py", "_turns.py", "_cuda.py", "_wide.py"}, "matplotlib": {"plots/style.py"}}
 
 
 def inside(path):

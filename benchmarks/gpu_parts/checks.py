@@ -18,6 +18,7 @@ from indrnn_np.gradcheck.hosted import hosted
 from indrnn_np.ops.recurrence import ACTIVATIONS
 from indrnn_np.tasks.adding import Adding
 
+from .forms import forms
 from .judge import Judge
 from .part import Part
 from .sizes import Shape
@@ -98,6 +99,7 @@ def libraries() -> Iterator[str]:
 
 
 def recurrence(judge: Judge, draw: Draw) -> None:
+    """Both forms of the kernels, which give the same bits."""
     T, B, H = draw.T, draw.B, draw.H
     a, dh, h0, dhT, u = draw.real(T, B, H), draw.real(T, B, H), draw.real(B, H), draw.real(B, H), draw.u()
     padding = draw.lengths()
@@ -106,11 +108,16 @@ def recurrence(judge: Judge, draw: Draw) -> None:
             continue
         ends = {"lengths": lengths, "reverse": reverse}
         how = {"activation": activation, **ends}
-        told = f"{activation}, {'lengths, reverse' if reverse else 'whole'}"
-        h = judge("recurrence.forward", told, activation == "relu", a=a, u=u, h0=h0, **how)
-        judge("recurrence.last", told, h=h, **ends)
-        for given in ({"dh": dh, "dhT": dhT}, {"dh": dh, "dhT": None}, {"dh": None, "dhT": dhT}):
-            judge("recurrence.backward", told, h=h, u=u, **given, **how)
+        found = []
+        for form in forms():
+            told = f"{form}, {activation}, {'lengths, reverse' if reverse else 'whole'}"
+            h = judge("recurrence.forward", told, activation == "relu", a=a, u=u, h0=h0, **how)
+            judge("recurrence.last", told, h=h, **ends)
+            found.append([h])
+            for given in ({"dh": dh, "dhT": dhT}, {"dh": dh, "dhT": None}, {"dh": None, "dhT": dhT}):
+                found[-1] += judge("recurrence.backward", told, h=h, u=u, **given, **how)
+        for number, (one, other) in enumerate(zip(*found, strict=True)):
+            judge.same_bits("recurrence, both forms", f"{activation} {a.shape}, array {number}", one, other)
     in_place(judge, draw, a, u, h0)
 
 
@@ -132,9 +139,10 @@ def indrnn(judge: Judge, draw: Draw) -> None:
     for library, activation in product(libraries(), ACTIVATIONS):
         for ends in ({}, {"lengths": padding, "reverse": True})[: 1 + (activation == "relu")]:
             how = {"activation": activation, **ends}
-            told, gates = f"{library}, {activation}", activation == "relu"
-            h = judge(f"indrnn.forward, {library}", told, gates, x=x, W=W, u=u, b=b, h0=h0, **how)
-            judge(f"indrnn.backward, {library}", told, dh=dh, x=x, h=h, W=W, u=u, dhT=dhT, **how)
+            for form in forms():
+                told, gates = f"{library}, {form}, {activation}", activation == "relu"
+                h = judge(f"indrnn.forward, {library}", told, gates, x=x, W=W, u=u, b=b, h0=h0, **how)
+                judge(f"indrnn.backward, {library}", told, dh=dh, x=x, h=h, W=W, u=u, dhT=dhT, **how)
 
 
 def affine(judge: Judge, draw: Draw) -> None:

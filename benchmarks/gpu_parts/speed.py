@@ -16,6 +16,7 @@ from indrnn_np.bench.report import figures
 from indrnn_np.bench.timing import Timing
 
 from .clock import on_the_gpu, wall
+from .forms import forms
 from .part import Part, Table
 
 
@@ -98,7 +99,7 @@ def counted(table: Table, case: Case, training: iteration.Training, part: Part) 
 
 
 def scans(part: Part) -> None:
-    """Copies, then both passes of the recurrence as a share of the rate at which the GPU copies its own memory."""
+    """Copies, then both passes of the recurrence in both forms, as a share of the GPU's rate of copying its memory."""
     copies(part)
     header = "T, B, H", "what", "ms", "GB/s", "of copy"
     table = part.table("The recurrence beside the copy rate, float32", *header)
@@ -116,11 +117,14 @@ def scans(part: Part) -> None:
                     (recurrence.IN_PLACE, data.in_place, 2), (recurrence.OUT_OF_PLACE, data.forward, 2),
                     (recurrence.BACKWARD, data.backward, 3),
                 ):  # fmt: skip
-                    seconds = on_the_gpu(run, data.fill)
-                    share = words * size / seconds / rate
-                    cells = figures(1e3 * seconds), figures(words * size / seconds / 1e9)
-                    values = {"ms": 1e3 * seconds, "share_of_copy": share}
-                    table.row(shape, f"{data.activation}, {name}", *cells, f"{share:.0%}", **values)
+                    for form in forms():
+                        seconds = on_the_gpu(run, data.fill)
+                        share = words * size / seconds / rate
+                        cells = figures(1e3 * seconds), figures(words * size / seconds / 1e9)
+                        values = {"ms": 1e3 * seconds, "share_of_copy": share}
+                        table.row(
+                            shape, f"{data.activation}, {name}, {form}", *cells, f"{share:.0%}", **values
+                        )
 
 
 def copies(part: Part) -> None:
