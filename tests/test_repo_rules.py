@@ -57,7 +57,10 @@ LONGER_FILES: dict[str, str] = {}  # path in the package: the reason
 LONGER_FUNCTIONS: dict[str, str] = {}  # path:function: the reason
 BACKENDS = {"reference", "cpu", "cuda"}
 FRAMEWORKS = {"torch", "jax", "tensorflow", "cupy", "autograd", "mxnet"}
-ONLY_IN = {"numba": {"_numba.py", "_tiles.py", "_turns.py", "_cuda.py", "_wide.py"}, "matplotlib": {"plots/style.py"}}
+ONLY_IN = {
+    "numba": {"_numba.py", "_tiles.py", "_turns.py", "_cuda.py", "_wide.py"},
+    "matplotlib": {"plots/style.py"},
+}
 
 
 def inside(path):
