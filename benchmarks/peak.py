@@ -32,24 +32,26 @@ def rate(threads: int, repeats: int) -> list[float]:
     tile = size(4)
     if tile is None:
         raise SystemExit("peak.py: no tile is known for this CPU, expected one with AVX2 or AVX-512")
-    one = tile_kernel(tile.rows, tile.columns, tile.width, 4, TERMS, 1, tile.columns, tile.columns, False)
+    one = tile_kernel(tile.rows, True, tile.width, 4, False)
+
+    rows, columns = tile.rows, tile.columns
 
     @njit(cache=False)
     def turns(a, b, c):
         for _ in range(TURNS):
-            one(a, b, c, TERMS, False, a, 0, a, 0)
+            one(a, b, c, TERMS, False, a, b, 0, columns, 4 * rows, 4 * columns, 4 * columns)
 
     def work(k: int, _: int) -> None:
         turns(*(array.ctypes.data for array in operands[k]))
 
-    shapes = (tile.rows, TERMS), (TERMS, tile.columns), (tile.rows, tile.columns)
+    shapes = (TERMS, rows), (TERMS, columns), (rows, columns)
     operands = [[zeros(shape, np.float32) for shape in shapes] for _ in range(threads)]
     work(0, 0)
     found = []
     for _ in range(repeats):
         start = time.perf_counter()
         _run(work, [(k, k + 1) for k in range(threads)])
-        found.append(threads * TURNS * 2.0 * tile.rows * tile.columns * TERMS / (time.perf_counter() - start))
+        found.append(threads * TURNS * 2.0 * rows * columns * TERMS / (time.perf_counter() - start))
     return [float(q) for q in np.quantile(found, (0.25, 0.5, 0.75))]
 
 

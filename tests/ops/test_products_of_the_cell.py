@@ -170,13 +170,12 @@ def test_sums_stay_in_registers(vectors, empty, onward, dtype):
     with only(vectors):
         itemsize = np.dtype(dtype).itemsize
         tile = _tiles.size(itemsize)
-        made = products.tile_kernel(
-            tile.rows, tile.columns - empty, tile.width, itemsize, 5, 1, 64, 64, onward
-        )
+        made = products.tile_kernel(tile.rows, not empty, tile.width, itemsize, onward)
         options = {name: value for name, value in made.targetoptions.items() if name != "nopython"}
         fresh = numba.njit(**options)(made.py_func)
-        a, b, c = (np.zeros((tile.rows, 64), dtype) for _ in range(3))
-        fresh(*(array.ctypes.data for array in (a, b, c)), 5, True, a.ctypes.data, 0, a.ctypes.data, 0)
+        arrays, line = [np.zeros((tile.rows, 64), dtype) for _ in range(3)], 64 * itemsize
+        a, b, c = (array.ctypes.data for array in arrays)
+        fresh(a, b, c, 5, True, a, b, 0, tile.columns - empty, line, line, line)
         (text,) = fresh.inspect_asm().values()
         register = {64: "%zmm", 32: "%ymm"}[tile.width * itemsize]
         lines = text.splitlines()

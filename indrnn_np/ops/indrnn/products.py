@@ -46,14 +46,14 @@ def rows_times(a, b, out):
     if found is None or len(a) < found.rows:
         np.matmul(a, b, out=out)
     else:
-        rows_kernel(*b.shape, b.itemsize, found.rows, found.width)(a, b, out)
+        rows_kernel(*found, b.itemsize)(a, b, out)
 
 
 def columns_times(a, b, out, add, room):
     """out (H, D) = Aᵀ B, or with `add` out += Aᵀ B, for A (R, H) and B (R, D); `room` (H, D) is BLAS's to write in."""
     found = tile_for(out.shape, out.itemsize)
     if found is not None and len(a):
-        columns_kernel(*out.shape, out.itemsize, found.rows, found.width)(a, b, out, add)
+        columns_kernel(*found, out.itemsize)(a, b, out, add)
     else:
         np.matmul(a.T, b, out=room if add else out)
         if add:
@@ -61,23 +61,23 @@ def columns_times(a, b, out, add, room):
 
 
 @functools.cache
-def rows_kernel(K, N, itemsize, rows, width):
+def rows_kernel(rows, width, itemsize):
     """C = A B."""
-    block = rows_block(K, N, K, itemsize, rows, width)
+    block = rows_block(rows, width, itemsize)
 
     @njit
     def kernel(A, B, C):
         for first in range(0, len(A), ROWS):
             last = min(len(A), first + ROWS)
-            block(A, B, C, first, last, address(A, last), address(C, last))
+            block(A, B, C, first, last, address(A, last), address(C, last), A.shape[1])
 
     return kernel
 
 
 @functools.cache
-def columns_kernel(H, D, itemsize, rows, width):
+def columns_kernel(rows, width, itemsize):
     """C = Aᵀ B, or C += Aᵀ B."""
-    block = columns_block(H, D, itemsize, rows, width)
+    block = columns_block(rows, width, itemsize)
 
     @njit
     def kernel(A, B, C, add):
@@ -89,7 +89,7 @@ def columns_kernel(H, D, itemsize, rows, width):
 
 
 @functools.cache
-def rows_block(K, N, asked, itemsize, rows, width):
+def rows_block(rows, width, itemsize):
     """Rows `first` to `last` of C = A B, a few terms at a time.
 
     Meanwhile as many rows are asked for at two addresses: of `asked` numbers at the one, of C's at the other. The last
@@ -97,80 +97,99 @@ def rows_block(K, N, asked, itemsize, rows, width):
     once, and writes the same numbers again.
     """
     columns = Tile(rows, width).columns
-    tiles = -(-N // columns)  # of a row: they share its bytes, each among its K terms
-    step, step_of_c = -(-rows * asked * itemsize // (tiles * K)), -(-rows * N * itemsize // (tiles * K))
-    constants = width, itemsize, K, 1, N, N, True
-    whole, narrow = (
-        tile_kernel(rows, columns, *constants),
-        tile_kernel(rows, N % columns or columns, *constants),
-    )
+    whole, narrow = (tile_kernel(rows, full, width, itemsize, True) for full in (True, False))
 
     @njit
-    def kernel(A, B, C, first, last, one, two):
-        a, b, c = address(A, 0), address(B, 0), address(C, 0)
+    def kernel(A, B, C, first, last, one, two, asked):
+        (M, K), N = A.shape, B.shape[1]
+        tiles = -(-N // columns)  # of a row: they share its bytes, each among its K terms
+        step = -(-rows * max(asked, N) * itemsize // (tiles * K))
         for k in range(0, K, TERMS):
             for j in range(0, N, columns):
                 for row in range(first, last, rows):
                     i, begin, terms = row, k, min(TERMS, K - k)
-                    if row + rows > len(A):
+                    if row + rows > M:
                         if k + TERMS < K:
                             continue
-                        i, begin, terms = len(A) - rows, 0, K
+                        i, begin, terms = M - rows, 0, K
                     given = (
-                        a + (i * K + begin) * itemsize, b + (begin * N + j) * itemsize, c + (i * N + j) * itemsize,
-                        terms, begin > 0, one, step, two, step_of_c,
+                        address(A, i) + begin * itemsize, address(B, begin) + j * itemsize,
+                        address(C, i) + j * itemsize, terms, begin > 0, one, two, step, N - j, K * itemsize,
+                        N * itemsize, N * itemsize,
                     )  # fmt: skip
                     if j + columns <= N:
                         whole(*given)
                     else:
                         narrow(*given)
-                    one, two = one + step * terms, two + step_of_c * terms
+                    one, two = one + step * terms, two + step * terms
 
     return kernel
 
 
 @functools.cache
-def columns_block(H, D, itemsize, rows, width):
-    """C = Aᵀ B of the rows `first` to `last`, or C += Aᵀ B, while as many rows of A are asked for at two addresses."""
+def columns_block(rows, width, itemsize):
+    """C = Aᵀ B of the rows `first` to `last`, or C += Aᵀ B, while as many rows of A are asked for at two addresses.
+
+    The last rows of C are done by tiles of one row: to go back would add twice.
+    """
     columns = Tile(rows, width).columns
-    step = -(-H * itemsize // (-(-D // columns) * -(-H // rows)))
-    constants = width, itemsize, 1, H, D, D, False
-    of_rows, of_columns = (rows, H % rows or rows), (columns, D % columns or columns)
-    whole, narrow, low, corner = (tile_kernel(m, n, *constants) for m in of_rows for n in of_columns)
+    whole, narrow, line, end = (
+        tile_kernel(n, full, width, itemsize, False) for n in (rows, 1) for full in (True, False)
+    )
 
     @njit
     def kernel(A, B, C, first, last, add, one, two):
-        a, b, c, terms = address(A, first), address(B, first), address(C, 0), last - first
+        (H, D), terms = C.shape, last - first
+        step = -(-H * itemsize // (-(-D // columns) * (H // rows + H % rows)))
         for j in range(0, D, columns):
-            for i in range(0, H, rows):
+            i = 0
+            while i < H:
                 given = (
-                    a + i * itemsize, b + j * itemsize, c + (i * D + j) * itemsize, terms, add, one, step, two, step
+                    address(A, first) + i * itemsize, address(B, first) + j * itemsize, address(C, i) + j * itemsize,
+                    terms, add, one, two, step, D - j, H * itemsize, D * itemsize, D * itemsize,
                 )  # fmt: skip
-                if j + columns <= D:
-                    if i + rows <= H:
+                if i + rows <= H:
+                    if j + columns <= D:
                         whole(*given)
                     else:
-                        low(*given)
-                elif i + rows <= H:
-                    narrow(*given)
+                        narrow(*given)
+                    i += rows
                 else:
-                    corner(*given)
+                    if j + columns <= D:
+                        line(*given)
+                    else:
+                        end(*given)
+                    i += 1
                 one, two = one + step * terms, two + step * terms
 
     return kernel
 
 
 @functools.cache
-def tile_kernel(*constants):
+def tile_kernel(rows, full, width, itemsize, onward):
     """`tile` for these constants; none of its code is made more than once."""
-    rows, columns, width, itemsize, a_row, a_term, b_term, c_row, onward = constants
 
     @njit
-    def kernel(a, b, c, terms, add, one, one_step, two, two_step):
+    def kernel(a, b, c, terms, add, one, two, step, columns, a_line, b_line, c_line):
         tile(
-            a, b, c, terms, add, one, one_step, two, two_step,
-            rows, columns, width, itemsize, a_row, a_term, b_term, c_row, onward,
-        )  # fmt: skip
+            a,
+            b,
+            c,
+            terms,
+            add,
+            one,
+            two,
+            step,
+            columns,
+            a_line,
+            b_line,
+            c_line,
+            rows,
+            full,
+            width,
+            itemsize,
+            onward,
+        )
 
     return kernel
 

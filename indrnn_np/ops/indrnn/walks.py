@@ -69,19 +69,19 @@ def _as_array(spans):
 
 
 def _constants(W):
-    """What kernels know when they are compiled: H, D, the bytes of a number, and the tile."""
-    return *W.shape, W.itemsize, *tile_for(W.shape, W.itemsize)
+    """What kernels know when they are compiled: the tile, and the bytes of a number."""
+    return *tile_for(W.shape, W.itemsize), W.itemsize
 
 
 @functools.cache
-def forward_kernel(code, H, D, itemsize, rows, width, buffered):
+def forward_kernel(code, rows, width, itemsize, buffered):
     """h of the chunks k, k + n, ..."""
-    product = rows_block(D, H, D, itemsize, rows, width)
+    product = rows_block(rows, width, itemsize)
     steps = recurrence.forward_kernel(code, True)
 
     @njit
     def kernel(k, n, spans, x, given, WT, h, u, b, starts, ends, reverse, turns):
-        B = x.shape[1]
+        (_, B, D), H = x.shape, WT.shape[1]
         for i in range(k, len(spans), n):
             t0, t1 = spans[i]
             following = spans[min(i + n, len(spans) - 1), 0]
@@ -95,7 +95,7 @@ def forward_kernel(code, H, D, itemsize, rows, width, buffered):
                 if buffered:  # then x is what has to come
                     one = address(x, following) + first * D * itemsize
                 two = address(hs, last) if last < M else address(h, following + 1)
-                product(xs, WT, hs, first, last, one, two)
+                product(xs, WT, hs, first, last, one, two, D)
             wait(turns, i)
             steps(h, 0, 0, h, u, b, starts, ends, t0, t1, reverse)
             end(turns, i)
@@ -104,17 +104,17 @@ def forward_kernel(code, H, D, itemsize, rows, width, buffered):
 
 
 @functools.cache
-def backward_kernel(code, H, D, itemsize, rows, width, has_dh, buffered, masked):
+def backward_kernel(code, rows, width, itemsize, has_dh, buffered, masked):
     """dx of the chunks k, k + n, ..., and their share of dW."""
-    product = rows_block(H, D, D, itemsize, rows, width)
-    sum_up = columns_block(H, D, itemsize, rows, width)
+    product = rows_block(rows, width, itemsize)
+    sum_up = columns_block(rows, width, itemsize)
     steps = recurrence.backward_kernel(code, has_dh)
 
     @njit
     def kernel(
         k, n, spans, dh, x, given, W, h, u, carry, partial, total, da, dx, dW, starts, ends, reverse, turns
     ):
-        B = x.shape[1]
+        (_, B, D), H = x.shape, len(W)
         for i in range(k, len(spans), n):
             t0, t1 = spans[i]
             following = spans[min(i + n, len(spans) - 1), 0]
@@ -129,7 +129,7 @@ def backward_kernel(code, H, D, itemsize, rows, width, has_dh, buffered, masked)
             for first in range(0, M, ROWS):
                 last = min(M, first + ROWS)
                 two = address(dxs, last) if last < M else address(dx, following)
-                product(das, W, dxs, first, last, needed + first * D * itemsize, two)
+                product(das, W, dxs, first, last, needed + first * D * itemsize, two, D)
                 done = first * H * itemsize
                 one, two = address(dh, following) + done, address(h, following) + done
                 sum_up(das, xs, dW, first, last, i > k or first > 0, one, two)
