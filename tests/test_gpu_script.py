@@ -41,6 +41,14 @@ def script(*words):
     return done
 
 
+def test_each_round_runs_with_the_library_that_it_names(gpu, monkeypatch):
+    checks, used = importlib.import_module("gpu_parts.checks"), []
+    monkeypatch.setattr(checks._cublas, "find", lambda: ("a library", ""))
+    monkeypatch.setattr(checks._products, "use", used.append)
+    rounds = [(library, value, used[-1]) for library, value in checks.each_library((1, 2))]
+    assert rounds == [(name, value, name) for name in ("tiled", "cublas") for value in (1, 2)]
+
+
 @simulated
 def test_every_part_in_the_simulator(gpu, tmp_path):
     done = script("--dry", "--together", "--out", tmp_path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import product
 from typing import Any
 
@@ -95,6 +95,13 @@ def libraries() -> Iterator[str]:
         yield name
 
 
+def each_library(values: Iterable[Any]) -> Iterator[tuple[str, Any]]:
+    """Each library, in use meanwhile, with each value. (itertools.product would take them all before the first round.)"""
+    for library in libraries():
+        for value in values:
+            yield library, value
+
+
 # operations at each of the sizes
 
 
@@ -136,7 +143,7 @@ def indrnn(judge: Judge, draw: Draw) -> None:
     x, W, u, b = draw.real(T, B, D), draw.real(H, D) / D**0.5, draw.u(), draw.real(H)
     h0, dh, dhT = draw.real(B, H), draw.real(T, B, H), draw.real(B, H)
     padding = draw.lengths()
-    for library, activation in product(libraries(), ACTIVATIONS):
+    for library, activation in each_library(ACTIVATIONS):
         for ends in ({}, {"lengths": padding, "reverse": True})[: 1 + (activation == "relu")]:
             how = {"activation": activation, **ends}
             for form in forms():
@@ -271,7 +278,7 @@ def adding(judge: Judge, draw: Draw) -> None:
 
 def products(judge: Judge, draw: Draw) -> None:
     """Products of all four forms, and sums of columns."""
-    for library, (M, N, K) in product(libraries(), judge.part.sizes.matrices):
+    for library, (M, N, K) in each_library(judge.part.sizes.matrices):
         a, b = draw.real(M, K), draw.real(K, N)
         right = a.astype(np.float64) @ b.astype(np.float64)
         for turned in product((False, True), repeat=2):
