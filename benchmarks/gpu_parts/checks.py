@@ -96,7 +96,7 @@ def libraries() -> Iterator[str]:
 
 
 def each_library(values: Iterable[Any]) -> Iterator[tuple[str, Any]]:
-    """Each library, in use meanwhile, with each value. (itertools.product would take them all before the first round.)"""
+    """Each library, in use meanwhile, with each value. (itertools.product takes them all before the first round.)"""
     for library in libraries():
         for value in values:
             yield library, value
