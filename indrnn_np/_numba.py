@@ -96,9 +96,9 @@ class _KernelCache(FunctionCache):
 
 
 def _made_of(function: Any) -> tuple[Any, ...]:
-    """The function's name and what it closes over, kernels by what they are made of: the same in every process."""
+    """Name and line of a function, and what it closes over, kernels by what they are made of: as in every process."""
     values = [cell.cell_contents for cell in function.__closure__ or ()]
-    return function.__module__, function.__qualname__, *(
+    return function.__module__, function.__qualname__, function.__code__.co_firstlineno, *(
         _made_of(value.py_func) if isinstance(value, Dispatcher) else repr(value) for value in values
     )  # fmt: skip
 

@@ -12,6 +12,7 @@ from ..._threads import threads
 L2_SHARE = 0.5  # of a core's L2 cache for the states of a chunk; the rest is for x, da, W and what BLAS packs
 HANDED_OVER = 2  # times as large if threads take turns: each turn costs handing over
 L3_SHARE = 0.25  # of the L3 cache for the states of the chunks of all threads
+CUTS = 64  # that are kept: lengths of sequences change from batch to batch
 SHORT = 0.25  # of the L2 cache for the states of a chunk that is not packed, with as much for each of x, dx and dh
 
 
@@ -32,7 +33,7 @@ def short_chunk_steps(B, W):
     return max(1, int(SHORT * _caches().get("L2", 2**20) // max(1, B * len(W) * W.itemsize)))
 
 
-@functools.cache
+@functools.lru_cache(CUTS)
 def chunks(T, steps, n, from_the_end):
     """Cut T steps into pieces [t0, t1) of about `steps`, in walking order: equal ones, as many for each of n threads.
 

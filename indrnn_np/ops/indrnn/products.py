@@ -92,9 +92,9 @@ def columns_kernel(rows, width, itemsize):
 def rows_block(rows, width, itemsize):
     """Rows `first` to `last` of C = A B, a few terms at a time.
 
-    Meanwhile as many rows are asked for at two addresses: of `asked` numbers at the one, of C's at the other. The last
-    tile of all goes back to rows that are there already. When these have all their terms, it takes all of its own at
-    once, and writes the same numbers again.
+    Meanwhile at least as many rows are asked for at two addresses: of `asked` numbers at the one, of C's at the other
+    (by the larger of both steps). The last tile of all goes back to rows that are there already. When these have all
+    their terms, it takes all of its own at once, and writes the same numbers again.
     """
     columns = Tile(rows, width).columns
     whole, narrow = (tile_kernel(rows, full, width, itemsize, True) for full in (True, False))

@@ -17,7 +17,7 @@ from ..._threads import in_turns
 from ..._turns import end, wait
 from ..recurrence import cpu as recurrence
 from ..recurrence.cpu import flat
-from .chunks import chunks, short_chunk_steps
+from .chunks import CUTS, chunks, short_chunk_steps
 from .products import ROWS, address, columns_block, right, rows_block, tile_for
 from .source import read
 
@@ -58,12 +58,12 @@ def backward(dh, source, W, walk, dx, da, dW):
     in_turns(n, walk.h.size, run)
 
 
-@functools.cache
+@functools.lru_cache(CUTS)
 def _shortest(spans):
     return min((t1 - t0 for t0, t1 in spans), default=0)
 
 
-@functools.cache
+@functools.lru_cache(CUTS)
 def _as_array(spans):
     return np.array(spans)
 
