@@ -97,8 +97,7 @@ def lengths(where: str, value: np.ndarray | None, T: int, B: int, name: str = "l
     if value is None:
         return
     array(where, name, value, 1, "(B,)")
-    if value.dtype.kind not in "iu":
-        fail(where, f"{name} has dtype {value.dtype}", "an integer dtype")
+    integers(where, name, value)
     shape(where, name, value, (B,), f"one for each of the {B} samples")
     wrong = (value < 0) | (value > T)
     if wrong.any():
@@ -138,10 +137,15 @@ def finite(where: str, name: str, value: np.ndarray) -> None:
         )
 
 
-def symbols(where: str, name: str, value: np.ndarray, count: int, hint: str = "") -> None:
-    """Check integers from 0 to count - 1, and name the first that is none of them."""
+def integers(where: str, name: str, value: np.ndarray) -> None:
+    """Check that an array is one of integers."""
     if value.dtype.kind not in "iu":
         fail(where, f"{name} has dtype {value.dtype}", "an integer dtype")
+
+
+def symbols(where: str, name: str, value: np.ndarray, count: int, hint: str = "") -> None:
+    """Check integers from 0 to count - 1, and name the first that is none of them."""
+    integers(where, name, value)
     wrong = (value < 0) | (value >= count)
     if wrong.any():
         index = tuple(int(i) for i in np.unravel_index(int(np.argmax(wrong)), value.shape))

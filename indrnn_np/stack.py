@@ -36,7 +36,10 @@ def _from_spec(value: Any) -> Any:
 def check_input(
     net: Sequential, x: np.ndarray, lengths: np.ndarray | None, training: bool
 ) -> np.ndarray | None:
-    """Check a batch x (T, B, D), or (T, B) symbols, and its lengths against the network; returns lengths as int64."""
+    """Check a batch x (T, B, D), or (T, B) symbols, and its lengths against the network; returns lengths as int64.
+
+    Values of symbols in the GPU's memory are left to ops.embedding.
+    """
     where = "Sequential.forward"
     _check_kind(where, "x", net, x)
     _check.array(where, "x", x, *((3, "(T, B, D): time, batch, inputs") if net.symbols is None else SYMBOLS))
@@ -49,7 +52,7 @@ def check_input(
     if net.symbols is None:
         _check.floats(where, _check.FLOATS, net=net.flat, x=x)
     _check.lengths(where, lengths, T, B)
-    if net.symbols is not None:
+    if net.symbols is not None and isinstance(x, np.ndarray):
         _check.symbols(where, "x", _without_padding(net.ops.to_host(x), lengths), net.symbols, hint=hint)
     if (
         training
@@ -71,7 +74,8 @@ def check_step(net: Sequential, x_t: np.ndarray) -> np.ndarray:
         _check.floats(where, net=net.flat, x_t=x_t)
     else:
         _check.array(where, "x_t", x_t, 1, "(B,): one symbol of every sample")
-        _check.symbols(where, "x_t", net.ops.to_host(x_t), net.symbols)
+        if isinstance(x_t, np.ndarray):
+            _check.symbols(where, "x_t", x_t, net.symbols)
     return x_t
 
 
@@ -136,9 +140,11 @@ def check_gradient(ops: Backend, dy: Any, output: Any) -> Any:
 def take(ops: Backend, x: Any, lengths: np.ndarray | None, work: Workspace | None = None) -> Any:
     """x (T, B, D) as the backend's array, with zeros after each sample's end: what stands there reaches nothing.
 
-    Symbols (T, B) are taken as int64, with symbol 0 there.
+    Symbols (T, B) are taken as int64, with symbol 0 there; in the GPU's memory they stay what they are without lengths.
     """
     if x.dtype.kind in "iu":
+        if lengths is None and not isinstance(x, np.ndarray):
+            return x
         host = _without_padding(ops.to_host(x), lengths).astype(np.int64, copy=False)
         return ops.bring(np.ascontiguousarray(host))
     x = ops.bring(x)

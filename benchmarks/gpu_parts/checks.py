@@ -15,6 +15,7 @@ from indrnn_np.backend import get
 from indrnn_np.bench import iteration
 from indrnn_np.bench.agreement import WrongResult
 from indrnn_np.gradcheck.hosted import hosted
+from indrnn_np.ops.layernorm.cuda import FEW
 from indrnn_np.ops.recurrence import ACTIVATIONS
 from indrnn_np.tasks.adding import Adding
 
@@ -25,7 +26,6 @@ from .sizes import Shape
 
 KEY = (3, 2, 1)
 RATE = 0.3
-INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 
 
 class Draw:
@@ -219,7 +219,7 @@ def losses(judge: Judge, draw: Draw) -> None:
         T = max(1, draw.T * classes[0] // K)
         y, mask, labels = 3 * draw.real(T, B, K), draw.mask(T, B), draw.rng.integers(0, min(K, 100), (T, B))
         few = slice(1 + B // 8)
-        for integer in INTEGERS:
+        for integer in _cuda.INTEGERS:
             given = {"y": y[0, few], "target": labels[0, few].astype(integer)}
             judge("softmax_cross_entropy.loss", f"{K} classes, {integer}", **given)
         judge("softmax_cross_entropy.loss", f"{K} classes, masked", y=y, target=labels, mask=mask)
@@ -293,7 +293,32 @@ def products(judge: Judge, draw: Draw) -> None:
         judge.compare("sums of columns", f"{a.shape}", (sums.to_host(), a.astype(np.float64).sum(axis=0)))
 
 
-OTHERS = (losses, optimizers, gradients, randoms, adding, products)
+def language(judge: Judge, draw: Draw) -> None:
+    """Rows by symbol, with few symbols and many, one of them in every other place; and layer norm of each row."""
+    T, B, H = draw.T, draw.B, draw.H
+    for V in judge.part.sizes.classes:
+        ids = np.where(draw.mask(T, B), V - 1, draw.rng.integers(0, V, (T, B)))
+        E, dy, factors = draw.real(V, H), draw.real(T, B, H), draw.real(V)
+        for dropped in (None, factors):
+            told = f"{V} symbols, factors {dropped is not None}"
+            judge("embedding.forward", told, ids=ids, E=E, factors=dropped)
+            judge("embedding.backward", told, dy=dy, ids=ids, symbols=V, factors=dropped)
+        for integer in _cuda.INTEGERS:
+            few = ids[:, :2] % min(V, 100)
+            judge("embedding.forward", f"{V} symbols, {integer}", ids=few.astype(integer), E=E)
+    for width in (H, 7, FEW + 1):
+        x, dy, scale, shift = (
+            3 + draw.real(T, B, width),
+            draw.real(T, B, width),
+            draw.real(width),
+            draw.real(width),
+        )
+        x = x.astype(draw.dtype)
+        _, mean, rstd = judge("layernorm.forward", x=x, scale=scale, shift=shift)
+        judge("layernorm.backward", dy=dy, x=x, mean=mean, rstd=rstd, scale=scale)
+
+
+OTHERS = (losses, optimizers, gradients, randoms, adding, products, language)
 
 
 def network(part: Part) -> None:

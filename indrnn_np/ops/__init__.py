@@ -16,8 +16,8 @@
     project                  u ← min(max(u, -bound), bound)                  cuda
     finite                   where the first NaN or Inf stands               cpu,cuda
     adding                   sum of the two marked values of a sequence      cpu,cuda
-    embedding                y = E[id]                                       cpu
-    layernorm                y = scale ⊙ (x - mean) / √(var + eps) + shift   cpu
+    embedding                y = E[id]                                       cpu,cuda
+    layernorm                y = scale ⊙ (x - mean) / √(var + eps) + shift   cpu,cuda
     rnn                      h_t = φ(W x_t + U h_{t-1} + b)                  cpu
     lstm                     h_t = o_t ⊙ tanh(f_t ⊙ c_{t-1} + i_t ⊙ g_t)     cpu
     gru                      h_t = (1 - z_t) ⊙ n_t + z_t ⊙ h_{t-1}           cpu

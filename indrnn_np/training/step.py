@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from .. import _check
+from ..stack import check_input
 from ..tasks import Batch
 from ..workspace import Workspace
 from . import metrics
@@ -77,6 +78,7 @@ class GraphStep(Step):
         if shapes != self._shapes:
             self._shapes = self._shapes or shapes
             return super().gradient(batch, state)
+        check_input(self.net, batch.x, None, training=True)  # a launch can't tell which symbol is unknown
         if self._found is None:
             self._batch = _copy(self.net.ops, batch)
             with self._first.record():

@@ -10,8 +10,11 @@ from strategies import (
     assert_sums_close,
     batches,
     dtypes,
+    each_backend,
     each_dtype,
+    each_gpu,
     each_host,
+    each_twin,
     seeds,
     steps,
     units,
@@ -32,7 +35,7 @@ def problem(seed, shape, dtype, offset=0.0):
 shapes = st.one_of(st.tuples(batches, units), st.tuples(steps, batches, units))
 
 
-@each_host
+@each_backend
 @each_dtype
 def test_literal_values(ops, dtype):
     x = np.array([[1, 3], [-2, 4]], dtype)
@@ -55,10 +58,23 @@ def test_rows_have_mean_zero_and_variance_one(ops, seed, shape, dtype):
     assert np.allclose(y.astype(np.float64).var(axis=-1), var / (var + 1e-5), atol=1e-3)
 
 
+@each_twin
 @given(seed=seeds, shape=shapes, dtype=dtypes, offset=st.sampled_from([0.0, 100.0]))
-def test_twin_equals_reference(seed, shape, dtype, offset):
-    x, dy, scale, shift = problem(seed, shape, dtype, offset)
-    ops, out = backend.get("cpu").layernorm, nan_filled(shape, dtype)
+def test_twin_equals_reference(ops, seed, shape, dtype, offset):
+    compare(ops.layernorm, *problem(seed, shape, dtype, offset))
+
+
+@each_gpu
+@each_dtype
+@pytest.mark.parametrize("shape", [(3, 33), (2, 3, 65), (5, 300), (2, 100, 3)])
+def test_the_kernels_of_a_gpu_agree_where_a_warp_shares_a_row(ops, shape, dtype):
+    compare(ops.layernorm, *problem(0, shape, dtype, offset=10.0))
+
+
+def compare(ops, x, dy, scale, shift):
+    """Both functions of a twin with the reference's."""
+    shape, dtype = x.shape, x.dtype
+    out = nan_filled(shape, dtype)
     expected = REFERENCE.layernorm.forward(x, scale, shift)
     found = ops.forward(x, scale, shift, out=out)
     assert found[0] is out
@@ -95,7 +111,7 @@ def test_gradient(ops, seed, shape, eps):
     assert_gradients(loss, arrays, gradients, np.random.default_rng(seed), rtol=1e-3 if near else 1e-6)
 
 
-@each_host
+@each_backend
 @each_dtype
 def test_in_place(ops, dtype):
     x, dy, scale, shift = problem(0, (7, 3, 5), dtype)
@@ -123,7 +139,7 @@ def test_no_bit_depends_on_the_number_of_threads():
     assert found[0] == found[1] == found[2]
 
 
-@each_host
+@each_backend
 def test_nan_stays_in_its_row(ops):
     x, _, scale, shift = problem(0, (4, 3), "float64")
     x[2, 1] = np.nan
@@ -132,7 +148,7 @@ def test_nan_stays_in_its_row(ops):
     assert np.isnan(mean[2]) and np.isnan(rstd[2])
 
 
-@each_host
+@each_backend
 def test_no_unit_at_all_is_refused(ops):
     with pytest.raises(
         ValueError, match=r"layernorm.forward: the number of units H is 0, expected a number of"

@@ -13,6 +13,7 @@ from . import reference
 def forward(ids, E, factors=None, out=None):
     """Twin of reference.forward."""
     reference.check_forward("embedding.forward", ids, E, factors, out)
+    _check.symbols("embedding.forward", "ids", ids, len(E))
     _check.floats("embedding.forward", E=E)
     y = _arrays.empty((*ids.shape, E.shape[1]), E.dtype) if out is None else out
     places, rows = ids.reshape(-1), y.reshape(-1, E.shape[1])
@@ -24,6 +25,7 @@ def forward(ids, E, factors=None, out=None):
 def backward(dy, ids, symbols, factors=None):
     """Twin of reference.backward."""
     reference.check_backward("embedding.backward", dy, ids, symbols, factors)
+    _check.symbols("embedding.backward", "ids", ids, symbols)
     _check.floats("embedding.backward", dy=dy)
     H = dy.shape[2]
     dE = _arrays.empty((symbols, H), dy.dtype)

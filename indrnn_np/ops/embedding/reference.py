@@ -16,6 +16,7 @@ def forward(ids, E, factors=None, out=None):
     Raises     ValueError naming the array, what it has and what was expected; the place of an id out of range
     """
     check_forward("embedding.forward", ids, E, factors, out)
+    _check.symbols("embedding.forward", "ids", ids, len(E))
     table = E if factors is None else factors[:, None] * E
     y = table[ids]
     if out is None:
@@ -33,6 +34,7 @@ def backward(dy, ids, symbols, factors=None):
     Raises     ValueError naming the array, what it has and what was expected; the place of an id out of range
     """
     check_backward("embedding.backward", dy, ids, symbols, factors)
+    _check.symbols("embedding.backward", "ids", ids, symbols)
     dE = np.zeros((symbols, dy.shape[2]), np.result_type(dy.dtype, np.float64))
     # forward: y = factor[id] E[id]
     np.add.at(dE, ids, dy)
@@ -42,22 +44,22 @@ def backward(dy, ids, symbols, factors=None):
 
 
 def check_forward(where, ids, E, factors, out):
-    """The contract of forward, shared with the twin."""
+    """The contract of forward but for the values of ids, shared with the twins."""
     _check.array(where, "E", E, 2, "(V, H)")
     _check.floats(where, _check.FLOATS, E=E, factors=factors, out=out)
     check_factors(where, factors, (len(E),), "E", E)
-    check_ids(where, ids, len(E))
+    check_ids(where, ids)
     if out is not None:
         _check.array(where, "out", out, 3, "(T, B, H)")
         _check.matches(where, "out", out, (*ids.shape, E.shape[1]), "ids", ids)
 
 
 def check_backward(where, dy, ids, symbols, factors):
-    """The contract of backward, shared with the twin."""
+    """The contract of backward but for the values of ids, shared with the twins."""
     _check.at_least(where, "symbols", symbols, 1)
     _check.array(where, "dy", dy, 3, "(T, B, H)")
     _check.floats(where, _check.FLOATS, dy=dy, factors=factors)
-    check_ids(where, ids, symbols)
+    check_ids(where, ids)
     _check.matches(where, "dy", dy, (*ids.shape, dy.shape[2]), "ids", ids)
     if factors is not None:
         _check.array(where, "factors", factors, 1, "(V,)")
@@ -71,7 +73,7 @@ def check_factors(where, factors, shape, other, like):
         _check.matches(where, "factors", factors, shape, other, like)
 
 
-def check_ids(where, ids, symbols):
-    """Integers (T, B) that name rows of the table."""
+def check_ids(where, ids):
+    """Integers (T, B)."""
     _check.array(where, "ids", ids, 2, "(T, B): time, batch")
-    _check.symbols(where, "ids", ids, symbols)
+    _check.integers(where, "ids", ids)

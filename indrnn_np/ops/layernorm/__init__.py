@@ -6,7 +6,7 @@ backward    dshift = Σ dy,   dscale = Σ dy ⊙ x̂                       (sums
             dx = rstd (g - Σ g / H - x̂ Σ (g ⊙ x̂) / H),   g = scale ⊙ dy
 
 No number depends on another step or sample, so nothing has to be known of lengths, and training and inference are the
-same. Sums are taken in float64. `out` may be x, or dy.
+same. Long sums are taken in float64. `out` may be x, or dy.
 """
 
-TWINS = ("reference", "cpu")
+TWINS = ("reference", "cpu", "cuda")

@@ -16,14 +16,13 @@ import math
 import numpy as np
 
 from ... import _check, _device
-from ..._cuda import WARP, cuda, device, kernel, on_device
+from ..._cuda import INTEGERS, WARP, cuda, device, kernel, on_device
 from ..._graph import result
 from ..mse.cuda import WALKERS, count, counted_rows, few, flat
 from ..mse.reference import check_count
 from . import reference
 
 FEW = 32  # classes that one thread walks: its row is then one or a few lines of the cache
-LABELS = tuple(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
 
 
 def loss(y, target, mask=None, out=None):
@@ -126,4 +125,4 @@ def loss_kernel(lanes, labels):
 
 def kernels():
     """Every kernel, in every variant."""
-    return (loss_kernel(lanes, labels) for lanes in (1, WARP) for labels in LABELS)
+    return (loss_kernel(lanes, labels) for lanes in (1, WARP) for labels in INTEGERS)
