@@ -213,6 +213,20 @@ def device(function: Callable[..., Any]) -> Any:
     return cuda.jit(device=True)(function)
 
 
+@device
+def _lesser(a, b):  # type: ignore[no-untyped-def]
+    return b if b < a else a
+
+
+@device
+def _greater(a, b):  # type: ignore[no-untyped-def]
+    return b if b > a else a
+
+
+# min and max of two whole numbers in kernels: numba's own are not compiled by its built-in target (numba 0.68).
+lesser, greater = (min, max) if SIMULATED else (_lesser, _greater)
+
+
 def on_device(where: str, **arrays: Any) -> None:
     """Check that all arrays are in the GPU's memory. None is passed over."""
     for name, value in arrays.items():

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from . import _check, _cublas, _device
-from ._cuda import SIMULATED, Kernel, cuda, device, kernel
+from ._cuda import SIMULATED, Kernel, cuda, device, kernel, lesser
 from ._device import DeviceArray
 
 EDGE, EACH, DEPTH = (2, 8, 8) if SIMULATED else (16, 4, 16)  # threads are slow in the simulator
@@ -155,7 +155,11 @@ def tiled_kernel(transpose_a: bool, transpose_b: bool, target: str) -> Kernel:
         total, run = cuda.local.array((EACH, EACH), np.float64), cuda.local.array((EACH, EACH), a.dtype)
         block, across, down = np.int64(cuda.blockIdx.x), -(-N // SIDE), -(-M // SIDE)
         segment, i0, j0 = block // (across * down), block // across % down * SIDE, block % across * SIDE
-        row, column, stop = cuda.threadIdx.x // EDGE, cuda.threadIdx.x % EDGE, min(K, (segment + 1) * length)
+        row, column, stop = (
+            cuda.threadIdx.x // EDGE,
+            cuda.threadIdx.x % EDGE,
+            lesser(K, (segment + 1) * length),
+        )
         for r in range(EACH):
             for c in range(EACH):
                 total[r, c] = 0.0
@@ -163,7 +167,7 @@ def tiled_kernel(transpose_a: bool, transpose_b: bool, target: str) -> Kernel:
             for r in range(EACH):
                 for c in range(EACH):
                     run[r, c] = a.dtype.type(0)
-            for start in range(begin, min(begin + RUN, stop), DEPTH):
+            for start in range(begin, lesser(begin + RUN, stop), DEPTH):
                 load_a(tile_a, a, M if transpose_a else K, i0, M, start, stop)
                 load_b(tile_b, b, K if transpose_b else N, j0, N, start, stop)
                 cuda.syncthreads()
@@ -192,7 +196,7 @@ def columns_kernel(a, rows, columns, length, sums):  # type: ignore[no-untyped-d
     if n >= sums.size:
         return
     part, total = n // columns, np.float64(0)
-    first, stop = part * length, min(rows, (part + 1) * length)
+    first, stop = part * length, lesser(rows, (part + 1) * length)
     p = first * columns + n % columns
     for _ in range(first, stop):
         total += a[np.uint64(p)]

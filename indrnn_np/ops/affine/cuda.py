@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from ... import _check, _device
-from ..._cuda import cuda, kernel, on_device
+from ..._cuda import cuda, kernel, lesser, on_device
 from ..._products import column_sums, matmul
 from . import reference
 
@@ -52,7 +52,7 @@ def bias_kernel(y, b, rows):
     n = cuda.grid(1)
     group, j = n // b.size, n % b.size
     b_j, p = b[j], group * ROWS * b.size + j
-    for _ in range(group * ROWS, min(rows, (group + 1) * ROWS)):
+    for _ in range(group * ROWS, lesser(rows, (group + 1) * ROWS)):
         y[np.uint64(p)] += b_j
         p += b.size
 

@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from ..._cuda import cuda, device, kernel
+from ..._cuda import cuda, device, greater, kernel, lesser
 
 AHEAD = 8  # rows whose loads are under way in a sum
 WRITTEN = 4  # the same where each row is also written, which takes registers
@@ -26,7 +26,7 @@ def segment(j, N, H, R, G):
     c = j // H
     s = c // G
     row = s * N + (c - s * G) * R
-    return j - c * H, s, row, min(row + R, (s + 1) * N)
+    return j - c * H, s, row, lesser(row + R, (s + 1) * N)
 
 
 @device
@@ -77,7 +77,7 @@ def values(s, N, ends, padded):
         return N
     n, steps = 0, N // ends.size
     for b in range(ends.size):
-        n += min(max(ends[b] - s * steps, 0), steps)
+        n += lesser(greater(ends[b] - s * steps, 0), steps)
     return n
 
 
@@ -148,7 +148,7 @@ def gradients_kernel(total, var, eps, N, H, G, ends, padded, sums, slopes):
     if j >= var.size:
         return
     s = j // H
-    h, n = j - s * H, max(values(s, N, ends, padded), 1)
+    h, n = j - s * H, greater(values(s, N, ends, padded), 1)
     rstd = 1.0 / math.sqrt(np.float64(var[j] + eps))
     sum_dy, sum_dy_x = add(total, s * G * H + h, H, G)
     sum_dy_x_hat = rstd * sum_dy_x
@@ -220,8 +220,8 @@ def update_kernel(mean, var, counts, H, t0, last, momentum, running_mean, runnin
     n = counts[s]
     if n <= 0 or (t0 + s >= R - 1 and s != last):
         return
-    i = min(t0 + s, R - 1) * H + (j - s * H)
-    unbiased = var[j] * (n / np.float64(max(n - 1, 1)))
+    i = lesser(t0 + s, R - 1) * H + (j - s * H)
+    unbiased = var[j] * (n / np.float64(greater(n - 1, 1)))
     running_mean[i] = (1.0 - momentum) * running_mean[i] + momentum * mean[j]
     running_var[i] = (1.0 - momentum) * running_var[i] + momentum * unbiased
 
@@ -232,7 +232,7 @@ def rows_kernel(running, H, t0, out):
     i = cuda.grid(1)
     if i < out.size:
         t = i // H
-        out[i] = running[min(t0 + t, running.size // H - 1) * H + (i - t * H)]
+        out[i] = running[lesser(t0 + t, running.size // H - 1) * H + (i - t * H)]
 
 
 def kernels():

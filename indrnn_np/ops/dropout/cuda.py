@@ -13,7 +13,7 @@ import math
 import numpy as np
 
 from ... import _check, _device
-from ..._cuda import cuda, kernel, on_device
+from ..._cuda import cuda, kernel, lesser, on_device
 from ..._graph import numbers
 from ..._recording import now
 from ..random import cuda as random
@@ -76,7 +76,7 @@ def apply_kernel(x, T, columns, seed, stream, iteration, late, least, kept, y):
         iteration = late[0]
     m = kept if random.word(j, seed, stream, iteration) >= least else x.dtype.type(0)
     ahead = cuda.local.array(AHEAD, x.dtype)
-    steps, p = min(ROWS, T - first), first * columns + j
+    steps, p = lesser(ROWS, T - first), first * columns + j
     for _ in range(steps // AHEAD):
         q = p
         for k in range(AHEAD):

@@ -10,7 +10,7 @@ import functools
 
 import numpy as np
 
-from ..._cuda import INTEGERS, LARGEST_BLOCK, cuda, kernel
+from ..._cuda import INTEGERS, LARGEST_BLOCK, cuda, kernel, lesser
 
 RUN = 32  # places that one thread adds
 AHEAD = 8  # of them whose loads are under way
@@ -61,7 +61,7 @@ def count_kernel(known, size, V, counts):
         return
     c = i // V
     v, n = i - c * V, 0
-    for r in range(c * size, min((c + 1) * size, known.size)):
+    for r in range(c * size, lesser((c + 1) * size, known.size)):
         n += known[np.uint64(r)] == v
     counts[i] = n
 
@@ -89,7 +89,7 @@ def start_kernel(starts):
     sums = cuda.shared.array(LANES, np.int64)
     lane, V = cuda.threadIdx.x, starts.size - 1
     share = (V + LANES - 1) // LANES
-    first, stop = min(lane * share, V), min((lane + 1) * share, V)
+    first, stop = lesser(lane * share, V), lesser((lane + 1) * share, V)
     n = np.int64(0)
     for v in range(first, stop):
         n += starts[np.uint64(v)]
@@ -115,7 +115,7 @@ def place_kernel(known, size, V, counts, starts, order):
     c = i // V
     v = i - c * V
     p = starts[np.uint64(v)] + counts[i]
-    for r in range(c * size, min((c + 1) * size, known.size)):
+    for r in range(c * size, lesser((c + 1) * size, known.size)):
         if known[np.uint64(r)] == v:
             order[np.uint64(p)] = r
             p += 1
@@ -130,14 +130,14 @@ def run_kernel(known, order, starts, dy, H, partial):
     i = cuda.grid(1)
     g = i // H
     h, p, end = i - g * H, g * RUN, starts[np.uint64(starts.size - 1)]
-    stop = min(p + RUN, end)
+    stop = lesser(p + RUN, end)
     if p >= stop:
         return
     symbols, ahead = cuda.local.array(AHEAD, np.int64), cuda.local.array(AHEAD, dy.dtype)
     v, found = known[np.uint64(order[np.uint64(p)])], np.float64(0)
     while p < stop:
         for k in range(AHEAD):
-            r = order[np.uint64(min(p + k, stop - 1))]
+            r = order[np.uint64(lesser(p + k, stop - 1))]
             symbols[k] = known[np.uint64(r)]
             ahead[k] = dy[np.uint64(r * H + h)]
         for k in range(AHEAD):

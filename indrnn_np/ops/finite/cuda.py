@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from ... import _device
-from ..._cuda import cuda, kernel, on_device
+from ..._cuda import cuda, kernel, lesser, on_device
 from ..._graph import result
 from . import reference
 
@@ -45,7 +45,7 @@ def search_kernel(a, stride, found):
     for start in range(i, a.size, AHEAD * stride):
         hit = a.size
         for k in range(AHEAD - 1, -1, -1):
-            j = min(start + k * stride, a.size - 1)
+            j = lesser(start + k * stride, a.size - 1)
             if not math.isfinite(a[np.uint64(j)]):
                 hit = j
         if hit < a.size:

@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from ..._cuda import WARP, cuda, device, kernel
+from ..._cuda import WARP, cuda, device, kernel, lesser
 
 WALKERS = 2**16  # at most
 AHEAD = 4  # numbers whose loads are under way
@@ -24,7 +24,7 @@ def load(array, start, at, lanes, H, less, ahead):
     """ahead = numbers at, at + lanes, ... of the row that begins at `start`, less one number; 0 behind its end."""
     for k in range(AHEAD):
         i = at + k * lanes
-        number = array[np.uint64(start + min(i, H - 1))]
+        number = array[np.uint64(start + lesser(i, H - 1))]
         ahead[k] = number - less if i < H else ahead.dtype.type(0)
 
 
@@ -98,7 +98,7 @@ def normalise_kernel(lanes):
     @kernel("real[::1], real[::1], real[::1], real, real[::1], real[::1], real[::1]",
             f"layernorm.normalise[{lanes}]")  # fmt: skip
     def normalise(x, scale, shift, eps, y, mean, rstd):
-        walkers, walker, lane = min(WALKERS, mean.size), cuda.grid(1) // lanes, cuda.grid(1) % lanes
+        walkers, walker, lane = lesser(WALKERS, mean.size), cuda.grid(1) // lanes, cuda.grid(1) % lanes
         if walker >= walkers:
             return
         sums = cuda.shared.array(lanes, x.dtype)  # a line each: the simulator tells them apart by it
@@ -127,7 +127,7 @@ def input_gradient_kernel(lanes):
     @kernel("real[::1], real[::1], real[::1], real[::1], real[::1], real[::1]",
             f"layernorm.input_gradient[{lanes}]")  # fmt: skip
     def input_gradient(dy, x, mean, rstd, scale, dx):
-        walkers, walker, lane = min(WALKERS, mean.size), cuda.grid(1) // lanes, cuda.grid(1) % lanes
+        walkers, walker, lane = lesser(WALKERS, mean.size), cuda.grid(1) // lanes, cuda.grid(1) % lanes
         if walker >= walkers:
             return
         sums = cuda.shared.array(lanes, x.dtype)
@@ -154,12 +154,12 @@ def sums_kernel(dy, x, mean, rstd, H, size, sums):
     if j >= sums.size // 2:
         return
     s = j // H
-    h, row, stop = j - s * H, s * size, min((s + 1) * size, mean.size)
+    h, row, stop = j - s * H, s * size, lesser((s + 1) * size, mean.size)
     zero, first, second = x.dtype.type(0), np.float64(0), np.float64(0)
     ahead_x, ahead_dy = cuda.local.array(AHEAD, x.dtype), cuda.local.array(AHEAD, x.dtype)
     while row < stop:
         for k in range(AHEAD):
-            r = min(row + k, stop - 1)
+            r = lesser(row + k, stop - 1)
             i = np.uint64(r * H + h)
             ahead_x[k] = (x[i] - mean[np.uint64(r)]) * rstd[np.uint64(r)]
             ahead_dy[k] = dy[i]

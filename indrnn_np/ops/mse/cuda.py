@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from ... import _check, _device
-from ..._cuda import cuda, device, kernel, on_device
+from ..._cuda import cuda, device, greater, kernel, on_device
 from ..._graph import result
 from . import reference
 
@@ -68,7 +68,7 @@ def count(mask, counts, rows):
     n = 0 if mask.size > 0 else rows
     for i in range(counts.size):
         n += counts[i]
-    return max(n, 1)
+    return greater(n, 1)
 
 
 @kernel("boolean[::1], int64[::1]")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 
 from ... import _wide
-from ..._cuda import cuda, device
+from ..._cuda import cuda, device, greater
 from ..._wide import MOST
 from .step import RELU, SIGMOID, TANH
 from .step import dphi as host_dphi
@@ -165,7 +165,7 @@ def walk_back(code, wide, has_dh, dh, h, first, da, p, columns, step, n, state, 
     steps = LOADS // 2 if wide and has_dh else AHEAD
     ahead = cuda.local.array(ROOM, h.dtype), cuda.local.array(ROOM, h.dtype)
     now = cuda.local.array(ROOM, h.dtype), cuda.local.array(ROOM, h.dtype)
-    whole = max(n - 1, 0) // AHEAD * AHEAD
+    whole = greater(n - 1, 0) // AHEAD * AHEAD
     if whole > 0:
         fetch(wide, steps, has_dh, dh, h, p, columns, step, ahead)
         for t in range(steps, whole, steps):

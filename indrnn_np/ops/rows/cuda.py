@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from ... import _device
-from ..._cuda import cuda, ends_of, kernel, on_device
+from ..._cuda import cuda, ends_of, kernel, lesser, on_device
 from . import reference
 
 RUN = 64  # rows that one thread of `total` adds
@@ -146,7 +146,7 @@ def partial_kernel(a, rows, columns, partial):
     if i >= partial.size:
         return
     first, j, found = i // columns * RUN, i % columns, np.float64(0)
-    for n in range(first, min(first + RUN, rows)):
+    for n in range(first, lesser(first + RUN, rows)):
         found += a[np.uint64(n * columns + j)]
     partial[i] = found
 
