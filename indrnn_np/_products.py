@@ -155,11 +155,8 @@ def tiled_kernel(transpose_a: bool, transpose_b: bool, target: str) -> Kernel:
         total, run = cuda.local.array((EACH, EACH), np.float64), cuda.local.array((EACH, EACH), a.dtype)
         block, across, down = np.int64(cuda.blockIdx.x), -(-N // SIDE), -(-M // SIDE)
         segment, i0, j0 = block // (across * down), block // across % down * SIDE, block % across * SIDE
-        row, column, stop = (
-            cuda.threadIdx.x // EDGE,
-            cuda.threadIdx.x % EDGE,
-            lesser(K, (segment + 1) * length),
-        )
+        row, column = cuda.threadIdx.x // EDGE, cuda.threadIdx.x % EDGE
+        stop = lesser(K, (segment + 1) * length)
         for r in range(EACH):
             for c in range(EACH):
                 total[r, c] = 0.0
