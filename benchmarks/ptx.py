@@ -24,19 +24,21 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import machine
+import sass
 
 import indrnn_np
 from indrnn_np import _cuda
 
 CAPABILITIES = ("7.5", "8.0", "9.0", "10.0")
 TOOLKIT = (13, 0)  # what older ptxas compile for none of these
+WALKS = "recurrence.forward", "recurrence.backward"  # how the names of walks through time begin
 PACKAGE = Path(indrnn_np.__file__).parent
 
 
@@ -44,7 +46,7 @@ PACKAGE = Path(indrnn_np.__file__).parent
 class Resources:
     """What ptxas gives a kernel: registers of a thread, bytes of shared memory of a block, and bytes of a thread's
     local memory, which is as slow as the GPU's own: its stack, and what is written to and read from it for want of
-    registers.
+    registers. And of a walk through time how far its loads stand ahead (sass.ahead); None for other kernels.
     """
 
     registers: int
@@ -52,6 +54,7 @@ class Resources:
     stack: int
     spill_stores: int
     spill_loads: int
+    ahead: float | None = None
 
 
 # the kernels
@@ -105,11 +108,16 @@ def compile(kernel: _cuda.Kernel, dtype: str) -> dict[str, str]:
 
 def resources(file: Path, capability: str) -> Resources:
     """What ptxas gives the one kernel in a file of PTX."""
-    words = [ptxas(), "-v", f"-arch=sm_{capability.replace('.', '')}", str(file), "-o", os.devnull]
+    binary = file.with_suffix(".cubin")
+    words = [program("ptxas"), "-v", f"-arch=sm_{capability.replace('.', '')}", str(file), "-o", str(binary)]
     done = subprocess.run(words, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"ptxas: {done.stdout}{done.stderr}")
-    return report(done.stderr)
+    found = report(done.stderr)
+    if file.name.startswith(WALKS):
+        found = replace(found, ahead=sass.ahead(sass.text(program("nvdisasm"), binary)))
+    binary.unlink()
+    return found
 
 
 def report(text: str) -> Resources:
@@ -129,22 +137,22 @@ def _numbers(version: str) -> tuple[int, ...]:
 # what compiles
 
 
-def ptxas() -> str:
-    """Where ptxas is: in nvcc's wheel, else on PATH if it is new enough."""
+def program(name: str) -> str:
+    """Where one of the toolkit's programs is: in its wheel, else on PATH if it is new enough."""
     wheels = [str(Path(folder, "nvidia", "cu13", "bin")) for folder in sys.path]
-    if found := shutil.which("ptxas", path=os.pathsep.join(wheels)):
+    if found := shutil.which(name, path=os.pathsep.join(wheels)):
         return found
-    found = shutil.which("ptxas")
+    found = shutil.which(name)
     if found is None or _numbers(release(found))[:2] < TOOLKIT:
         raise RuntimeError(
-            f"no ptxas of {'.'.join(map(str, TOOLKIT))} or newer: pip install 'indrnn-np[ptx]'"
+            f"no {name} of {'.'.join(map(str, TOOLKIT))} or newer: pip install 'indrnn-np[ptx]'"
         )
     return found
 
 
-def release(program: str) -> str:
-    """Version of ptxas."""
-    told = subprocess.run([program, "--version"], capture_output=True, text=True).stdout
+def release(file: str) -> str:
+    """Version of a program."""
+    told = subprocess.run([file, "--version"], capture_output=True, text=True).stdout
     return re.search(r"\bV(\d+(\.\d+)+)", told)[1]
 
 
@@ -159,7 +167,7 @@ def tools() -> dict[str, str]:
     except Exception as error:  # numba-cuda has its own for each library that it does not find
         raise RuntimeError(f"numba-cuda cannot compile ({error}): pip install 'indrnn-np[ptx]'") from error
     nvvm = re.search(r"\bV(\d+(\.\d+)+)", text)[1]
-    return versions | {"NVVM": nvvm, "ptxas": release(ptxas())}
+    return versions | {"NVVM": nvvm} | {name: release(program(name)) for name in ("ptxas", "nvdisasm")}
 
 
 def _nothing(n: int) -> None:
@@ -237,7 +245,25 @@ def table(rows: list[dict[str, Any]], versions: dict[str, str]) -> str:
         cells = [name, dtype or "-", *(by[c]["registers"] for c in CAPABILITIES)]
         cells += [most("shared"), most("stack"), most("spill_stores", "spill_loads")]
         lines.append(f"| {' | '.join(map(str, cells))} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", *ahead_table(kernels)]) + "\n"
+
+
+def ahead_table(kernels: dict[tuple[str, str], dict[str, dict[str, Any]]]) -> Iterator[str]:
+    """Lines of the table of what runs while loads are under way."""
+    yield from (
+        "## Loads ahead of the chain",
+        "",
+        "Of the walks through time, in the machine code as nvdisasm shows it: the share of the main loop's arithmetic",
+        "that stands behind a load, mean over the loads of a turn. 1: all are asked for first; what a turn loads the",
+        "next one computes with.",
+        "",
+        f"| kernel | dtype | {' | '.join(CAPABILITIES)} |",
+        "| --- | --- |" + " ---: |" * len(CAPABILITIES),
+    )
+    for (name, dtype), by in kernels.items():
+        if name.startswith(WALKS):
+            shares = (f"{by[capability]['ahead']:.2f}" for capability in CAPABILITIES)
+            yield f"| {name} | {dtype} | {' | '.join(shares)} |"
 
 
 def told(versions: dict[str, str]) -> str:
