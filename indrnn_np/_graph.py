@@ -79,6 +79,7 @@ class Graph:
         if self.size or _recording.current():
             why = "this one holds launches" if self.size else "another one is recording"
             _check.fail("Graph.record", why, "an empty graph, and no other that records", error=RuntimeError)
+        _pool.POOL.clear()  # what no array uses is free for those that are made on the way
         with _recording.recording(self), self._launches.recording():
             yield
 

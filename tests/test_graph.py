@@ -23,6 +23,7 @@ from indrnn_np._cuda import cuda
 from indrnn_np.tasks import Batch
 from indrnn_np.tasks.adding import Adding
 from indrnn_np.tasks.arrays import Arrays
+from indrnn_np.training import room
 from indrnn_np.training.diagnose import Diverged
 from indrnn_np.training.plan import Plan
 from indrnn_np.training.step import GraphStep, Step, step_of
@@ -273,6 +274,39 @@ def test_after_the_recording_nothing_is_allocated_and_two_launches_are_an_iterat
         counts.append((_pool.POOL.allocations, *(graph.pool.allocations for graph in set(launched))))
     assert counts[1] == counts[5] and len(launched) == 2 * 5
     assert step.size == sum(graph.size for graph in set(launched)) > 20
+
+
+@NEEDS_DEVICE
+def test_a_graph_takes_the_memory_of_one_more_batch_and_a_run_asks_for_it():
+    rng, (steps, samples) = np.random.default_rng(8), (40, 4)
+    batch = Batch(rng.standard_normal((steps, samples, D)), rng.integers(0, K, samples))
+    kept, taken = batch.x.nbytes + batch.target.nbytes, []
+    for graph in (False, True):
+        net = ir.Sequential(
+            [ir.IndRNN(D, H), ir.Dropout(0.4), ir.LastStep(), ir.Linear(H, K)], steps, "cuda", "float64"
+        )
+        gc.collect()
+        _pool.POOL.clear()
+        before = _pool.POOL.live
+        plan = Plan(9, samples, "softmax_cross_entropy", clip_norm=1.0, graph=graph)
+        step = step_of(net, ir.Adam(0.01), plan, ir.Workspace())
+        for _ in range(3):
+            step.gradient(batch, None)
+            step.update()
+        pools = [_pool.POOL, *((step._first.pool, step._second.pool) if graph else ())]
+        taken.append(sum(pool.live + pool.held for pool in pools) - before)
+    assert kept <= taken[1] - taken[0] <= kept + 2 * _graph.ROOM + 4 * _pool.GRAIN
+
+
+@NEEDS_DEVICE
+def test_the_memory_that_a_run_asks_for_holds_a_graphs_batch(monkeypatch):
+    task = Arrays(*data(), validation=0.5, classes=K, seed=0)
+    batch, asked = task.batch(0, B), []
+    monkeypatch.setattr(room, "require", lambda need, mode, samples, *_: need(mode, samples))
+    for graph in (False, True):
+        plan = Plan(9, B, "softmax_cross_entropy", graph=graph, evaluation_batch=2)
+        asked.append(room.check(small(), task, ir.Adam(0.01), plan))
+    assert asked[1] - asked[0] == batch.x.nbytes + batch.target.nbytes
 
 
 @NEEDS_DEVICE

@@ -7,9 +7,9 @@ from typing import Any
 
 from .. import _check, memory, recompute
 from ..recompute import KEEP, RECOMPUTE
-from ..tasks import Task
+from ..tasks import Batch, Task
 from .plan import Plan
-from .step import check_batch
+from .step import arrays_of, check_batch
 
 Need = Callable[[str, int], int]  # bytes for (memory, batch)
 
@@ -24,10 +24,9 @@ def check(net: Any, task: Task, optimizer: Any, plan: Plan) -> str:
     batch = task.batch(net.iteration, plan.batch)
     if plan.graph:
         check_batch(batch)
-    steps, samples = batch.x.shape[:2]
-    need = _need(net, steps, batch.lengths is not None, optimizer, plan)
+    need = _need(net, batch, optimizer, plan)
     windows = all(layer.causal and not layer.stretches_over_time for layer in net.layers)
-    return require(need, plan.memory, samples, net.ops.memory(), windows)
+    return require(need, plan.memory, batch.x.shape[1], net.ops.memory(), windows)
 
 
 def require(need: Need, mode: str, batch: int, free: tuple[int | None, str], windows: bool) -> str:
@@ -62,10 +61,17 @@ def largest(fits: Callable[[int], bool], batch: int) -> int:
     return low
 
 
-def _need(net: Any, steps: int, lengths: bool, optimizer: Any, plan: Plan) -> Need:
-    """What a run needs: training, and with its buffers still there an evaluation."""
+def _need(net: Any, example: Batch, optimizer: Any, plan: Plan) -> Need:
+    """What a run needs: training, with its buffers still there an evaluation, and what a graph keeps of a batch."""
+    (steps, samples), lengths = example.x.shape[:2], example.lengths is not None
+    kept = sum(array.nbytes for array in arrays_of(example)) if plan.graph else 0
     besides = memory.evaluation(net, steps, plan.evaluation_batch, plan.bn_batch, lengths)
     moments = (
         len(optimizer.moments) + bool(optimizer.weight_decay) + bool(optimizer.lr_of)
     )  # which numbers decay, and how fast each moves, are arrays too
-    return lambda mode, batch: memory.estimate(net, steps, batch, mode, moments, lengths) + besides
+
+    def need(mode: str, batch: int) -> int:
+        inside = memory.estimate(net, steps, batch, mode, moments, lengths)
+        return inside + besides + kept * batch // samples
+
+    return need

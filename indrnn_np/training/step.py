@@ -80,11 +80,14 @@ class GraphStep(Step):
             return super().gradient(batch, state)
         check_input(self.net, batch.x, None, training=True)  # a launch can't tell which symbol is unknown
         if self._found is None:
-            self._batch = _copy(self.net.ops, batch)
+            self._batch, self._grads = (
+                _copy(self.net.ops, batch),
+                None,
+            )  # its memory is free for those of the graph
             with self._first.record():
                 self._found = self._gradient(self._batch, None)
         else:
-            for own, given in zip(_arrays(self._batch), _arrays(batch), strict=True):
+            for own, given in zip(arrays_of(self._batch), arrays_of(batch), strict=True):
                 self.net.ops.assign(own, given)
         self._first.launch()
         loss, norm, self._grads, _ = self._found
@@ -117,12 +120,13 @@ def check_batch(batch: Batch) -> None:
         _check.fail("train", f"graph is True and {what}", "graph=False", because)
 
 
-def _arrays(batch: Batch) -> list[Any]:
+def arrays_of(batch: Batch) -> list[Any]:
+    """What a graph keeps of a batch."""
     return [array for array in (batch.x, batch.target, batch.mask) if array is not None]
 
 
 def _shapes(batch: Batch) -> Any:
-    return [(array.shape, array.dtype) for array in _arrays(batch)]
+    return [(array.shape, array.dtype) for array in arrays_of(batch)]
 
 
 def _copy(ops: Any, batch: Batch) -> Batch:
