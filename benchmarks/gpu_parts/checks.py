@@ -307,13 +307,8 @@ def language(judge: Judge, draw: Draw) -> None:
             few = ids[:, :2] % min(V, 100)
             judge("embedding.forward", f"{V} symbols, {integer}", ids=few.astype(integer), E=E)
     for width in (H, 7, FEW + 1):
-        x, dy, scale, shift = (
-            3 + draw.real(T, B, width),
-            draw.real(T, B, width),
-            draw.real(width),
-            draw.real(width),
-        )
-        x = x.astype(draw.dtype)
+        x, dy = (3 + draw.real(T, B, width)).astype(draw.dtype), draw.real(T, B, width)
+        scale, shift = draw.real(width), draw.real(width)
         _, mean, rstd = judge("layernorm.forward", x=x, scale=scale, shift=shift)
         judge("layernorm.backward", dy=dy, x=x, mean=mean, rstd=rstd, scale=scale)
 

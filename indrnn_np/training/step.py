@@ -80,10 +80,8 @@ class GraphStep(Step):
             return super().gradient(batch, state)
         check_input(self.net, batch.x, None, training=True)  # a launch can't tell which symbol is unknown
         if self._found is None:
-            self._batch, self._grads = (
-                _copy(self.net.ops, batch),
-                None,
-            )  # its memory is free for those of the graph
+            self._batch = _copy(self.net.ops, batch)
+            self._grads = None  # its memory is free for those of the graph
             with self._first.record():
                 self._found = self._gradient(self._batch, None)
         else:
