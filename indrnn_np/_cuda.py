@@ -30,7 +30,7 @@ SIMULATED = bool(numba.config.ENABLE_CUDASIM)
 LEAST_CAPABILITY = (7, 5)  # the oldest that CUDA 13 compiles for
 WARP = 32
 LARGEST_BLOCK = 256
-INTEGERS = tuple(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))  # each a kernel's variant
+INTEGERS = tuple(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))  # of labels and ids
 BLOCKS_PER_SM = 2  # at least, before blocks grow: a multiprocessor without a block is idle
 
 
