@@ -149,6 +149,17 @@ def test_nan_stays_in_its_row(ops):
 
 
 @each_backend
+@pytest.mark.parametrize("place", [0, 2])
+def test_infinity_is_its_rows_mean(ops, place):
+    x, _, scale, shift = problem(0, (3, 40), "float64")
+    x[1, place] = -np.inf
+    with np.errstate(invalid="ignore"):
+        y, mean, rstd = ops.layernorm.forward(x, scale, shift)
+    assert mean[1] == -np.inf and np.isnan(rstd[1]) and np.isnan(y[1]).all()
+    assert np.isfinite(y[::2]).all()
+
+
+@each_backend
 def test_no_unit_at_all_is_refused(ops):
     with pytest.raises(
         ValueError, match=r"layernorm.forward: the number of units H is 0, expected a number of"

@@ -3,7 +3,7 @@
 A walker is `lanes` threads, 1 or a warp, which share the H units of a row, neighbours beside each other. What each has
 found is put into shared memory, from where all take the whole in the same order. A thread adds AHEAD numbers in the
 arrays' dtype and these sums in float64; the threads' sums are added in the arrays' dtype again. Numbers are taken from
-the row's first one, the pivot, so that rows which lie far from 0 lose nothing.
+the row's first one, the pivot, so that rows which lie far from 0 lose nothing (from 0 where that one is not finite).
 """
 
 from __future__ import annotations
@@ -103,11 +103,12 @@ def normalise_kernel(lanes):
             return
         sums = cuda.shared.array(lanes, x.dtype)  # a line each: the simulator tells them apart by it
         squares = cuda.shared.array(lanes, x.dtype)
-        H, one = scale.size, x.dtype.type(1)
+        H, zero, one = scale.size, x.dtype.type(0), x.dtype.type(1)
         share = one / x.dtype.type(H)
         for r in range(walker, mean.size, walkers):
             start = r * H
             pivot = x[np.uint64(start)]
+            pivot = pivot if math.isfinite(pivot) else zero
             centre = whole(sum_of(x, start, pivot, lane, lanes, H), lane, lanes, sums) * share
             var = whole(squares_of(x, start, pivot, centre, lane, lanes, H), lane, lanes, squares) * share
             factor = one / math.sqrt(var + eps)
