@@ -311,6 +311,13 @@ def test_loads_stay_ahead_in_machine_code(compiled, capability):
     assert len(relu) == 8 and min(relu.values()) > 0.8, relu
 
 
+@pytest.mark.slow
+@each_capability
+def test_memory_that_a_block_shares_has_a_barrier(compiled, capability):
+    """In the simulator threads without one run one after another, and would not meet in it."""
+    assert not [label(row) for row in compiled[capability] if row["shared"] and "bar.sync" not in row["text"]]
+
+
 def walks(rows):
     return [row for row in rows if re.match(r"recurrence\.(forward|backward)", row["kernel"])]
 

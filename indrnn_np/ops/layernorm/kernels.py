@@ -81,9 +81,9 @@ def slopes_of(dy, x, scale, start, centre, factor, lane, lanes, H):
 @device
 def whole(found, lane, lanes, shared):
     """The sum of what the threads of a walker have found, in the dtype of `shared`."""
+    if lanes == 1:  # its block has other walkers, so nothing of it may be shared
+        return shared.dtype.type(found)
     shared[lane] = found
-    if lanes == 1:
-        return shared[0]
     cuda.syncthreads()
     total = shared.dtype.type(0)
     for i in range(lanes):
