@@ -38,7 +38,6 @@ BUDGET = {
     ),
     "recurrence.forward.wide": (128, 128, "four columns of float32, two of float64, in a thread"),
     "recurrence.backward.wide": (148, 148, "the same: a quarter of the threads moves as many bytes"),
-    "layernorm.normalise[1": (72, 72, "a row is walked by one thread: eight registers more on 7.5"),
     "layernorm.normalise[32": (128, 128, "16 of a row's numbers under way in each of few threads"),
     "layernorm.input_gradient[32": (80, 96, "the same, of three arrays"),
     "products.product": (96, 128, "16 elements of the product, in the arrays' dtype and in float64"),
