@@ -37,7 +37,7 @@ NETWORKS: dict[str, tuple[Make, float]] = {
 
 
 def _residual(hidden: int, steps: int, norm: str) -> Any:
-    return networks.residual(1, hidden, 10, BLOCKS, steps, dropout=DROPOUT, gamma=GAMMA, norm=norm)
+    return networks.residual(1, hidden, 10, BLOCKS, steps, dropout=DROPOUT, gamma=GAMMA, norm_place=norm)
 
 
 def train(name: str, task: Any, hidden: int, iterations: int, every: int, tell: Callable[[Any], None]) -> Any:

@@ -1,4 +1,4 @@
-"""Where the coefficients in indrnn_np/ops/recurrence/elementary.py come from, and what error they leave.
+"""Where the coefficients in indrnn_np/ops/recurrence/activation.py come from, and what error they leave.
 
     python benchmarks/fit_tanh.py
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from indrnn_np.ops.recurrence.elementary import LIMIT, tanh_float32
+from indrnn_np.ops.recurrence.vector_tanh import LIMIT, tanh_float32
 
 DEGREE, POINTS, ROUNDS = 4, 4000, 400
 
@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def _each(x: np.ndarray) -> np.ndarray:
-    from indrnn_np._numba import njit
+    from indrnn_np._cpu.jit import njit
 
     @njit
     def loop(x, y):  # type: ignore[no-untyped-def]

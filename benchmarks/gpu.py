@@ -101,9 +101,9 @@ def prepare(dry: bool) -> None:
         os.environ["PYTHONPATH"] = os.pathsep.join([str(FOLDER.parent), os.environ.get("PYTHONPATH", "")])
     if importlib.util.find_spec("platformdirs") is None:  # which knows where compiled kernels are kept
         os.environ.setdefault("INDRNN_CACHE_DIR", str(Path(tempfile.gettempdir()) / "indrnn_np"))
-    from indrnn_np import _environment
+    from indrnn_np._cpu import environment
 
-    _environment.prepare()
+    environment.configure()
 
 
 def run(args: argparse.Namespace, name: str, seconds: float) -> None:

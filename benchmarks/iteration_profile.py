@@ -5,7 +5,7 @@
 One iteration is forward, loss, backward, clipping, Adam, projection, for L IndRNN layers with the last step read
 out. `numpy.matmul` and each compiled kernel are timed on the calling thread, and so is waiting for the other threads,
 which are at products and kernels meanwhile; what is left is Python, copies, allocation, and handing work over. Where
-the loop over chunks is compiled (ops/indrnn/walks.py), products and recurrence are one kernel, with its waiting.
+the loop over chunks is compiled (ops/indrnn/tiled_loop.py), products and recurrence are one kernel, with its waiting.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ import machine
 import numpy as np
 
 import indrnn_np as ir
-from indrnn_np import _threads
-from indrnn_np._threads import set_threads
+from indrnn_np._cpu import threads
+from indrnn_np._cpu.threads import set_threads
 
 WAITING = "waiting for other threads"
 
 PRODUCTS = "matrix products"
 KERNELS = {  # module of ops/: what its compiled functions count as, and their names; without _ they are factories
-    "indrnn.walks": ("products and recurrence, in one loop", "forward_kernel", "backward_kernel"),
-    "indrnn.products": (PRODUCTS, "rows_kernel", "columns_kernel"),
+    "indrnn.tiled_loop": ("products and recurrence, in one loop", "forward_kernel", "backward_kernel"),
+    "indrnn.blas_loop": (PRODUCTS, "rows_kernel", "columns_kernel"),
     "recurrence.cpu": ("recurrence kernels", "forward_kernel", "backward_kernel"),
     "adam.cpu": ("adam kernel", "_kernel"),
     "gradient.cpu": ("gradient kernel", "_sum_of_squares"),
@@ -60,7 +60,7 @@ class Clock:
 def instrument(clock: Clock) -> None:
     """Put the clock around products and kernels of the cpu backend."""
     np.matmul = clock.wrap(PRODUCTS, np.matmul)
-    _threads._await = clock.wrap(WAITING, _threads._await)
+    threads._await = clock.wrap(WAITING, threads._await)
     concurrent.futures.Future.result = clock.wrap(WAITING, concurrent.futures.Future.result)
     for place, (what, *names) in KERNELS.items():
         module = importlib.import_module(f"indrnn_np.ops.{place}")

@@ -19,9 +19,10 @@ import machine
 import numpy as np
 
 import indrnn_np as ir
-from indrnn_np import _environment, memory
-from indrnn_np._threads import set_threads
-from indrnn_np.recompute import MEMORY
+from indrnn_np._cpu import environment
+from indrnn_np._cpu.threads import set_threads
+from indrnn_np.networks.recompute import MEMORY
+from indrnn_np.training import memory_estimate
 
 SIZES = ("steps", "batch", "hidden", "layers", "threads", "repeats")
 
@@ -56,7 +57,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     before = resident("VmRSS")
     seconds = train(args.steps, args.repeats + 1)[1:]  # the first one allocates
     grown = resident("VmHWM") - before
-    said = memory.estimate(net, args.steps, args.batch, args.memory)
+    said = memory_estimate.estimate(net, args.steps, args.batch, args.memory)
     return {
         "seconds": float(np.median(seconds)),
         "all_seconds": seconds,
@@ -75,7 +76,7 @@ def main() -> None:
     if args.memory:
         print(json.dumps(measure(args)))
         return
-    _environment.prepare(loaded=())  # for the children, which load numpy anew
+    environment.configure(loaded=())  # for the children, which load numpy anew
     options = [f"--{name}={getattr(args, name)}" for name in SIZES]
     found = {}
     for way in MEMORY:

@@ -2,7 +2,7 @@
 
     python benchmarks/peak.py [--threads 2] [--repeats 50] [--out FILE.json]
 
-A tile of multiply-adds (indrnn_np/_tiles.py) over operands that stay in the L1 cache, on each thread: nothing is
+A tile of multiply-adds (indrnn_np/_cpu/tiles.py) over operands that stay in the L1 cache, on each thread: nothing is
 faster than that, whatever the shape. A layer's three products have 6 T B D H operations, so no layer that computes them
 takes less than these over that rate. Beside it stands the time of the layer in benchmarks/results/speed/.
 """
@@ -17,11 +17,11 @@ from pathlib import Path
 import machine
 import numpy as np
 
-from indrnn_np._arrays import zeros
-from indrnn_np._numba import njit
-from indrnn_np._threads import _run, set_threads
-from indrnn_np._tiles import size
-from indrnn_np.ops.indrnn.products import tile_kernel
+from indrnn_np._cpu.arrays import zeros
+from indrnn_np._cpu.jit import njit
+from indrnn_np._cpu.threads import _run, set_threads
+from indrnn_np._cpu.tiles import size
+from indrnn_np.ops.indrnn.tiled_products import tile_kernel
 
 SHAPES = (784, 32, 128, 128), (150, 32, 650, 650), (5000, 50, 128, 128), (20, 128, 150, 512)
 TERMS, TURNS = 128, 10_000  # of a tile; tiles in one call
@@ -32,7 +32,7 @@ def rate(threads: int, repeats: int) -> list[float]:
     tile = size(4)
     if tile is None:
         raise SystemExit("peak.py: no tile is known for this CPU, expected one with AVX2 or AVX-512")
-    one = tile_kernel(tile.rows, True, tile.width, 4, False)
+    one = tile_kernel(tile.rows, True, tile.width, 4, True)
 
     rows, columns = tile.rows, tile.columns
 

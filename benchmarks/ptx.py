@@ -34,7 +34,7 @@ import machine
 import sass
 
 import indrnn_np
-from indrnn_np import _cuda
+from indrnn_np._cuda import launch, target
 
 CAPABILITIES = ("7.5", "8.0", "9.0", "10.0")
 TOOLKIT = (13, 0)  # what older ptxas compile for none of these
@@ -60,7 +60,7 @@ class Resources:
 # the kernels
 
 
-def kernels() -> Iterator[tuple[str, _cuda.Kernel]]:
+def kernels() -> Iterator[tuple[str, launch.Kernel]]:
     """Every kernel of the package with a name of its own, from all modules that have a `kernels()`."""
     seen = set()
     for path in sorted(PACKAGE.rglob("*.py")):
@@ -76,7 +76,7 @@ def kernels() -> Iterator[tuple[str, _cuda.Kernel]]:
             yield (name if re.match(r"\w+\.", name) else f"{op}.{name}"), kernel
 
 
-def dtypes(kernel: _cuda.Kernel) -> tuple[str, ...]:
+def dtypes(kernel: launch.Kernel) -> tuple[str, ...]:
     """What `real` stands for in the kernel's arguments; one empty word if it is not among them."""
     return ("float32", "float64") if re.search(r"\breal\b", kernel.signature) else ("",)
 
@@ -84,7 +84,7 @@ def dtypes(kernel: _cuda.Kernel) -> tuple[str, ...]:
 # one kernel
 
 
-def compile(kernel: _cuda.Kernel, dtype: str) -> dict[str, str]:
+def compile(kernel: launch.Kernel, dtype: str) -> dict[str, str]:
     """The kernel as PTX for each capability.
 
     The same texts as `cuda.compile_ptx` gives for one capability after another, in a third of the time: Python is
@@ -158,10 +158,10 @@ def release(file: str) -> str:
 
 def tools() -> dict[str, str]:
     """Versions of what compiles. Raises RuntimeError with what is missing."""
-    if _cuda.target() != "numba-cuda":
-        raise RuntimeError(f"numba.cuda is the {_cuda.target()} one here: pip install 'indrnn-np[ptx]'")
+    if target.target() != "numba-cuda":
+        raise RuntimeError(f"numba.cuda is the {target.target()} one here: pip install 'indrnn-np[ptx]'")
     versions = {name: importlib.metadata.version(name) for name in ("numba-cuda", "numba")}
-    nothing = _cuda.kernel("int64")(_nothing)
+    nothing = launch.kernel("int64")(_nothing)
     try:
         text = compile(nothing, "")[CAPABILITIES[0]]
     except Exception as error:  # numba-cuda has its own for each library that it does not find
@@ -234,8 +234,7 @@ def table(rows: list[dict[str, Any]], versions: dict[str, str]) -> str:
         f"{told(versions)}, on {datetime.date.today().isoformat()} at commit {machine.commit()}.",
         "",
         "Registers of a thread for each compute capability; bytes of shared memory of a block; bytes of a thread's",
-        "stack and of what is spilled to it and read back, the most over the capabilities. Kernels of the recurrence",
-        "begin their brackets with the activation: 0 relu, 1 tanh, 2 sigmoid, 3 identity.",
+        "stack and of what is spilled to it and read back, the most over the capabilities.",
         "",
         f"| kernel | dtype | {' | '.join(CAPABILITIES)} | shared | stack | spilled |",
         "| --- | --- |" + " ---: |" * (len(CAPABILITIES) + 3),

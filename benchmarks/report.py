@@ -1,4 +1,4 @@
-"""The tables of docs/results.md, from the files under benchmarks/results/.
+"""Print the tables of docs/results.md from the runs under benchmarks/results/.
 
 python benchmarks/report.py
 """
@@ -10,44 +10,42 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
+Run = dict[str, Any]
 
 
-def lines(run: Path, kind: str) -> list[dict[str, Any]]:
-    """The lines of one kind in a run's metrics."""
-    found = [json.loads(line) for line in (run / "metrics.jsonl").read_text("utf-8").splitlines()]
-    return [line for line in found if line["kind"] == kind]
-
-
-def adding(run: Path) -> str:
-    """A row of the adding problem: what it reached at the end, and when it got below 0.01 for good."""
-    summary = json.loads((run / "summary.json").read_text("utf-8"))
-    curve = [(line["iteration"], line["mse"]) for line in lines(run, "validation")]
+def adding(name: str, run: Run) -> str:
+    """Return a row of the adding problem: the error at the end, and when it fell below 0.01 for good."""
+    summary = run["summary"]
+    curve = [(point["iteration"], point["mse"]) for point in run["points"] if point["kind"] == "validation"]
     above = [iteration for iteration, mse in curve if mse >= 0.01]
     later = [iteration for iteration, _ in curve if not above or iteration > above[-1]]
-    return (f"| {run.name} | {summary['iterations']} | {summary['final']['test']['mse']:.5f} | "
+    return (f"| {name} | {summary['iterations']} | {summary['final']['test']['mse']:.5f} | "
             f"{later[0] if later else 'not'} | {summary['seconds'] / 60:.1f} |")  # fmt: skip
 
 
-def mnist(run: Path) -> list[str]:
-    """Rows of sequential MNIST: validation accuracy after each epoch, and the test accuracy."""
-    summary = json.loads((run / "summary.json").read_text("utf-8"))
+def mnist(name: str, run: Run) -> str:
+    """Return rows of sequential MNIST: validation accuracy after each epoch, and the test accuracy."""
+    summary = run["summary"]
     rows = [
-        f"| {run.name} | {line['iteration']} | {line['accuracy']:.2%} | {line['seconds'] / 60:.1f} |"
-        for line in lines(run, "validation")
+        f"| {name} | {point['iteration']} | {point['accuracy']:.2%} | {point['seconds'] / 60:.1f} |"
+        for point in run["points"]
+        if point["kind"] == "validation"
     ]
     test = summary["final"]["test"]["accuracy"]
-    return [
-        *rows,
-        f"| {run.name}, test | {summary['iterations']} | {test:.2%} | {summary['seconds'] / 60:.1f} |",
-    ]
+    return "\n".join(
+        [*rows, f"| {name}, test | {summary['iterations']} | {test:.2%} | {summary['seconds'] / 60:.1f} |"]
+    )
 
 
 def main() -> None:
-    runs = sorted(path for path in RESULTS.iterdir() if (path / "summary.json").is_file())
-    print("| run | iterations | test mse at the end | below 0.01 from | minutes |\n|---|---|---|---|---|")
-    print("\n".join(adding(run) for run in runs if run.name.startswith("adding")))
-    print("\n| run | iterations | accuracy | minutes |\n|---|---|---|---|")
-    print("\n".join(row for run in runs if run.name.startswith("mnist") for row in mnist(run)))
+    """Print both tables; a run that was stopped has no row."""
+    for task, head, row in (
+        ("adding", "test mse at the end | below 0.01 from", adding),
+        ("mnist", "accuracy", mnist),
+    ):
+        print(f"| run | iterations | {head} | minutes |\n|---|---|---|---{'|---' * (task == 'adding')}|")
+        runs = json.loads((RESULTS / task / "runs.json").read_text("utf-8"))
+        print("\n".join(row(name, run) for name, run in sorted(runs.items()) if run["summary"]) + "\n")
 
 
 if __name__ == "__main__":

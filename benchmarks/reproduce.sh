@@ -9,10 +9,4 @@ cd "$(dirname "$0")/.."
 out="${RUNS:-runs}/reproduce"
 kept=benchmarks/results/reproduce
 python -m indrnn_np reproduce "$@" --out "$out"
-mkdir -p "$kept"
-cp "$out"/table.md "$out"/table.json "$out"/curves.png "$kept/"
-(cd "$out" && find . -name summary.json -o -name metrics.jsonl -o -name config.toml) | while read -r file; do
-    mkdir -p "$kept/$(dirname "$file")"
-    cp "$out/$file" "$kept/$file"
-    case $file in *config.toml) sed -i '/^data = /d' "$kept/$file" ;; esac # a folder of this machine
-done
+python benchmarks/keep_runs.py reproduce "$out" "$kept"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The training runs behind docs/results.md: each name is one run; its settings, metrics, summary and machine go to benchmarks/results/NAME.
+# The training runs behind docs/results.md. Each name is one run, kept in benchmarks/results/adding/runs.json or mnist/runs.json.
 #
 #     bash benchmarks/runs.sh NAME ...     MNIST=DIR names the folder with the idx files (else they are downloaded),
 #                                           THREADS=N the threads, RUNS=DIR where the runs go
@@ -14,11 +14,8 @@ run() {
     local name=$1 out="${RUNS:-runs}/$1"
     shift
     python -m indrnn_np "$@" ${THREADS:+--threads "$THREADS"} --out "$out"
-    mkdir -p "benchmarks/results/$name"
-    cp "$out"/{config.toml,metrics.jsonl,summary.json} "benchmarks/results/$name/"
-    [ ! -f "$out/curve.png" ] || cp "$out/curve.png" "benchmarks/results/$name/"
-    sed -i '/^data = /d' "benchmarks/results/$name/config.toml" # a folder of this machine
-    python benchmarks/machine.py > "benchmarks/results/$name/machine.json"
+    python benchmarks/keep_runs.py add "benchmarks/results/${name%%-*}/runs.json" "$name" "$out" --command "indrnn $*"
+    python benchmarks/keep_runs.py draw "benchmarks/results/${name%%-*}/runs.json" "$name"
 }
 
 for name in "$@"; do

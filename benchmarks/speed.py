@@ -1,6 +1,6 @@
 """The speed of kernels and of training, beside the machine's limits and beside other implementations.
 
-    python benchmarks/speed.py [--cases NAME ...] [--threads 1 2] [--rivals numpy naive torch jax] [--out DIR]
+    python benchmarks/speed.py [--cases NAME ...] [--threads 1 2] [--rivals numpy torch jax] [--out DIR]
 
 Each number of threads has a process of its own, pinned to as many cores, with the environment that the `indrnn` command
 sets. Results go to DIR/speed-N-threads.json after every case; speed_report.py makes tables and plots of them. Rivals
@@ -19,9 +19,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from indrnn_np import _environment, bench
+from indrnn_np import bench
+from indrnn_np._cpu import environment as _environment
 
-RIVALS = {"numpy": "numpy_loop", "naive": "naive_njit", "torch": "torch_rivals", "jax": "jax_rivals"}
+RIVALS = {"numpy": "numpy_loop", "torch": "torch_rivals", "jax": "jax_rivals"}
 NEEDS = {"torch": "torch", "jax": "jax"}
 FOLDER = Path(__file__).parent
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -66,7 +67,7 @@ def words(args: argparse.Namespace, threads: int) -> list[str]:
 def measure(args: argparse.Namespace, threads: int) -> int:
     """In a process of its own: pin, prepare, time, and write after each case."""
     cores, cpus = len(available()), pin(threads)
-    environment = _environment.prepare()
+    environment = _environment.configure()
     for name in THREAD_VARIABLES:
         os.environ[name] = str(threads)
     os.environ["JAX_PLATFORMS"] = "cpu"

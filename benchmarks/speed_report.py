@@ -19,7 +19,7 @@ from indrnn_np.bench import report
 from indrnn_np.bench.cases import RECURRENCE
 
 RESULTS = Path(__file__).parent / "results"
-TIMES = ("case", "what", "ms", "quartiles", "µs a step", "× floor", "× indrnn_np", "BLAS and core")
+TIMES = ("case", "what", "ms", "quartiles", "µs per step", "× floor", "× indrnn_np", "BLAS and core")
 RATES = ("case", "what", "ms", "quartiles", "GB/s", "of copy")
 
 

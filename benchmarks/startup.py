@@ -21,14 +21,14 @@ import machine
 
 PROGRAM = """
 import os, sys
-import indrnn_np.cli
+import indrnn_np.commands.cli
 from indrnn_np.training import trainer
 iterate = trainer.Trainer.iterate
 def first(self):
     iterate(self)
     os._exit(0)
 trainer.Trainer.iterate = first
-indrnn_np.cli.main(["train", "adding", "--out", sys.argv[1]])
+indrnn_np.commands.cli.main(["train", "adding", "--out", sys.argv[1]])
 """
 
 

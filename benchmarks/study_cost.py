@@ -19,7 +19,7 @@ import machine
 import numpy as np
 
 import indrnn_np as ir
-from indrnn_np._threads import set_threads
+from indrnn_np._cpu.threads import set_threads
 from indrnn_np.study import flow
 
 # name: T, B, D, H, layers, K, batch norm

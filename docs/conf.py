@@ -23,18 +23,22 @@ release = version = indrnn_np.__version__
 
 extensions = [
     "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
     "sphinx.ext.linkcode",
     "myst_parser",
-    "docstrings",
     "mathml",
+    "plain_text",
     "repository",
     "scripts",
 ]
-exclude_patterns = ["conf.py", "_ext", "_build"]
+exclude_patterns = ["conf.py", "sample_prose.py", "_ext", "_build"]
 suppress_warnings = ["toc.empty_glob"]  # docs/study/ may have no pages
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
 
+default_role = "literal"  # `names` in docstrings are code
+napoleon_google_docstring = False
+napoleon_use_ivar = True  # attributes of a docstring and of the class are one entry
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 autodoc_inherit_docstrings = False

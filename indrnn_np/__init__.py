@@ -11,22 +11,22 @@ from __future__ import annotations
 
 import importlib
 import sys
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from . import _renamed
+from ._moved import Finder
+
+__version__ = "0.2.0.dev0"
 
 if TYPE_CHECKING:
-    from ._threads import set_threads as set_threads
+    from ._cpu.environment import configure as configure
+    from ._cpu.threads import set_threads as set_threads
+    from ._gradcheck import GradientError as GradientError
+    from ._gradcheck import check_function as check_function
+    from ._gradcheck import gradcheck as gradcheck
     from .backend import backends as backends
-    from .checkpoint import load as load
-    from .checkpoint import save as save
-    from .generate import sample as sample
-    from .gradcheck import GradientError as GradientError
-    from .gradcheck import check_function as check_function
-    from .gradcheck import gradcheck as gradcheck
+    from .backend import get_backend as get_backend
     from .init import recurrent_bound as recurrent_bound
-    from .interop import import_torch as import_torch
     from .layers import GRU as GRU
     from .layers import LSTM as LSTM
     from .layers import RNN as RNN
@@ -37,53 +37,70 @@ if TYPE_CHECKING:
     from .layers import Embedding as Embedding
     from .layers import IndRNN as IndRNN
     from .layers import LastStep as LastStep
+    from .layers import Layer as Layer
     from .layers import LayerNorm as LayerNorm
     from .layers import Linear as Linear
+    from .layers import Parameter as Parameter
     from .layers import Recurrence as Recurrence
     from .layers import Residual as Residual
     from .layers import Tied as Tied
-    from .losses import length_mask as length_mask
-    from .losses import mse as mse
-    from .losses import softmax_cross_entropy as softmax_cross_entropy
-    from .networks import dense as dense
     from .networks import plain as plain
     from .networks import residual as residual
-    from .optim import SGD as SGD
-    from .optim import Adam as Adam
-    from .optim import clip_norm as clip_norm
-    from .optim import clip_value as clip_value
-    from .schedules import Constant as Constant
-    from .schedules import Cosine as Cosine
-    from .schedules import OneCycle as OneCycle
-    from .schedules import Plateau as Plateau
-    from .schedules import Step as Step
-    from .sequential import Sequential as Sequential
-    from .train import fit as fit
+    from .networks.generate import sample as sample
+    from .networks.interop import import_torch as import_torch
+    from .networks.sequential import Sequential as Sequential
+    from .optim.clipping import clip_norm as clip_norm
+    from .optim.clipping import clip_value as clip_value
+    from .optim.losses import length_mask as length_mask
+    from .optim.losses import mse as mse
+    from .optim.losses import softmax_cross_entropy as softmax_cross_entropy
+    from .optim.optimizers import SGD as SGD
+    from .optim.optimizers import Adam as Adam
+    from .optim.schedules import Constant as Constant
+    from .optim.schedules import Cosine as Cosine
+    from .optim.schedules import OneCycle as OneCycle
+    from .optim.schedules import Plateau as Plateau
+    from .optim.schedules import StepDecay as StepDecay
+    from .tasks import Batch as Batch
+    from .tasks import Task as Task
+    from .tasks.arrays import Data as Data
+    from .training.checkpoint import load as load
+    from .training.checkpoint import save as save
+    from .training.fit import fit as fit
+    from .training.plan import Plan as Plan
     from .workspace import Workspace as Workspace
 
 # The module of each public name.
 _HOMES = {
-    "sequential": ("Sequential",),
-    "networks": ("dense", "plain", "residual"),
+    "networks.sequential": ("Sequential",),
+    "networks": ("plain", "residual"),
     "workspace": ("Workspace",),
-    "_threads": ("set_threads",),
+    "_cpu.environment": ("configure",),
+    "_cpu.threads": ("set_threads",),
     "layers": (
         "GRU", "LSTM", "RNN", "BatchNorm", "Bidirectional", "Concat", "Dropout", "Embedding", "IndRNN",
-        "LastStep", "LayerNorm", "Linear", "Recurrence", "Residual", "Tied",
+        "LastStep", "Layer", "LayerNorm", "Linear", "Parameter", "Recurrence", "Residual", "Tied",
     ),
-    "losses": ("length_mask", "mse", "softmax_cross_entropy"),
-    "optim": ("Adam", "SGD", "clip_norm", "clip_value"),
-    "schedules": ("Constant", "Cosine", "OneCycle", "Plateau", "Step"),
+    "optim.losses": ("length_mask", "mse", "softmax_cross_entropy"),
+    "optim.optimizers": ("Adam", "SGD"),
+    "optim.clipping": ("clip_norm", "clip_value"),
+    "optim.schedules": ("Constant", "Cosine", "OneCycle", "Plateau", "StepDecay"),
     "init": ("recurrent_bound",),
-    "generate": ("sample",),
-    "backend": ("backends",),
-    "gradcheck": ("GradientError", "check_function", "gradcheck"),
-    "train": ("fit",),
-    "checkpoint": ("load", "save"),
-    "interop": ("import_torch",),
+    "networks.generate": ("sample",),
+    "backend": ("backends", "get_backend"),
+    "_gradcheck": ("GradientError", "check_function", "gradcheck"),
+    "training.fit": ("fit",),
+    "training.plan": ("Plan",),
+    "tasks.arrays": ("Data",),
+    "training.checkpoint": ("load", "save"),
+    "networks.interop": ("import_torch",),
+    "tasks": ("Batch", "Task"),
 }  # fmt: skip
-_PACKAGES = ("study",)  # reached as ir.study, also without an import of its own
+_PACKAGES = ("networks", "study")  # reached as ir.networks and ir.study without an import of their own
+_RENAMED = {"dense": "networks.dense", "Step": "StepDecay"}  # names of version 0.1.0
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+sys.meta_path.insert(0, Finder())
 
 __all__ = ["__version__", *sorted(_HOME)]
 
@@ -93,7 +110,7 @@ def __getattr__(name: str) -> Any:
     if name in _PACKAGES:
         return importlib.import_module(f"{__name__}.{name}")
     if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return _renamed.attribute(__name__, name, _RENAMED)
     value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
     globals()[name] = value
     return value
@@ -101,19 +118,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_HOME, *_PACKAGES})
-
-
-class _Package(ModuleType):
-    """A package whose public names are not covered by submodules of the same name.
-
-    After loading a submodule Python binds it to an attribute of the package. For `gradcheck`, function and file, that
-    would make `indrnn_np.gradcheck` the one or the other by the order of imports. It is always the function;
-    `from indrnn_np.gradcheck import ...` reaches what else the file holds.
-    """
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if not (isinstance(value, ModuleType) and name in _HOME):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package

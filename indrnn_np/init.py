@@ -2,9 +2,9 @@
 
 A = Li et al. 2018, arXiv:1803.04831; B = Li et al. 2019, arXiv:1910.06251.
 
-The recurrent weight u of a neuron decides how long it remembers: after T steps its gradient is scaled by
-u^T. So |u| <= γ^(1/T) keeps any gradient from growing by more than γ over the sequence (A, 3.1), and |u| >=
-ε^(1/T) keeps it above ε.
+The recurrent weight u of a neuron sets the length of its memory: over T steps the gradient is scaled by
+u^T. |u| <= γ^(1/T) keeps a gradient from growing by more than γ over the sequence (A, 3.1), and
+|u| >= ε^(1/T) keeps it above ε.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Callable
 import numpy as np
 
 from . import _check
+from .ops.recurrence.activation import ACTIVATIONS
 
 Initializer = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 
@@ -24,14 +25,35 @@ MATRIX, INPUT_MATRIX = ("orthogonal", "identity"), ("glorot",)  # of a cell with
 
 
 def recurrent_bound(activation: str, gamma: float, steps: int | None) -> float:
-    """The bound on |u| that keeps a gradient from growing by more than γ over T steps.
+    """Return the bound on |u| that keeps a gradient from growing by more than γ over T steps.
 
-    Equation   relu, identity   γ^(1/T)                     A, 3.1: φ' is at most 1
-               tanh             (γ / 0.9^(T/10))^(1/T)      the authors' code: tanh' costs a factor 0.9 each ten steps
-               sigmoid          4 γ^(1/T)                   φ' is at most 1/4
-    Raises     ValueError without T, unless γ is 1 (then the bound is the same for every T)
+    Parameters
+    ----------
+    activation : str
+        A name in ACTIVATIONS (ops/recurrence/activation.py).
+    gamma : float
+        Largest growth γ of a gradient over the sequence.
+    steps : int or None
+        Sequence length T. None is allowed if γ is 1, where the bound is the same for every T.
+
+    Raises
+    ------
+    ValueError
+        If `steps` is None and γ is not 1.
+
+    Notes
+    -----
+    relu, identity   γ^(1/T)                     A, 3.1: φ' is at most 1
+    tanh             (γ / 0.9^(T/10))^(1/T)      the authors' code: tanh' costs a factor 0.9 every ten steps
+    sigmoid          4 γ^(1/T)                   φ' is at most 1/4
+
+    Examples
+    --------
+    >>> from indrnn_np import init
+    >>> init.recurrent_bound("relu", 1.0, steps=None)
+    1.0
     """
-    _check.choice("recurrent_bound", "activation", activation, ("relu", "tanh", "sigmoid", "identity"))
+    _check.choice("recurrent_bound", "activation", activation, ACTIVATIONS)
     _check.at_least("recurrent_bound", "gamma", gamma, 0.0, strictly=True)
     if steps is None:
         if gamma != 1:
@@ -43,24 +65,24 @@ def recurrent_bound(activation: str, gamma: float, steps: int | None) -> float:
             )
         steps = 1
     _check.at_least("recurrent_bound", "steps", steps, 1)
-    bound = gamma ** (1 / steps)
-    if activation == "tanh":
-        return bound * 0.9 ** (-1 / 10)
-    return 4 * bound if activation == "sigmoid" else bound
+    return float(gamma) ** (1 / steps) * ACTIVATIONS[activation].bound
 
 
 def recurrent(kind: str | float, bound: float, gamma: float, steps: int | None) -> Initializer:
-    """The initialiser of u.
+    """Return the initialiser of u.
 
-    uniform     U(0, bound): every length of memory is there from the start                  (B, 3.2)
+    uniform     U(0, bound): memories of every length from the start                         (B, 3.2)
     symmetric   U(-bound, bound)
-    long        U(ε^(1/T), bound) with ε = 1/γ: only long memories, for the last recurrent layer
-                when only the last step is read                         (B, 3.2 and the authors' code)
-    ones        1 (no more than the bound)
+    long        U(ε^(1/T), bound) with ε = 1/γ: long memories only, for the last recurrent layer
+                if only the last step is read                           (B, 3.2 and the authors' code)
+    ones        1, or the bound if it is smaller
     a number    that number
     """
     if not isinstance(kind, str):
+        _check.real("IndRNN", "recurrent_init", kind)
         value = float(kind)
+        if not math.isfinite(value):
+            _check.fail("IndRNN", f"recurrent_init is {value}", "a finite number")
         return lambda rng, shape: np.full(shape, value)
     _check.choice("IndRNN", "recurrent_init", kind, RECURRENT)
     if kind == "ones":
@@ -76,22 +98,22 @@ def recurrent(kind: str | float, bound: float, gamma: float, steps: int | None) 
         if gamma < 1:
             because = "because the range is from (1/gamma)^(1/T) to gamma^(1/T)"
             _check.fail("IndRNN", f"recurrent_init is 'long' with gamma = {gamma}", "gamma >= 1", because)
-        low = bound * gamma ** (-2 / (steps or 1))  # (1/γ)^(1/T) for relu: the bound's other side
+        low = bound * gamma ** (-2 / (steps or 1))  # (1/γ)^(1/T) for relu, the lower end of the range
     return lambda rng, shape: rng.uniform(low, bound, shape)
 
 
 def input_weights(kind: str | float) -> Initializer:
-    """The initialiser of W (H, D).
+    """Return the initialiser of W (H, D).
 
-    normal      N(0, 0.001²): without batch norm a neuron with u near 1 sums its input over T steps, so
-                W starts tiny (A, code)
-    kaiming     U(-k, k) with k = √(6 / ((1 + a²) D)), a = 8: behind batch norm, as the authors' later code does (B)
+    normal      N(0, 0.001²): tiny, because without batch norm a neuron with u near 1 sums its input
+                over T steps (A, code)
+    kaiming     U(-k, k) with k = √(6 / ((1 + a²) D)), a = 8: with batch norm, as in the authors' later code (B)
     he          N(0, 2 / D), for a read-out (kaiming_normal)
     a number    N(0, number²)
     """
     if not isinstance(kind, str):
+        _check.at_least("IndRNN", "input_init", kind, 0.0)
         deviation = float(kind)
-        _check.at_least("IndRNN", "input_init", deviation, 0.0)
         return lambda rng, shape: rng.normal(0.0, deviation, shape)
     _check.choice("IndRNN", "input_init", kind, INPUT)
     if kind == "he":
@@ -100,27 +122,28 @@ def input_weights(kind: str | float) -> Initializer:
 
 
 def kaiming_uniform(a: float) -> Initializer:
-    """U(-k, k), k = √(6 / ((1 + a²) fan_in)) for W (H, fan_in); He et al. 2015 with the slope a of a leaky relu."""
+    """Return U(-k, k), k = √(6 / ((1 + a²) fan_in)), for W (H, fan_in) (He et al. 2015, leaky relu of slope a)."""
     return lambda rng, shape: rng.uniform(-1, 1, shape) * math.sqrt(6 / ((1 + a * a) * shape[1]))
 
 
 def kaiming_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """N(0, 2 / fan_in) for W (K, fan_in); He et al. 2015. The authors' output layer."""
+    """Draw W (K, fan_in) from N(0, 2 / fan_in) (He et al. 2015), as in the authors' output layer."""
     return rng.normal(0.0, math.sqrt(2 / shape[1]), shape)
 
 
 def constant(value: float) -> Initializer:
-    """Every element is `value`."""
+    """Return the initialiser that sets every element to `value`."""
     return lambda rng, shape: np.full(shape, value)
 
 
 def uniform(bound: float) -> Initializer:
-    """U(-bound, bound): the table of an embedding."""
+    """Return the initialiser U(-bound, bound), used for embeddings."""
+    bound = float(bound)  # -bound of a NumPy uint8 would wrap around
     return lambda rng, shape: rng.uniform(-bound, bound, shape)
 
 
 def input_matrix(kind: str | float, gates: int) -> Initializer:
-    """The initialiser of W (gates · H, D) of a cell with a recurrent matrix.
+    """Return the initialiser of W (gates · H, D) of a cell with a recurrent matrix.
 
     glorot      U(-k, k) with k = √(6 / (D + H)) for each gate (Glorot & Bengio 2010)
     a number    N(0, number²)
@@ -132,11 +155,11 @@ def input_matrix(kind: str | float, gates: int) -> Initializer:
 
 
 def recurrent_matrix(kind: str | float, gates: int = 1) -> Initializer:
-    """The initialiser of U (gates · H, H), a matrix for each gate.
+    """Return the initialiser of U (gates · H, H), a matrix for each gate.
 
-    orthogonal  a random rotation: it keeps the length of what it multiplies (Saxe et al. 2014, arXiv:1312.6120)
-    identity    1: with relu the IRNN (Le et al. 2015, arXiv:1504.00941)
-    a number    number · 1
+    orthogonal  a random orthogonal matrix, which preserves norms (Saxe et al. 2014, arXiv:1312.6120)
+    identity    the identity: with relu, the IRNN (Le et al. 2015, arXiv:1504.00941)
+    a number    number · identity
     """
     if kind == "orthogonal":
         return lambda rng, shape: np.concatenate([_rotation(rng, shape[1]) for _ in range(gates)])
@@ -145,6 +168,6 @@ def recurrent_matrix(kind: str | float, gates: int = 1) -> Initializer:
 
 
 def _rotation(rng: np.random.Generator, size: int) -> np.ndarray:
-    """Any orthogonal matrix, all equally likely: Q of normal numbers' QR, with the signs of R's diagonal."""
+    """Draw a uniformly distributed orthogonal matrix: Q of the QR of normal numbers, signs from R."""
     q, r = np.linalg.qr(rng.standard_normal((size, size)))
     return q * np.where(np.diag(r) < 0, -1.0, 1.0)

@@ -43,7 +43,7 @@ def compile_all():
     importlib.import_module("numba.cuda.dispatcher").get_current_device = lambda: SimpleNamespace(
         compute_capability=CAPABILITY
     )
-    found = {"target": ptx._cuda.target(), "kernels": 0, "errors": {}}
+    found = {"target": ptx.target.target(), "kernels": 0, "errors": {}}
     for name, kernel in ptx.kernels():
         types = re.sub(r"\breal\b", "float32", kernel.signature)
         found["kernels"] += 1

@@ -1,6 +1,7 @@
 """Hypothesis profiles, the threads of parallel test workers, and the `backend` fixture."""
 
 import os
+import signal
 import sys
 from typing import Any
 
@@ -13,8 +14,9 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
-from indrnn_np import _cuda
 from indrnn_np import backend as backends
+from indrnn_np._cuda import target as _cuda
+from indrnn_np.networks.sequential import Sequential
 
 # No deadline: the first example compiles. Both slow-data checks judge speed, which is no test's business here.
 COMMON = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
@@ -33,11 +35,22 @@ def _profile() -> str:
 
 
 settings.load_profile(_profile())
+
+# Passes over one sample are right and say so: here they are small examples. tests/layers/test_single_values.py looks.
+Sequential.refuses_single_values, Sequential.warned_of_single_values = False, True
+
+# A background process of a shell ignores Ctrl-C, one under nohup SIGHUP. Tests of signals need the usual handlers.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
 if _cuda.SIMULATED:
     sys.setswitchinterval(1e-3)  # a barrier waits for the next turn of each thread
 
 
-@pytest.fixture(params=[name for name in backends.backends() if backends.get(name).arrays is np.ndarray])
+@pytest.fixture(
+    params=[name for name in backends.backends() if backends.get(name).device.arrays is np.ndarray]
+)
 def backend(request: pytest.FixtureRequest) -> str:
     """The name of each backend whose networks take and give NumPy arrays, in turn."""
     return request.param
@@ -51,5 +64,10 @@ def figure(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
     kept = []
     save = Figure.savefig
-    monkeypatch.setattr(Figure, "savefig", lambda self, path: (kept.append(self), save(self, path))[1])
+
+    def keep(self, *target, **options):
+        kept.append(self)
+        save(self, *target, **options)
+
+    monkeypatch.setattr(Figure, "savefig", keep)
     return kept

@@ -7,12 +7,13 @@ import pytest
 from hypothesis import strategies as st
 
 from indrnn_np import backend
+from indrnn_np.ops.recurrence.activation import ACTIVATIONS
 
 # The `backend` fixture of conftest.py lives for one function, which hypothesis refuses beside @given.
 each_backend = pytest.mark.parametrize(
-    "backend", [name for name in backend.backends() if backend.get(name).arrays is np.ndarray]
+    "backend", [name for name in backend.backends() if backend.get(name).device.arrays is np.ndarray]
 )
-ACTIVATIONS = ("relu", "tanh", "sigmoid", "identity")
+activations = st.sampled_from(tuple(ACTIVATIONS))
 seeds = st.integers(0, 2**20)
 
 

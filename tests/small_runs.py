@@ -1,7 +1,8 @@
 """Small tasks, networks and runs for tests of training."""
 
 import indrnn_np as ir
-from indrnn_np import schedules, tasks
+from indrnn_np import tasks
+from indrnn_np.optim import schedules
 
 QUIET = {"progress": False}
 # Of `indrnn study`: small networks and batches of the adding problem.

@@ -33,7 +33,17 @@ def chars(folder, steps=8, **options):
 def model(task, **options):
     """A network for it: batch norm before the recurrence and per step, dropout, a tied read-out."""
     V, H = task.input_size, 6
-    stack = [ir.Embedding(V, H, 0.3, weight_dropout=0.2), ir.BatchNorm(H, per_step=True, positions=20),
+    stack = [ir.Embedding(V, H, 0.3, embedding_dropout=0.2), ir.BatchNorm(H, per_step=True, positions=20),
              ir.IndRNN(H, H, gamma=1.0, input_init="kaiming", learn_h0=True), ir.Dropout(0.2), ir.LayerNorm(H),
              ir.Tied(H, V)]  # fmt: skip
     return ir.Sequential(stack, **{"steps": task.steps, "backend": "reference", "seed": 1} | options)
+
+
+def run(folder, iterations, memory="keep", schedule=None, **options):
+    """A run with every part of the loop at work on a text, and windows that start anew."""
+    task = chars(folder.parent / "data", reset=0.4)
+    return ir.fit(
+        model(task), task, ir.Adam(1e-2), iterations=iterations, batch=4, clip_norm=1.0, log_every=3,
+        validate_every=5, checkpoint_every=4, evaluation_batch=3, out=folder, memory=memory,
+        schedule=schedule and schedule(), progress=False, **options,
+    )  # fmt: skip

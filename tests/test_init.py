@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+import indrnn_np as ir
 from indrnn_np import init, recurrent_bound
 
 # T, γ, γ^(1/T), (1/γ)^(1/T)
@@ -145,3 +146,14 @@ def test_constant():
 def test_errors_of_input_initialisers(kind, words):
     with pytest.raises(ValueError, match=f"IndRNN: {words}"):
         init.input_weights(kind)
+
+
+@pytest.mark.parametrize("start", [float("nan"), float("-inf")])
+def test_weights_start_as_finite_numbers(start):
+    with pytest.raises(ValueError, match=rf"IndRNN: recurrent_init is {start}, expected a finite number"):
+        ir.Sequential([ir.IndRNN(2, 3, recurrent_init=start)], steps=4)
+
+
+def test_a_rate_of_dropout_that_is_no_number():
+    with pytest.raises(TypeError, match=r"plain: dropout is a list, expected a number"):
+        ir.plain(2, 3, 1, 1, 4, dropout=[])

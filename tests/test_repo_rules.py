@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+import indrnn_np
+from indrnn_np import networks
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "indrnn_np"
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -16,49 +19,38 @@ TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
 IDS = [str(path.relative_to(PACKAGE)) for path in FILES]
 each_file = pytest.mark.parametrize("path", FILES, ids=IDS)
 
-# Data flows one way. A module may import those of its own line and of the lines above it.
+# Imports point one way: a module may import from its own line and from the lines above it. A longer path goes first.
 TIERS = [
-    [
-        "_arrays",
-        "_check",
-        "_machine",
-        "_environment",
-        "_numba",
-        "_tiles",
-        "_turns",
-        "_threads",
-        "_files",
-        "_about",
-    ],
-    ["setting_tables", "published"],
-    ["_recording", "_pool", "_device", "_simulator", "_cuda", "_wide", "_cublas", "_products", "_graph"],
+    ["_moved", "_renamed", "_types", "_machine", "settings.tables"],
+    ["_check"],
+    ["_files"],
+    ["_cpu", "_cuda"],
     ["ops"],
+    ["device"],
     ["backend", "workspace", "parameters"],
-    ["init", "losses", "schedules"],
+    ["init"],
     ["layers"],
-    ["stack"],
-    ["inference", "recompute"],
-    ["sequential"],
-    ["networks", "optim", "interop", "tasks", "generate"],
-    ["gradcheck", "checkpoint", "settings", "memory"],
-    ["training"],
+    ["networks"],
+    ["optim"],
+    ["tasks"],
+    ["_gradcheck", "bench", "training"],
+    ["settings"],
+    ["reproduce"],
     ["plots"],
-    ["train", "bench"],
-    ["build"],
-    ["reproduce", "study"],
+    ["study"],
     ["commands"],
-    ["cli"],
     ["__main__"],
 ]
 TIER = {name: number for number, names in enumerate(TIERS) for name in names}
 
-FILE_LINES, FUNCTION_LINES = 250, 40
+FILE_LINES, FUNCTION_LINES, PARAMETERS = 250, 40, 10
 LONGER_FILES: dict[str, str] = {}  # path in the package: the reason
 LONGER_FUNCTIONS: dict[str, str] = {}  # path:function: the reason
 BACKENDS = {"reference", "cpu", "cuda"}
+ACTIVATIONS = ["ops", "recurrence", "activation", "ACTIVATIONS"]  # the table that all twins read
 FRAMEWORKS = {"torch", "jax", "tensorflow", "cupy", "autograd", "mxnet"}
 ONLY_IN = {
-    "numba": {"_numba.py", "_tiles.py", "_turns.py", "_cuda.py", "_wide.py"},
+    "numba": {"_cpu/jit.py", "_cpu/tiles.py", "_cpu/turns.py", "_cuda/target.py", "_cuda/vector_access.py"},
     "matplotlib": {"plots/style.py"},
 }
 
@@ -118,34 +110,76 @@ def test_the_package_was_found():
 
 
 @pytest.mark.parametrize("path", [p for p in FILES if p.name == "reference.py"], ids=inside)
-def test_a_reference_imports_numpy_and_other_references_only(path):
-    """What judges the fast twins shares no code with them."""
+def test_a_reference_imports_numpy_its_contract_and_other_references_only(path):
+    """The reference, which judges the fast twins, shares no code with them; its arguments are checked elsewhere.
+
+    Of the table of activations, it uses the functions of arrays; tests/ops/test_activation.py checks those.
+    """
     for line, name in imports(path):
         root, *parts = name.split(".")
         if root == "indrnn_np":
-            fine = parts[0] == "_check" or (parts[0] == "ops" and "reference" in parts[1:])
+            other = parts[0] == "ops" and "reference" in parts[1:]
+            fine = other or parts in (["ops", path.parent.name, "contract"], ACTIVATIONS)
         else:
             fine = root in {"numpy", "math", "typing", "collections", "__future__"}
         assert fine, f"{inside(path)}:{line} imports {name}"
+    code = "\n".join(line.partition("#")[0] for line in ast.unparse(TREES[path]).splitlines())
+    for use in re.findall(r"ACTIVATIONS\[.*?\]\.(\w+)", code):
+        assert use in {"array_phi", "array_dphi"}, f"{inside(path)} uses {use} of the kernels"
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if p.name == "contract.py"], ids=inside)
+def test_a_contract_imports_no_twin(path):
+    """All twins call its checks, so it may use checks, equations' constants and other contracts only."""
+    for line, parts in own_imports(path):
+        constant = parts[0] == "ops" and len(parts) == 3 and not parts[2].islower()
+        fine = parts[0] == "_check" or parts[:2] == ["ops", "catalogue"] or "contract" in parts[2:3]
+        fine = fine or constant or parts == ACTIVATIONS
+        assert fine, f"{inside(path)}:{line} imports {'.'.join(parts)}"
+
+
+@pytest.mark.parametrize("op", sorted(p.parent.name for p in FILES if p.name == "reference.py"))
+def test_every_op_has_a_contract(op):
+    assert (PACKAGE / "ops" / op / "contract.py").exists()
+
+
+def place(parts):
+    """The first entry of TIERS that the module belongs to, the longest path first."""
+    return next((name for name in (".".join(parts[:2]), parts[0]) if name in TIER), None)
 
 
 @each_file
 def test_imports_point_down(path):
-    here = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    if here == "__init__":
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    if parts == ("__init__",):
         return  # names only, for type checkers and for looking up
-    assert here in TIER, f"{here} has no place in TIERS: add it to the line of what it builds on"
+    here = place(parts)
+    assert here, f"{inside(path)} has no place in TIERS: add it to the line of what it builds on"
     for line, parts in own_imports(path):
-        other = parts[0] if parts else "__init__"
-        if other == "__version__":
+        if parts in ([], ["__version__"]):
             continue
-        assert other in TIER, f"{inside(path)}:{line} imports {other}, which has no place in TIERS"
+        other = place(parts)
+        assert other, f"{inside(path)}:{line} imports {'.'.join(parts)}, which has no place in TIERS"
         assert TIER[other] <= TIER[here], (
             f"{inside(path)}:{line}: {here} imports {other}, which stands above it"
         )
 
 
-@pytest.mark.parametrize("path", [p for p in FILES if "layers" in p.parts], ids=inside)
+def test_no_imports_go_round_in_a_circle():
+    """Imports inside functions and for type checkers count too; the package's own `__init__.py` does not."""
+    names = {".".join(["indrnn_np", *p.relative_to(PACKAGE).with_suffix("").parts]).removesuffix(".__init__"): p
+             for p in FILES}  # fmt: skip
+    waiting = {}
+    for name, path in names.items():
+        found = {other for _, other in imports(path, types_too=True)}
+        found |= {other.rpartition(".")[0] for other in found if other not in names}
+        waiting[name] = (found & set(names)) - {name, "indrnn_np"}
+    while free := {name for name, needed in waiting.items() if not needed}:
+        waiting = {name: needed - free for name, needed in waiting.items() if name not in free}
+    assert set(waiting) <= {"indrnn_np"}, "in circles, or above one: " + ", ".join(sorted(waiting))
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if p.is_relative_to(PACKAGE / "layers")], ids=inside)
 def test_layers_never_choose_a_backend(path):
     for line, parts in own_imports(path):
         chosen = {"backend", *BACKENDS} & set(parts)
@@ -179,6 +213,14 @@ def test_libraries_are_imported_where_they_belong(path):
 
 
 @each_file
+def test_kernels_are_compiled_in_ops_and_in_the_two_packages_of_machines_only(path):
+    compiled = {"_cpu.jit.njit", "_cuda.launch.kernel", "_cuda.launch.device"}
+    if inside(path).split("/")[0] not in {"ops", "_cpu", "_cuda"}:
+        for line, parts in own_imports(path):
+            assert ".".join(parts) not in compiled, f"{inside(path)}:{line} imports {parts[-1]}"
+
+
+@each_file
 def test_files_and_functions_stay_readable(path):
     lines = len(path.read_text(encoding="utf-8").splitlines())
     assert lines <= FILE_LINES or inside(path) in LONGER_FILES, f"{inside(path)} has {lines} lines"
@@ -188,6 +230,26 @@ def test_files_and_functions_stay_readable(path):
         lines = node.end_lineno - node.lineno + 1 - (first.end_lineno - first.lineno + 1 if documented else 0)
         known = f"{inside(path)}:{node.name}" in LONGER_FUNCTIONS
         assert lines <= FUNCTION_LINES or known, f"{inside(path)}:{node.name} has {lines} lines"
+
+
+def is_kernel_or_op(path, node):
+    """A tile, or in ops/ a function that is compiled, stands inside another one, or has an op's own arguments."""
+    if inside(path) == "_cpu/tiles.py":
+        return True
+    return inside(path).startswith("ops/") and (bool(node.decorator_list) or not node.name.startswith("_"))
+
+
+@each_file
+def test_functions_take_few_parameters(path):
+    """Public functions take at most ten positional parameters, internal ones ten in all; kernels and ops are exempt."""
+    public = {*indrnn_np.__all__, *networks.__all__}
+    for node in functions(path):
+        names = [argument.arg for argument in [*node.args.posonlyargs, *node.args.args]]
+        names = [name for name in names if name not in ("self", "cls")]
+        if node.name not in public:
+            names += [argument.arg for argument in node.args.kwonlyargs]
+        few = len(names) <= PARAMETERS or is_kernel_or_op(path, node)
+        assert few, f"{inside(path)}:{node.name} takes {len(names)} parameters"
 
 
 def test_exceptions_to_the_budgets_are_still_needed():
@@ -208,7 +270,7 @@ def test_no_flag_that_lets_the_compiler_forget_nan(path):
 
 @each_file
 def test_only_the_command_prints(path):
-    if inside(path) == "cli.py":
+    if inside(path) == "commands/cli.py":
         return
     for node in ast.walk(TREES[path]):
         called = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id
@@ -258,6 +320,9 @@ def test_documented_parameters_exist(path):
         if isinstance(node, ast.ClassDef):
             makers = [part for part in node.body if getattr(part, "name", "") == "__init__"]
             real = {part.target.id for part in node.body if isinstance(part, ast.AnnAssign)}
+            if not makers and not real and sections(ast.get_docstring(node) or ""):  # a base class has it
+                name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+                real = set(inspect.signature(getattr(importlib.import_module(name), node.name)).parameters)
         else:
             makers, real = [node], set()
         for maker in makers:

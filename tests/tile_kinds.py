@@ -8,10 +8,10 @@ import numba
 import pytest
 from llvmlite import binding
 
-from indrnn_np import _tiles
-from indrnn_np.ops.indrnn import products
+from indrnn_np._cpu import tiles
+from indrnn_np.ops.indrnn import tiled_products
 
-SIZES = [name for name in _tiles.SIZES if binding.get_host_cpu_features().get(name)]
+SIZES = [name for name in tiles.SIZES if binding.get_host_cpu_features().get(name)]
 needs_tiles = pytest.mark.skipif(
     numba.config.DISABLE_JIT or not SIZES, reason="nothing is compiled, or no tile is known for this CPU"
 )
@@ -21,10 +21,10 @@ needs_tiles = pytest.mark.skipif(
 def only(vectors):
     """Tiles of these vectors, of those that this CPU has."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_tiles, "SIZES", {vectors: _tiles.SIZES[vectors]})
-        products.tile_for.cache_clear()
+        patch.setattr(tiles, "SIZES", {vectors: tiles.SIZES[vectors]})
+        tiled_products.tile_for.cache_clear()
         yield
-    products.tile_for.cache_clear()
+    tiled_products.tile_for.cache_clear()
 
 
 each_kind = pytest.mark.parametrize("vectors", SIZES)

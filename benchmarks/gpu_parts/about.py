@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import machine
 
-from indrnn_np import _cublas, _cuda, _products
+from indrnn_np._cuda import cublas, products, target
 
 from .part import Part
 
@@ -36,13 +36,13 @@ def about(part: Part) -> None:
     told = machine.describe()
     part.found["machine"] = told
     table = part.table("Machine", "what", "is")
-    for name, value in _cuda.describe().items():
+    for name, value in target.describe().items():
         table.row(name, value)
-    table.row("products", _products.product_library())
-    what, expected, because = _cuda.problem()
+    table.row("products", products.product_library())
+    what, expected, because = target.problem()
     if what:
         part.fail(f"{what}, expected {expected} {because}")
-    library, reason = _cublas.find()
+    library, reason = cublas.find()
     if library is None:
         part.note(f"cuBLAS cannot be used: {reason}")
     for name, value in smi().items():

@@ -6,7 +6,8 @@ import importlib.util
 import json
 from typing import Any
 
-from indrnn_np import _cublas, _cuda, _products, bench
+from indrnn_np import bench
+from indrnn_np._cuda import cublas, products, target
 from indrnn_np.backend import get
 from indrnn_np.bench import layer, report
 from indrnn_np.bench.agreement import WrongResult
@@ -28,7 +29,7 @@ class Buffers:
     """A workspace on the GPU, as operations expect it."""
 
     def __init__(self) -> None:
-        self.work, self.empty = Workspace(), get("cuda").empty
+        self.work, self.empty = Workspace(), get("cuda").device.empty
 
     def array(self, name: str, shape: tuple[int, ...], dtype: Any) -> Any:
         return self.work.array(name, shape, dtype, self.empty)
@@ -42,16 +43,16 @@ def layers(part: Part) -> None:
             ops = get("cuda")
             compared = agreement(part, shape)
             data, work = layer.draw(case(shape)).on(ops), Buffers()
-            for tf32 in (False, True) if _cublas.find()[0] is not None else (False,):
-                if _cublas.find()[0] is not None:
-                    _products.tf32(tf32)
+            for tf32 in (False, True) if cublas.find()[0] is not None else (False,):
+                if cublas.find()[0] is not None:
+                    products.tf32(tf32)
                 took = wall(lambda data=data, work=work: layer.passes(data, work, "cuda"), part.sizes)
                 quartiles = f"{figures(1e3 * took.low)} to {figures(1e3 * took.high)}"
                 name = "indrnn_np" + (", TF32" if tf32 else "")
                 cells = figures(1e3 * took.median), quartiles, "-" if tf32 else compared
                 table.row(", ".join(map(str, shape)), name, *cells, **vars(took))
-            if _cublas.find()[0] is not None:
-                _products.tf32(False)
+            if cublas.find()[0] is not None:
+                products.tf32(False)
 
 
 def case(shape: Shape) -> Case:
@@ -64,9 +65,9 @@ def agreement(part: Part, shape: Shape) -> str:
     ops = get("cuda")
     data = layer.draw(case(shape), CHECKED)
     states, gradients = layer.passes(data.on(ops), None, "cuda")
-    host = {name: ops.to_host(array) for name, array in gradients.items()}
+    host = {name: ops.device.to_host(array) for name, array in gradients.items()}
     try:
-        return f"{layer.check('layer', data, ops.to_host(states), host).error:.1e}"
+        return f"{layer.check('layer', data, ops.device.to_host(states), host).error:.1e}"
     except WrongResult as error:
         part.fail(str(error))
         return "WRONG"
@@ -130,7 +131,7 @@ def crossover(part: Part) -> None:
             part.fail(sentence)
     for remark in report.remarks(result):
         part.note(remark)
-    result["machine"] = {"GPU": _cuda.describe()}
+    result["machine"] = {"GPU": target.describe()}
     path = part.folder / "crossover.json"
     path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     with part.surviving("picture", ours=False):

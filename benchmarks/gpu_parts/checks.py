@@ -1,81 +1,71 @@
-"""Every operation of the backend "cuda" at sizes as they occur, against the reference; and which kernels ran."""
+"""Every function of the catalogue on the backend "cuda" at real sizes, against the reference; and which kernels ran."""
 
 from __future__ import annotations
 
 import functools
+import importlib
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
 import numpy as np
 import ptx
 
-from indrnn_np import _cublas, _cuda, _device, _products
+from indrnn_np._cuda import arrays, cublas, launch, target
+from indrnn_np._cuda import products as _products
+from indrnn_np._gradcheck.hosted import STAY, hosted
 from indrnn_np.backend import get
 from indrnn_np.bench import iteration
 from indrnn_np.bench.agreement import WrongResult
-from indrnn_np.gradcheck.hosted import hosted
+from indrnn_np.ops import catalogue
+from indrnn_np.ops.catalogue import Entry
 from indrnn_np.ops.layernorm.cuda import FEW
-from indrnn_np.ops.recurrence import ACTIVATIONS
 from indrnn_np.tasks.adding import Adding
 
 from .forms import forms
 from .judge import Judge
 from .part import Part
-from .sizes import Shape
+from .sizes import Sizes
 
-KEY = (3, 2, 1)
-RATE = 0.3
+PLAIN = "plain_cuda"
 
 
-class Draw:
-    """Arrays of one size and dtype, from a seed."""
-
-    def __init__(self, shape: Shape, dtype: str) -> None:
-        self.T, self.B, self.D, self.H = shape
-        self.rng, self.dtype = np.random.default_rng(0), dtype
-
-    def real(self, *shape: int) -> np.ndarray:
-        return self.rng.standard_normal(shape).astype(self.dtype)
-
-    def u(self) -> np.ndarray:
-        """|u| <= 1, with 1, -1 and 0 among them."""
-        u = self.rng.uniform(-1, 1, self.H)
-        u[:3] = (1, -1, 0)[: self.H]
-        return u.astype(self.dtype)
+class Draw(catalogue.Draw):
+    """Arrays as in the catalogue, but for the lengths of samples."""
 
     def lengths(self) -> np.ndarray:
-        """From 0 to T, both among them."""
-        lengths = self.rng.integers(0, self.T + 1, self.B)
-        lengths[0], lengths[-1] = 0, self.T
+        """Draw lengths (B,) of which half are T: a step with few samples has hardly a variance."""
+        lengths = super().lengths()
+        lengths[1 : 1 + self.B // 2] = self.T
         return lengths
-
-    def mask(self, *shape: int) -> np.ndarray:
-        mask = self.rng.random(shape) < 0.7
-        mask.flat[0] = True
-        return mask
 
 
 def checks(part: Part) -> None:
-    """Compare everything in both dtypes, then say which kernels did not run."""
-    sizes, ran = part.sizes, set()
-    if sizes.dry:
+    """Compare everything in both dtypes, then list the kernels that did not run."""
+    ran: set[Any] = set()
+    if part.sizes.dry:
         _products.SEGMENT = 8  # so that few terms are cut into segments
     recorded = functools.partial(_record, ran)
-    launch = _cuda.Kernel.launch
-    _cuda.Kernel.launch = lambda *given, **options: recorded(launch, *given, **options)  # type: ignore[method-assign]
+    original = launch.Kernel.launch
+    launch.Kernel.launch = lambda *given, **options: recorded(original, *given, **options)  # type: ignore[method-assign]
     try:
         for dtype in ("float32", "float64"):
             judge = Judge(part, dtype)
-            for check in (*OF_SIZES, *OTHERS):
-                for shape in sizes.checked if check in OF_SIZES else sizes.checked[:1]:
-                    with part.surviving(f"{check.__name__}, {dtype}, {shape}"):
-                        check(judge, Draw(shape, dtype))
+            for entry in catalogue.entries():
+                if get("cuda").serves(entry.op):
+                    for d in draws(entry.op, part.sizes, dtype):
+                        with part.surviving(f"{entry.op}.{entry.name}, {dtype}, {(d.T, d.B, d.D, d.H, d.K)}"):
+                            function(judge, entry, d)
+            d = draws("recurrence", part.sizes, dtype)[0]
+            for check in (in_place, adding, products):
+                with part.surviving(f"{check.__name__}, {dtype}"):
+                    check(judge, d)
             judge.write()
         with part.surviving("network"):
             network(part)
     finally:
-        _cuda.Kernel.launch = launch  # type: ignore[method-assign]
+        launch.Kernel.launch = original  # type: ignore[method-assign]
     known = {kernel: name for name, kernel in ptx.kernels()}
     idle = sorted(name for kernel, name in known.items() if kernel not in ran)
     table = part.table("Kernels", "variants", "ran above", "did not")
@@ -89,7 +79,7 @@ def _record(ran: set[Any], launch: Callable[..., None], kernel: Any, *given: Any
 
 def libraries() -> Iterator[str]:
     """Each way of computing products that is there, in use meanwhile."""
-    found = [name for name, there in (("cublas", _cublas.find()[0] is not None), ("tiled", True)) if there]
+    found = [name for name, there in (("cublas", cublas.find()[0] is not None), ("tiled", True)) if there]
     for name in reversed(found):  # the one that is taken by itself comes last
         _products.use(name)
         yield name
@@ -102,218 +92,104 @@ def each_library(values: Iterable[Any]) -> Iterator[tuple[str, Any]]:
             yield library, value
 
 
-# operations at each of the sizes
+def draws(op: str, sizes: Sizes, dtype: str) -> list[Draw]:
+    """Return the sizes and random arrays with which the functions of an op are called."""
+    shapes = [Draw(np.random.default_rng(0), dtype, *shape) for shape in sizes.checked]
+    d, n = shapes[0], sizes.parameters
+    if op in ("softmax_cross_entropy", "mse", "embedding"):
+        return [replace(d, K=K, T=max(1, d.T * sizes.classes[0] // K)) for K in sizes.classes]
+    if op == "layernorm":
+        return [replace(d, H=H) for H in (d.H, 7, FEW + 1)]
+    if op in ("sgd", "adam"):
+        return [replace(d, K=n // d.H)]
+    if op in ("gradient", "random"):
+        return [replace(d, T=n // d.H)]
+    return {"project": [replace(d, H=n)], "finite": [replace(d, T=n // d.B)]}.get(op, shapes)
 
 
-def recurrence(judge: Judge, draw: Draw) -> None:
-    """Both forms of the kernels, which give the same bits."""
-    T, B, H = draw.T, draw.B, draw.H
-    a, dh, h0, dhT, u = draw.real(T, B, H), draw.real(T, B, H), draw.real(B, H), draw.real(B, H), draw.u()
-    padding = draw.lengths()
-    for activation, (lengths, reverse) in product(ACTIVATIONS, ((None, False), (padding, True))):
-        if reverse and activation != "relu":
+def function(judge: Judge, entry: Entry, d: Draw) -> None:
+    """Compare a function and its plain twin, with all options and in every way in which they run."""
+    name, fast = f"{entry.op}.{entry.name}", entry.function(hosted("cuda"))
+    for told, arguments in calls(entry, d):
+        found, right = [], judge.right(entry, arguments)
+        for library, form in ways(entry.op):
+            title = f"{name}, {library}" if library else name
+            found.append(judge.calls(title, entry, fast, f"{form} {told}", arguments, right))
+        for number, pair in enumerate(zip(*found, strict=True) if entry.op == "recurrence" else ()):
+            judge.same_bits("recurrence, both forms", f"{entry.name} {told}, array {number}", *pair)
+    if PLAIN in entry.leaves_out:
+        module = importlib.import_module(f"indrnn_np.ops.{entry.op}.{PLAIN}")
+        plain = hosted("cuda").hosted(getattr(module, entry.name))
+        for told, arguments in calls(entry, d, entry.leaves_out[PLAIN]):
+            right = judge.right(entry, arguments)
+            judge.calls(f"{name}, plain", entry, plain, told, arguments, right)
+
+
+def calls(entry: Entry, d: Draw, left_out: Iterable[str] = ()) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each call of a function, in words and by its arguments, without the arguments `left_out`.
+
+    A backward pass also gets one gradient without the other, and labels and symbols have each dtype that holds them.
+    """
+    for options in entry.variants():
+        if any(options.get(name) for name in left_out):
             continue
-        ends = {"lengths": lengths, "reverse": reverse}
-        how = {"activation": activation, **ends}
-        found = []
-        for form in forms():
-            told = f"{form}, {activation}, {'lengths, reverse' if reverse else 'whole'}"
-            h = judge("recurrence.forward", told, activation == "relu", a=a, u=u, h0=h0, **how)
-            judge("recurrence.last", told, h=h, **ends)
-            found.append([h])
-            for given in ({"dh": dh, "dhT": dhT}, {"dh": dh, "dhT": None}, {"dh": None, "dhT": dhT}):
-                found[-1] += judge("recurrence.backward", told, h=h, u=u, **given, **how)
-        for number, (one, other) in enumerate(zip(*found, strict=True)):
-            judge.same_bits("recurrence, both forms", f"{activation} {a.shape}, array {number}", one, other)
-    in_place(judge, draw, a, u, h0)
+        drawn = entry.arguments(d, **options)
+        arguments = {name: value for name, value in drawn.items() if name not in left_out}
+        yield f"{options}", arguments
+        for absent in ("dh", "dhT") if {"dh", "dhT"} <= set(arguments) else ():
+            yield f"{options}, no {absent}", arguments | {absent: None}
+        for name, value in arguments.items():
+            if isinstance(value, np.ndarray) and value.dtype.kind in "iu" and name not in STAY:
+                for integer in target.INTEGERS:
+                    if value.max() <= np.iinfo(integer).max:
+                        yield f"{options}, {integer}", arguments | {name: value.astype(integer)}
 
 
-def in_place(judge: Judge, draw: Draw, a: np.ndarray, u: np.ndarray, h0: np.ndarray) -> None:
-    """The form in which a stands where h will be."""
+def ways(op: str) -> Iterator[tuple[str, str]]:
+    """Yield the library of products and the form of the recurrence's kernels, each in use meanwhile."""
+    for library in libraries() if op in ("indrnn", "affine") else ("",):
+        for form in forms() if op in ("indrnn", "recurrence") else ("",):
+            yield library, form
+
+
+def in_place(judge: Judge, d: Draw) -> None:
+    """The recurrence with a where h will be."""
+    a, u, h0 = d.real(d.T, d.B, d.H), d.recurrent_weight(), d.real(d.B, d.H)
     ops = get("cuda")
-    h = ops.empty((draw.T + 1, draw.B, draw.H), a.dtype)
-    ops.assign(h[1:], a)
-    ops.recurrence.forward(h[1:], ops.asarray(u), ops.asarray(h0), out=h)
+    h = ops.device.empty((d.T + 1, d.B, d.H), a.dtype)
+    ops.device.assign(h[1:], a)
+    ops.recurrence.forward(h[1:], ops.device.asarray(u), ops.device.asarray(h0), out=h)
     other = hosted("cuda").recurrence.forward(a, u, h0)
     judge.same_bits("recurrence.forward, in place", f"{a.shape}", h.to_host(), other)
 
 
-def indrnn(judge: Judge, draw: Draw) -> None:
-    T, B, D, H = draw.T, draw.B, draw.D, draw.H
-    x, W, u, b = draw.real(T, B, D), draw.real(H, D) / D**0.5, draw.u(), draw.real(H)
-    h0, dh, dhT = draw.real(B, H), draw.real(T, B, H), draw.real(B, H)
-    padding = draw.lengths()
-    for library, activation in each_library(ACTIVATIONS):
-        for ends in ({}, {"lengths": padding, "reverse": True})[: 1 + (activation == "relu")]:
-            how = {"activation": activation, **ends}
-            for form in forms():
-                told, gates = f"{library}, {form}, {activation}", activation == "relu"
-                h = judge(f"indrnn.forward, {library}", told, gates, x=x, W=W, u=u, b=b, h0=h0, **how)
-                judge(f"indrnn.backward, {library}", told, dh=dh, x=x, h=h, W=W, u=u, dhT=dhT, **how)
-
-
-def affine(judge: Judge, draw: Draw) -> None:
-    x, W, b = draw.real(draw.T, draw.B, draw.D), draw.real(draw.H, draw.D), draw.real(draw.H)
-    dy = draw.real(draw.T, draw.B, draw.H)
-    for library in libraries():
-        for steps in (slice(None), 0):
-            judge(f"affine.forward, {library}", library, x=x[steps], W=W, b=b)
-            judge(f"affine.backward, {library}", library, dy=dy[steps], x=x[steps], W=W)
-
-
-def batchnorm(judge: Judge, draw: Draw) -> None:
-    T, B, H = draw.T, draw.B, draw.H
-    x, dy = (2 + 3 * draw.real(T, B, H)).astype(draw.dtype), draw.real(T, B, H)
-    scale, shift = draw.real(H), draw.real(H)
-    padding = draw.lengths()
-    padding[: (B + 1) // 2] = T  # few samples at a step have hardly a variance
-    running = [draw.real(T + 2, H), np.abs(draw.real(T + 2, H))]
-    for lengths, per_step in product((None, padding), (False, True)):
-        how: dict[str, Any] = {"lengths": lengths, "per_step": per_step}
-        told = f"lengths {lengths is not None}, per step {per_step}"
-        _, mean, var = judge("batchnorm.forward", told, x=x, scale=scale, shift=shift, **how)
-        judge("batchnorm.statistics", told, x=x, **how)
-        judge("batchnorm.backward", told, dy=dy, x=x, mean=mean, var=var, scale=scale, **how)
-        judge("batchnorm.apply", told, x=x, mean=mean, var=var, scale=scale, shift=shift, lengths=lengths)
-        judge("batchnorm.update", told, running_mean=running[0].copy(), running_var=running[1].copy(), mean=mean,
-              var=var, counts=np.arange(len(mean)) % 5, t0=1, momentum=0.1)  # fmt: skip
-    judge("batchnorm.rows", running=running[0], t0=2, T=T)
-
-
-def dropout(judge: Judge, draw: Draw) -> None:
-    """Values against the reference, masks against the CPU's, bit for bit."""
-    x = draw.real(draw.T, draw.B, draw.H)
-    judge("dropout.forward", x=x, rate=RATE, key=KEY)
-    judge("dropout.backward", dy=x, rate=RATE, key=KEY)
-    shape = (draw.B, draw.H)
-    found, right = (hosted(name).dropout.mask(shape, RATE, KEY, draw.dtype) for name in ("cuda", "cpu"))
-    judge.same_bits("dropout.mask", f"{shape}", found, right)
-
-
-def rows(judge: Judge, draw: Draw) -> None:
-    T, B, D, H = draw.T, draw.B, draw.D, draw.H
-    x, other, row, lengths = draw.real(T, B, H), draw.real(T, B, H), draw.real(B, H), draw.lengths()
-    judge("rows.fill", out=draw.real(T, B), value=3)
-    judge("rows.spread", a=row, out=draw.real(T, B, H))
-    judge("rows.add", a=x, b=other)
-    judge("rows.total", a=x)
-    judge("rows.without_padding", x=draw.real(T, B, D), lengths=lengths)
-    judge("rows.join", first=x, second=other)
-    judge("rows.part", x=draw.real(T, B, 2 * H), j=1, size=H)
-    for ends, before in product((None, lengths), (None, row)):
-        judge("rows.last", x=x, lengths=ends, before=before)
-        judge("rows.at_last", row=row, steps=T, lengths=ends)
-    for wanted in (False, True):
-        judge("rows.reached", row=row, lengths=lengths, wanted=wanted)
-
-
-OF_SIZES = (recurrence, indrnn, affine, batchnorm, dropout, rows)
-
-
-# operations that have sizes of their own
-
-
-def losses(judge: Judge, draw: Draw) -> None:
-    B, classes = draw.B, judge.part.sizes.classes
-    for K in classes:
-        T = max(1, draw.T * classes[0] // K)
-        y, mask, labels = 3 * draw.real(T, B, K), draw.mask(T, B), draw.rng.integers(0, min(K, 100), (T, B))
-        few = slice(1 + B // 8)
-        for integer in _cuda.INTEGERS:
-            given = {"y": y[0, few], "target": labels[0, few].astype(integer)}
-            judge("softmax_cross_entropy.loss", f"{K} classes, {integer}", **given)
-        judge("softmax_cross_entropy.loss", f"{K} classes, masked", y=y, target=labels, mask=mask)
-        for some in (None, mask):
-            judge("mse.loss", f"masked {some is not None}", y=y, target=draw.real(T, B, K), mask=some)
-
-
-def optimizers(judge: Judge, draw: Draw) -> None:
-    n = judge.part.sizes.parameters
-    p, g, m, v, decay, rate = (draw.real(n) for _ in range(6))
-    v = np.abs(v)
-    for weights, rates in product((None, np.abs(decay)), (None, np.abs(rate))):
-        shared = {"g": g, "lr": 0.1, "weight_decay": 0.01, "decay": weights, "rate": rates}
-        told = f"decay {weights is not None}, rate {rates is not None}"
-        for nesterov in (False, True):
-            judge("sgd.update", told, p=p.copy(), m=m.copy(), momentum=0.9, nesterov=nesterov, **shared)
-        for decoupled in (False, True):
-            judge("adam.update", told, p=p.copy(), m=m.copy(), v=v.copy(), t=3, decoupled=decoupled, **shared)
-
-
-def gradients(judge: Judge, draw: Draw) -> None:
-    g = draw.real(judge.part.sizes.parameters)
-    judge("gradient.norm", g=g)
-    for limit in (0.5, 1e9):
-        judge("gradient.clip_norm", g=g.copy(), limit=limit)
-    judge("gradient.clip_value", g=g.copy(), limit=0.5)
-    judge("project.project", u=g.copy(), bound=0.5)
-    for place in (None, 0, len(g) // 2, len(g) - 1):
-        broken = g.copy()
-        broken[slice(0, 0) if place is None else place] = np.nan
-        found = hosted("cuda").finite.first(broken)
-        judge.same_bits("finite.first", f"NaN at {place}", found, -1 if place is None else place)
-
-
-def randoms(judge: Judge, draw: Draw) -> None:
-    """Bit for bit as on the CPU."""
-    n, gpu, cpu = judge.part.sizes.parameters, hosted("cuda"), hosted("cpu")
-    judge.same_bits("random.bits", f"{n}", gpu.random.bits(KEY, n), cpu.random.bits(KEY, n))
-    given = KEY, (7, n // 7), draw.dtype
-    judge.same_bits("random.uniform", f"{n}", gpu.random.uniform(*given), cpu.random.uniform(*given))
-
-
-def adding(judge: Judge, draw: Draw) -> None:
+def adding(judge: Judge, d: Draw) -> None:
     """The adding problem's sequences, bit for bit as on the CPU."""
     found = {}
     for name in ("cuda", "cpu"):
         task, host = (
-            Adding(max(2, draw.T), 3, draw.dtype, name, evaluation_size=2 * draw.B + 1),
-            get(name).to_host,
+            Adding(max(2, d.T), 3, d.dtype, name, evaluation_size=2 * d.B + 1),
+            get(name).device.to_host,
         )
-        batches = [task.batch(5, draw.B), *task.evaluation("test", draw.B + 1, 7)]
+        batches = [task.batch(5, d.B), *task.evaluation("test", d.B + 1, 7)]
         found[name] = [host(array) for batch in batches for array in (batch.x, batch.target)]
     for number, (one, other) in enumerate(zip(found["cuda"], found["cpu"], strict=True)):
         judge.same_bits("tasks.Adding", f"array {number}", one, other)
 
 
-def products(judge: Judge, draw: Draw) -> None:
+def products(judge: Judge, d: Draw) -> None:
     """Products of all four forms, and sums of columns."""
     for library, (M, N, K) in each_library(judge.part.sizes.matrices):
-        a, b = draw.real(M, K), draw.real(K, N)
+        a, b = d.real(M, K), d.real(K, N)
         right = a.astype(np.float64) @ b.astype(np.float64)
         for turned in product((False, True), repeat=2):
-            out = _device.empty((M, N), draw.dtype)
-            given = (
-                _device.asarray(one.T if turn else one) for one, turn in zip((a, b), turned, strict=True)
-            )
+            out = arrays.empty((M, N), d.dtype)
+            given = (arrays.asarray(one.T if turn else one) for one, turn in zip((a, b), turned, strict=True))
             _products.matmul(*given, out, *turned)
             judge.compare(f"product, {library}", f"{(M, N, K)}, transposed {turned}", (out.to_host(), right))
-        sums = _device.empty(K, draw.dtype)
-        _products.column_sums(_device.asarray(a), sums)
+        sums = arrays.empty(K, d.dtype)
+        _products.column_sums(arrays.asarray(a), sums)
         judge.compare("sums of columns", f"{a.shape}", (sums.to_host(), a.astype(np.float64).sum(axis=0)))
-
-
-def language(judge: Judge, draw: Draw) -> None:
-    """Rows by symbol, with few symbols and many, one of them in every other place; and layer norm of each row."""
-    T, B, H = draw.T, draw.B, draw.H
-    for V in judge.part.sizes.classes:
-        ids = np.where(draw.mask(T, B), V - 1, draw.rng.integers(0, V, (T, B)))
-        E, dy, factors = draw.real(V, H), draw.real(T, B, H), draw.real(V)
-        for dropped in (None, factors):
-            told = f"{V} symbols, factors {dropped is not None}"
-            judge("embedding.forward", told, ids=ids, E=E, factors=dropped)
-            judge("embedding.backward", told, dy=dy, ids=ids, symbols=V, factors=dropped)
-        for integer in _cuda.INTEGERS:
-            few = ids[:, :2] % min(V, 100)
-            judge("embedding.forward", f"{V} symbols, {integer}", ids=few.astype(integer), E=E)
-    for width in (H, 7, FEW + 1):
-        x, dy = (3 + draw.real(T, B, width)).astype(draw.dtype), draw.real(T, B, width)
-        scale, shift = draw.real(width), draw.real(width)
-        _, mean, rstd = judge("layernorm.forward", x=x, scale=scale, shift=shift)
-        judge("layernorm.backward", dy=dy, x=x, mean=mean, rstd=rstd, scale=scale)
-
-
-OTHERS = (losses, optimizers, gradients, randoms, adding, products, language)
 
 
 def network(part: Part) -> None:

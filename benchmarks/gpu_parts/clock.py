@@ -6,7 +6,7 @@ import statistics
 import time
 from collections.abc import Callable
 
-from indrnn_np import _cuda
+from indrnn_np._cuda import target
 from indrnn_np.bench.timing import Timing, summary
 
 from .sizes import Sizes
@@ -16,7 +16,7 @@ EVENTS = 20  # calls between events
 
 
 def wall(
-    run: Callable[[], object], sizes: Sizes, synchronize: Callable[[], object] = _cuda.synchronize
+    run: Callable[[], object], sizes: Sizes, synchronize: Callable[[], object] = target.synchronize
 ) -> Timing:
     """Seconds of a call, waiting for the GPU once after many: what a program that goes on computing sees."""
     for _ in range(min(2, sizes.rounds)):  # the first may compile
@@ -37,10 +37,10 @@ def wall(
 
 def on_the_gpu(run: Callable[[], object], before: Callable[[], object]) -> float:
     """Median seconds of a call on the GPU, which works on `before` while the CPU asks for the call."""
-    cuda, samples = _cuda.cuda, []
-    for _ in range(2 if _cuda.SIMULATED else EVENTS):
+    cuda, samples = target.cuda, []
+    for _ in range(2 if target.SIMULATED else EVENTS):
         before()
-        if _cuda.SIMULATED:  # its events tell no time
+        if target.SIMULATED:  # its events tell no time
             start = time.perf_counter()
             run()
             samples.append(time.perf_counter() - start)

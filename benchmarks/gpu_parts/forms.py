@@ -10,7 +10,7 @@ from indrnn_np.ops.recurrence import cuda as recurrence
 def forms() -> Iterator[str]:
     """Each form by its name, in use meanwhile wherever it is possible."""
     try:
-        for recurrence.forced in (False, True):
-            yield "wide" if recurrence.forced else "narrow"
+        for recurrence.force_wide in (False, True):
+            yield "wide" if recurrence.force_wide else "narrow"
     finally:
-        recurrence.forced = None
+        recurrence.force_wide = None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from indrnn_np.backend import get
-from indrnn_np.gradcheck.hosted import hosted
+from indrnn_np.ops.catalogue import Entry
+from indrnn_np.ops.recurrence.activation import ACTIVATIONS
 
 from .part import Part
 
@@ -32,22 +33,32 @@ class Judge:
         self.part, self.dtype = part, dtype
         self.tallies: dict[str, Tally] = {}
 
-    def __call__(self, name: str, told: str = "", gates: bool = False, **given: Any) -> Any:
-        """Call `op.function` (what else the name says is for the table) on the GPU, compare, and return its result.
+    def right(self, entry: Entry, given: dict[str, Any]) -> tuple[list[np.ndarray], dict[str, Any]]:
+        """Return the results of the reference, and the arguments as it leaves them."""
+        exact = {key: _copy(value, entry.exact) for key, value in given.items()}
+        return _arrays(entry.reference()(**exact)), exact
 
-        gates: the result is a rectifier's. A unit that rounding carried over the kink is within the tolerance of 0 on
-        both sides, so that a difference of gates is counted and is no error of its own.
+    def calls(
+        self, name: str, entry: Entry, fast: Callable[..., Any], told: str, given: dict[str, Any],
+        right: tuple[list[np.ndarray], dict[str, Any]],
+    ) -> list[np.ndarray]:  # fmt: skip
+        """Call `fast`, which takes and returns NumPy arrays, compare it with the reference, and return its results.
+
+        A unit of a rectifier that rounding carried over the kink is within the tolerance of 0 on both sides, so that a
+        difference of gates is counted and is no error of its own.
         """
-        op, function = name.split(",")[0].split(".")
-        exact = {key: _exact(value) for key, value in given.items()}
-        found = getattr(getattr(hosted("cuda"), op), function)(**given)
-        right = getattr(getattr(get("reference"), op), function)(**exact)
-        pairs = list(zip(_arrays(found), _arrays(right), strict=True))
-        if gates:
+        found, (results, exact) = _arrays(fast(**given)), right
+        pairs = list(zip(found, results, strict=True))
+        activation = ACTIVATIONS.get(given.get("activation", ""))
+        if activation is not None and activation.rectified and entry.forward is None:
             self._tally(name).gates += int(np.count_nonzero((pairs[0][0] > 0) != (pairs[0][1] > 0)))
         pairs += [(given[key], exact[key]) for key in given if isinstance(given[key], np.ndarray)]
         shape = next((value.shape for value in given.values() if isinstance(value, np.ndarray)), ())
-        self.compare(name, f"{told} {shape}".strip(), *pairs)
+        told = f"{told} {shape}".strip()
+        for pair in pairs if entry.exact else ():
+            self.same_bits(name, told, *pair)
+        if not entry.exact:
+            self.compare(name, told, *pairs)
         return found
 
     def compare(self, name: str, told: str, *pairs: tuple[np.ndarray, np.ndarray]) -> None:
@@ -107,9 +118,10 @@ def off(found: np.ndarray, right: np.ndarray) -> tuple[float, str]:
     return (np.inf if np.isnan(error) else error), words
 
 
-def _exact(value: Any) -> Any:
+def _copy(value: Any, exact: bool) -> Any:
+    """Copy an array, in float64 unless the bits will be compared; return any other value as it is."""
     if isinstance(value, np.ndarray):
-        return value.astype(np.float64) if value.dtype.kind == "f" else value.copy()
+        return value.astype(np.float64) if value.dtype.kind == "f" and not exact else value.copy()
     return value
 
 

@@ -21,19 +21,19 @@ def large(part: Part) -> None:
     """Draw a and dh on the GPU, run both passes, and compare first, middle and last columns."""
     T, B, H = part.sizes.large
     ops, size = get("cuda"), T * B * H
-    free, needed = ops.memory()[0], int(ARRAYS * 4 * size)
+    free, needed = ops.device.memory()[0], int(ARRAYS * 4 * size)
     if free is not None and free < needed:
         part.note(f"left out: {needed / 2**30:.0f} GiB are needed, {free / 2**30:.0f} GiB are free")
         return
     judge = Judge(part, "float32")
     u = np.random.default_rng(0).uniform(-1, 1, H).astype(np.float32)
-    h0 = ops.zeros((B, H), "float32")
+    h0 = ops.device.zeros((B, H), "float32")
     a, dh = (ops.random.uniform(key, (T, B, H)) for key in KEYS)
     numbers(judge, a)
     places = [0, (B * H // 2) // H * H, B * H - part.sizes.columns]
     given = [(columns(part, a, j), columns(part, dh, j)) for j in places]
-    h = ops.recurrence.forward(a, ops.asarray(u), h0)
-    da, _, dh0 = ops.recurrence.backward(dh, h, ops.asarray(u), out=a)
+    h = ops.recurrence.forward(a, ops.device.asarray(u), h0)
+    da, _, dh0 = ops.recurrence.backward(dh, h, ops.device.asarray(u), out=a)
     reference = get("reference").recurrence
     for j, (a_j, dh_j) in zip(places, given, strict=True):
         own = columns(part, h, j)

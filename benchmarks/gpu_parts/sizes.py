@@ -66,7 +66,7 @@ REAL = Sizes(
 )  # fmt: skip
 DRY = Sizes(
     dry=True,
-    checked=((2, 3, 2, 4),),
+    checked=((2, 4, 2, 4),),
     parameters=11,
     classes=(3, 33),
     matrices=((3, 5, 17), (2, 3, 5)),

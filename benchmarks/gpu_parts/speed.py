@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from indrnn_np import _cublas, _cuda, _device, _products
+from indrnn_np._cuda import arrays, cublas, launch, target
+from indrnn_np._cuda import products as _products
 from indrnn_np.backend import get
 from indrnn_np.bench import iteration, recurrence
 from indrnn_np.bench.cases import RECURRENCE, Case
@@ -20,12 +21,12 @@ from .forms import forms
 from .part import Part, Table
 
 
-@_cuda.kernel("int64")
+@launch.kernel("int64")
 def nothing(n):  # type: ignore[no-untyped-def]
     """A thread that does nothing."""
 
 
-@_cuda.kernel(
+@launch.kernel(
     "real[::1], int64, real[::1], real[::1], int64, int64, real[::1], real[::1], int64[::1], boolean"
 )
 def as_many(a, before, h0, h, T, columns, u, b, ends, reverse):  # type: ignore[no-untyped-def]
@@ -35,8 +36,8 @@ def as_many(a, before, h0, h, T, columns, u, b, ends, reverse):  # type: ignore[
 def launches(part: Part) -> None:
     """Microseconds of a launch, and of all that a small training iteration launches."""
     table = part.table("Launches", "what", "µs", "launches", "µs in launches")
-    calls, x = part.sizes.calls, _device.empty(32, "float32")
-    ends = _cuda.ends_of(None, 1, 32)
+    calls, x = part.sizes.calls, arrays.empty(32, "float32")
+    ends = launch.ends_of(None, 1, 32)
     given = 32, x, 0, x, x, 1, 32, x, x, ends, False
     for name, kernel, arguments in (
         ("1 argument", nothing, (32, 1)),
@@ -44,12 +45,12 @@ def launches(part: Part) -> None:
     ):
         for _ in range(2):
             kernel(*arguments)
-        _cuda.synchronize()
+        target.synchronize()
         start = time.perf_counter()
         for _ in range(calls):
             kernel(*arguments)
         asked = time.perf_counter() - start
-        _cuda.synchronize()
+        target.synchronize()
         done = time.perf_counter() - start
         table.row(
             f"a launch, {name}",
@@ -61,7 +62,7 @@ def launches(part: Part) -> None:
         start = time.perf_counter()
         for _ in range(calls):
             kernel(*arguments)
-            _cuda.synchronize()
+            target.synchronize()
         waited = 1e6 * (time.perf_counter() - start) / calls
         table.row("the same, waited for", figures(waited), 1, "-", us=waited)
     for case in dict.fromkeys((part.sizes.small, part.sizes.network)):
@@ -74,19 +75,19 @@ def counted(table: Table, case: Case, training: iteration.Training, part: Part) 
     """An iteration's microseconds, launches, and microseconds inside them, on the CPU."""
     took = wall(training.iterate, part.sizes)
     spent: list[float] = []
-    launch = _cuda.Kernel.launch
+    original = launch.Kernel.launch
 
     def timed(self: Any, *given: Any, **options: Any) -> None:
         start = time.perf_counter()
-        launch(self, *given, **options)
+        original(self, *given, **options)
         spent.append(time.perf_counter() - start)
 
-    _cuda.Kernel.launch = timed  # type: ignore[method-assign]
+    launch.Kernel.launch = timed  # type: ignore[method-assign]
     try:
         training.iterate()
     finally:
-        _cuda.Kernel.launch = launch  # type: ignore[method-assign]
-    _cuda.synchronize()
+        launch.Kernel.launch = original  # type: ignore[method-assign]
+    target.synchronize()
     name = f"iteration {case.name}, {case.shape}"
     table.row(
         name,
@@ -108,7 +109,7 @@ def scans(part: Part) -> None:
         with part.surviving(f"scan {shape}"):
             drawn = recurrence.draw(Case("scan", RECURRENCE, T, B, 0, H, "for the GPU"), T, "cuda")
             size = drawn.a.nbytes
-            seconds = on_the_gpu(lambda drawn=drawn: drawn.ops.assign(drawn.da, drawn.a), drawn.fill)
+            seconds = on_the_gpu(lambda drawn=drawn: drawn.ops.device.assign(drawn.da, drawn.a), drawn.fill)
             rate = 2 * size / seconds
             cells = figures(1e3 * seconds), figures(rate / 1e9)
             table.row(shape, "copy", *cells, "100%", ms=1e3 * seconds)
@@ -131,9 +132,12 @@ def copies(part: Part) -> None:
     """The rates between the CPU's memory and the GPU's: what a batch pays that is not on the GPU."""
     T, B, H = part.sizes.scans[-1]
     host = np.ones((T, B, H), np.float32)
-    there, ops = _device.asarray(host), get("cuda")
+    there, ops = arrays.asarray(host), get("cuda")
     table = part.table(f"Copies of {host.nbytes / 2**20:.3g} MiB", "what", "ms", "GB/s")
-    for name, run in (("to the GPU", lambda: ops.assign(there, host)), ("from the GPU", there.to_host)):
+    for name, run in (
+        ("to the GPU", lambda: ops.device.assign(there, host)),
+        ("from the GPU", there.to_host),
+    ):
         took = wall(run, part.sizes)
         table.row(name, figures(1e3 * took.median), figures(host.nbytes / took.median / 1e9), **vars(took))
 
@@ -141,13 +145,13 @@ def copies(part: Part) -> None:
 def products(part: Part) -> None:
     """Milliseconds and rate of a product in float32 and TF32, and by the kernel that needs no library."""
     table = part.table("Products, C = A B", "M, N, K", "by", "ms", "TFLOP/s", "error")
-    library, _ = _cublas.find()
+    library, _ = cublas.find()
     for M, N, K in part.sizes.timed_products:
         rng = np.random.default_rng(0)
         a, b = (rng.standard_normal(shape, np.float32) for shape in ((M, K), (K, N)))
         head = slice(0, 64)
         right = a[head].astype(np.float64) @ b.astype(np.float64)
-        x, y, out = _device.asarray(a), _device.asarray(b), _device.empty((M, N), "float32")
+        x, y, out = arrays.asarray(a), arrays.asarray(b), arrays.empty((M, N), "float32")
         for name in ("tiled", *(("cublas", "cublas, TF32") if library else ())):
             with part.surviving(f"product by {name}"):
                 _products.use(name.split(",")[0])
@@ -178,10 +182,10 @@ def iterations(part: Part) -> None:
 
     def from_the_cpu() -> None:
         training.iterate(training.host)
-        training.net.ops.to_host(training.y)
+        training.net.device.to_host(training.y)
 
     row("cuda, batch from the CPU, outputs back", wall(from_the_cpu, part.sizes))
-    if _cublas.find()[0] is not None:
+    if cublas.find()[0] is not None:
         _products.tf32(True)
         with part.surviving("TF32"):
             row("cuda, TF32", wall(training.iterate, part.sizes))

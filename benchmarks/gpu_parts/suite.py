@@ -11,7 +11,7 @@ from pathlib import Path
 from .part import Part
 
 ROOT = Path(__file__).parents[2]
-CHOSEN = ("tests/ops", "tests/test_cuda_network.py", "tests/test_crossover.py")
+CHOSEN = ("tests/ops", "tests/_cuda/test_cuda_network.py", "tests/bench/test_crossover.py")
 DRY = ("tests/ops/test_project.py",)
 WORKERS = 8  # each compiles its kernels for itself
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from indrnn_np import build, settings
+from indrnn_np.settings import build, settings
 from indrnn_np.training.plan import Plan
 from indrnn_np.training.trainer import Trainer
 
@@ -114,6 +114,7 @@ def _typed(kind: type, text: str) -> Any:
 def build_trainer(used: dict[str, Any], total: int, task: Any) -> Trainer:
     """A run of so many iterations that writes no files."""
     names = ("batch", "clip_norm", "clip_value", "bn_batch", "evaluation_batch", "memory", "graph")
-    plan = Plan(total, loss=task.loss, **{name: used[name] for name in names})
+    schedule = build.schedule(used, total, task.metric)
+    plan = Plan(total, schedule=schedule, validate_every=0, **{name: used[name] for name in names})
     network, optimizer = build.network(used, task), build.optimizer(used)
-    return Trainer(network, task, optimizer, build.schedule(used, total, task.metric), plan)
+    return Trainer(network, task, optimizer, plan.complete(task, optimizer.lr))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from indrnn_np._about import blas
+from indrnn_np._cpu.provenance import blas
 from indrnn_np.backend import get
 from indrnn_np.bench.cases import Case
 from indrnn_np.bench.layer import Data

@@ -106,7 +106,7 @@ def linkcode_resolve(domain: str, info: dict[str, str]) -> str | None:
     )
     try:
         path, (_, line) = Path(inspect.getsourcefile(thing) or ""), inspect.getsourcelines(thing)
-    except TypeError:  # a number, a string: no source of its own
+    except (TypeError, OSError):  # a number, a string, a class in C: no source of its own
         return None
     # The package may be an installed copy of these sources.
     package, path = (

@@ -2,7 +2,7 @@
 
 # %% [markdown]      the comments below are text
 # %%                 code
-#> 0.5 1.4           what the code above prints; tests/test_tutorials.py compares
+#> 0.5 1.4           what the code above prints; tests/docs/test_tutorials.py compares
 #~ error 0.0012      the same, with numbers that differ a little from machine to machine
 """
 
@@ -21,7 +21,7 @@ def to_markdown(script: str, name: str) -> str:
     for marker, cell in zip(parts[1::2], parts[2::2], strict=True):
         page.append(_text(cell) if marker else _code(cell))
     title, _, first = page[0].partition("\n")
-    note = f"*This page is a script: `python docs/tutorials/{name}`. Below each piece of code stands what it prints.*"
+    note = f"*This page is a script: `python docs/tutorials/{name}`. The output stands below each piece of code.*"
     return "\n\n".join([title, note, first.strip(), *page[1:]]) + "\n"
 
 

@@ -1,12 +1,13 @@
 # %% [markdown]
 # # 1. One neuron by hand
 #
-# An IndRNN is many neurons side by side that never see each other's states. So one neuron shows all of it:
+# An IndRNN layer consists of many neurons side by side, each of which depends on its own state
+# only. So a single neuron shows the whole computation:
 #
 # $$h_t = \varphi(w\, x_t + u\, h_{t-1} + b)$$
 #
-# It reads a number $x_t$ at each step, and remembers one number $h_{t-1}$. Three steps are enough to do
-# everything with pencil and paper.
+# The neuron reads a number $x_t$ at each time step, and remembers one number $h_{t-1}$. Three time
+# steps are enough to compute everything with pencil and paper.
 
 # %%
 import numpy as np
@@ -27,13 +28,14 @@ print(f"h1 = {h1:.4f}   h2 = {h2:.4f}   h3 = {h3:.4f}")
 # > h1 = 0.5000   h2 = 1.4000   h3 = 1.3700
 
 # %% [markdown]
-# Half of $x_1$ came in at the first step; of it $0.8 \cdot 0.8$ is still there at the third. `u` says how much
-# a neuron keeps from one step to the next, and it is all the memory that this neuron has.
+# The first time step adds half of $x_1$ to the state; $0.8 \cdot 0.8$ of it remains at the third.
+# `u` determines how much a neuron keeps from one time step to the next. It is the only memory of
+# this neuron.
 #
 # ## The loss, and one gradient
 #
-# Say that $h_3$ should have been 1. The loss is the squared error, and its derivative is where the way back
-# begins:
+# Let the target for $h_3$ be 1. The loss is the squared error, and its derivative starts the
+# backward pass:
 #
 # $$L = (h_3 - 1)^2, \qquad \frac{\partial L}{\partial h_3} = 2\,(h_3 - 1)$$
 
@@ -46,12 +48,12 @@ print(f"L = {loss:.4f}   dL/dh3 = {dh3:.4f}")
 # %% [markdown]
 # ## Backward, step by step
 #
-# Write $p_t = w x_t + u h_{t-1} + b$ and $da_t = \partial L / \partial p_t$. Only one thing reads $h_2$: the
-# next step, as $u h_2$. So
+# Let $p_t = w x_t + u h_{t-1} + b$ and $da_t = \partial L / \partial p_t$. Only the next time step
+# reads $h_2$, as $u h_2$. So
 #
 # $$da_t = \varphi'(p_t)\, \frac{\partial L}{\partial h_t}, \qquad \frac{\partial L}{\partial h_{t-1}} = u\, da_t$$
 #
-# and all three relus are open: $\varphi' = 1$.
+# and all three relu gates are open: $\varphi' = 1$.
 
 # %%
 da3 = 1 * dh3
@@ -62,8 +64,8 @@ print(f"da3 = {da3:.4f}   da2 = {da2:.4f}   da1 = {da1:.4f}   dh0 = {dh0:.5f}")
 # > da3 = 0.7400   da2 = 0.5920   da1 = 0.4736   dh0 = 0.37888
 
 # %% [markdown]
-# The parameters are used at every step, so their gradients are sums over time: $p_t$ contains $w$ times $x_t$,
-# $u$ times $h_{t-1}$, and $b$ times 1.
+# The parameters are used at every time step, so their gradients are sums over time: $p_t$ contains
+# $w$ times $x_t$, $u$ times $h_{t-1}$, and $b$ times 1.
 
 # %%
 dw = da3 * x[2] + da2 * x[1] + da1 * x[0]
@@ -73,13 +75,12 @@ print(f"dw = {dw:.4f}   du = {du:.4f}   db = {db:.4f}")
 # > dw = 2.0276   du = 1.3320   db = 1.8056
 
 # %% [markdown]
-# That is all of backpropagation through time. Whatever else happens in this package happens to make these lines
-# fast.
+# This is back-propagation through time. The rest of this package makes these lines fast.
 #
 # ## The same from the package
 #
-# Arrays are time-major: `x` is (T, B, D), here 3 steps, 1 sample, 1 input. `LastStep` hands on the last state
-# only.
+# Arrays are time-major: `x` is (T, B, D), here 3 time steps, 1 sample, 1 input. `LastStep` returns
+# only the last state.
 
 # %%
 import indrnn_np as ir
@@ -102,9 +103,10 @@ print(f"dh0 = {dstate[0][0, 0]:.5f}   by hand {dh0:.5f}")
 # > dh0 = 0.37888   by hand 0.37888
 
 # %% [markdown]
-# ## Is that right? Ask the forward pass
+# ## Check with the forward pass
 #
-# A derivative is what happens to the loss when a number is moved a little. That needs no backward pass at all:
+# A derivative is the change of the loss when a number changes a little. It can be computed without
+# a backward pass:
 #
 # $$\frac{\partial L}{\partial u} \approx \frac{L(u + \epsilon) - L(u - \epsilon)}{2 \epsilon}$$
 
@@ -123,13 +125,13 @@ print(f"finite difference {numerical:.6f}   backward {du:.6f}")
 # > finite difference 1.332000   backward 1.332000
 
 # %% [markdown]
-# `ir.gradcheck` does that with every gradient of any network, layer or operation; [the next
+# `ir.gradcheck` does so for every gradient of a network, layer or operation; [the next
 # script](02_layer_and_gradcheck.py) uses it.
 #
 # ## A closed gate
 #
-# With $x_2 = -2$ the second pre-activation is negative: relu gives 0 and lets no gradient through. The step
-# forgets everything before it, in both directions.
+# With $x_2 = -2$ the second pre-activation is negative: relu returns 0 and passes no gradient. The
+# neuron forgets everything before this time step, in both directions.
 
 # %%
 x_closed = np.array([1.0, -2.0, 0.5]).reshape(3, 1, 1)
@@ -142,8 +144,8 @@ print("h3 =", y.item(), "  dx =", dx.ravel())
 # %% [markdown]
 # ## Why |u| has a bound
 #
-# While the gates are open, each step back multiplies the gradient by `u`: after $T - t$ steps by $u^{T-t}$.
-# Over long sequences that is a steep function of `u`:
+# While the gates are open, each time step back multiplies the gradient by `u`, so $T - t$ steps
+# multiply it by $u^{T-t}$. Over long sequences this is a steep function of `u`:
 
 # %%
 for value in (0.9, 0.99, 1.0, 1.001, 1.01):
@@ -155,9 +157,9 @@ for value in (0.9, 0.99, 1.0, 1.001, 1.01):
 # > u = 1.01   u^1000 = 2.1e+04
 
 # %% [markdown]
-# In a network with a recurrent matrix these are powers of a matrix, and nobody can hold its eigenvalues one by
-# one. Here it is a number per neuron, so a bound is a single line: no gradient grows by more than a factor of 2
-# over T steps if $|u| \le 2^{1/T}$.
+# In a network with a recurrent matrix these are powers of a matrix, whose eigenvalues cannot be
+# bounded individually. Here each neuron has one number, so a bound is a single line: no gradient
+# grows by more than a factor of 2 over T time steps if $|u| \le 2^{1/T}$.
 
 # %%
 bound = ir.recurrent_bound("relu", gamma=2.0, steps=1000)
@@ -165,8 +167,8 @@ print(f"bound {bound:.6f}   bound^1000 = {bound**1000:.4f}")
 # > bound 1.000693   bound^1000 = 2.0000
 
 # %% [markdown]
-# The engine's recurrence shows the same: a gradient of 1 arrives at the last of 1000 states, and `probe` hands
-# out what arrives further back.
+# The engine's recurrence shows the same: a gradient of 1 arrives at the last of 1000 states, and
+# `probe` receives the gradient at all earlier ones.
 
 # %%
 weights = np.array([0.98, 0.995, 1.0, bound])
@@ -188,8 +190,8 @@ for n, value in enumerate(weights):
 # > u = 1.0007   dL/dh_1 = 1.999   u^999 = 1.999
 
 # %% [markdown]
-# A picture of it. Colours and line styles are those of all drawings here: they differ for colour-blind readers
-# too.
+# The next cell draws this gradient. The colours and line styles can be distinguished by
+# colour-blind readers too.
 
 # %%
 from pathlib import Path
@@ -215,8 +217,8 @@ figure.savefig(pictures / "gradient-by-u.png")
 # %% [markdown]
 # ![The gradient at step t over the steps back, for four recurrent weights](../images/gradient-by-u.png)
 #
-# *The gradient on $h_t$ over the steps back to it. A neuron with u = 0.98 hears of the last few hundred steps;
-# one at the bound, of all 1000.*
+# *The gradient on $h_t$ over the number of time steps back. A neuron with u = 0.98 receives
+# gradients from the last few hundred steps, a neuron at the bound from all 1000.*
 #
 # Next: [a layer, and a check of all its gradients](02_layer_and_gradcheck.py). The derivation for whole layers,
 # beside the lines of code: [the equations](../equations.md).

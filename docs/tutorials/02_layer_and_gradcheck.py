@@ -1,15 +1,15 @@
 # %% [markdown]
 # # 2. A layer, and a check of its gradients
 #
-# A layer is H neurons, each with a row of `W (H, D)`, a recurrent weight of its own in `u (H,)`, and a bias. It
-# runs over T steps of B samples at once:
+# A layer has H neurons, each with a row of `W (H, D)`, one recurrent weight in `u (H,)`, and a
+# bias. It processes T time steps of B samples at once:
 #
 # $$h_t = \varphi(W x_t + u \odot h_{t-1} + b)$$
 #
 # ## A layer is a description
 #
-# `ir.IndRNN` holds sizes and options. The network owns the arrays: all parameters in one flat array, with views
-# of it by layer number and the paper's letters.
+# `ir.IndRNN` holds sizes and options. The network owns the arrays: all parameters are in one flat
+# array, with views named by layer number and the paper's letters.
 
 # %%
 import numpy as np
@@ -29,7 +29,7 @@ print(f"{net.size} parameters, |u| <= {net.bounds['0.u']:.4f}")
 # %% [markdown]
 # ## Forward, two ways
 #
-# The compiled kernel, and the equation as a loop of NumPy:
+# First the compiled kernel, then the equation as a NumPy loop:
 
 # %%
 rng = np.random.default_rng(0)
@@ -47,8 +47,8 @@ print("largest difference below 1e-5:", bool(np.abs(y - h[1:]).max() < 1e-5))
 # > largest difference below 1e-5: True
 
 # %% [markdown]
-# Data with the batch first, (B, T, D), is turned by `np.ascontiguousarray(x.transpose(1, 0, 2))`. A wrong
-# layout is an error that says so:
+# Convert batch-first data, (B, T, D), with `np.ascontiguousarray(x.transpose(1, 0, 2))`. A wrong
+# layout raises an error:
 
 # %%
 try:
@@ -60,8 +60,8 @@ except ValueError as error:
 # %% [markdown]
 # ## Backward
 #
-# `backward` takes the gradient on the output, and gives those of the input, of the initial state, and of all
-# parameters by name.
+# `backward` takes the gradient of the output, and returns the gradients of the input, of the
+# initial state, and of all parameters by name.
 
 # %%
 loss, dy = ir.mse(y, np.ones_like(y))
@@ -70,11 +70,11 @@ print("dx", dx.shape, "  dh0", dstate[0].shape, "  all parameters' at once", gra
 # > dx (20, 5, 3)   dh0 (5, 4)   all parameters' at once (20,)
 
 # %% [markdown]
-# ## Are they right?
+# ## Check the gradients
 #
-# `ir.gradcheck` moves all arrays a little along random directions, and compares the change of the loss with
-# what backward says, in float64: for x, every parameter and the initial state. Where a unit's gate changes in
-# between, the place is reported as a kink, not hidden.
+# `ir.gradcheck` moves all arrays a little along random directions, in float64: x, every parameter
+# and the initial state. It compares the change of the loss with the gradients of the backward pass.
+# If a unit's gate changes in between, the result reports a kink.
 
 # %%
 report = ir.gradcheck(net, x)
@@ -82,9 +82,8 @@ print(sorted(row.name for row in report.rows), "passed:", report.passed)
 # > ['0.W', '0.b', '0.u', 'state.0', 'x'] passed: True
 
 # %% [markdown]
-# Samples may have lengths of their own; what stands behind a sample's end has no part in anything. Smooth
-# activations can be checked by the complex step, which has no rounding error to speak of; then errors are near
-# $10^{-16}$:
+# Samples may have different lengths; values beyond a sample's length are ignored. The complex step
+# can check smooth activations. It has almost no rounding error, so errors are near $10^{-16}$:
 
 # %%
 lengths = np.array([20, 7, 1, 13, 20])
@@ -100,13 +99,13 @@ print(
 # > tanh, complex step: True   all errors below 1e-13: True
 
 # %% [markdown]
-# ## What a mistake looks like
+# ## The effect of a mistake
 #
-# Let us derive du by hand and get it wrong: `h_t` in the place of `h_{t-1}`, a slip that training may survive
-# unnoticed.
+# The next cell derives du by hand with a mistake: `h_t` instead of `h_{t-1}`. Training may hide
+# this mistake.
 
 # %%
-from indrnn_np.gradcheck import check_function
+from indrnn_np._gradcheck import check_function
 
 a, h0 = rng.standard_normal((6, 2, 3)), np.zeros((2, 3))
 
@@ -138,7 +137,8 @@ print("h_t passes:", check_function(loss_of, gradients(u, shift=0), {"u": u}, ra
 # > h_t passes: False
 
 # %% [markdown]
-# Without `raises=False` it is a `GradientError`, which names the array, both numbers and the worst element.
-# `indrnn check` does all of this for every operation and layer of the package on your machine.
+# Without `raises=False` the check raises a `GradientError`, which names the array, both numbers and
+# the worst element. `indrnn check` runs this check for every operation and layer of the package on
+# your machine.
 #
 # Next: [train two layers](03_adding_problem.py).

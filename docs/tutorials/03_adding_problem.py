@@ -1,13 +1,14 @@
 # %% [markdown]
 # # 3. Training: the adding problem
 #
-# Out of a stream of T numbers two are marked. What is their sum? To answer after the last step, a network has
-# to hold a number for up to T steps and must not be disturbed by all the others: the classical test of long
-# memory.
+# Two of T numbers are marked; the target is their sum. To answer after the last time step, a
+# network must keep a number for up to T steps and ignore all others. This is the classical test of
+# long memory.
 #
 # ## The task
 #
-# A batch is a pure function of seed and iteration: nothing is stored, and every run sees the same numbers.
+# A batch is a function of seed and iteration: nothing is stored, and every run gets the same
+# numbers.
 
 # %%
 import numpy as np
@@ -35,8 +36,8 @@ print(f"always answering 1 scores {task.baseline:.4f}")
 # %% [markdown]
 # ## The network
 #
-# Two IndRNN layers of 32, the last state, a linear read-out. `ir.plain` builds that stack; u of the last layer
-# starts with long memories, because only the last step is read.
+# The network has two IndRNN layers of 32 units, the last state, and a linear read-out. `ir.plain`
+# builds it. u of the last layer starts with long memories, because only the last time step is read.
 
 # %%
 net = ir.plain(2, 32, 1, layers=2, steps=50, seed=0)
@@ -49,9 +50,9 @@ for name, bound in net.bounds.items():
 # > 1.u from 0.986 to 1.014, bound 1.0140
 
 # %% [markdown]
-# ## The loop, by hand
+# ## The training loop by hand
 #
-# This is one update. The projection at its end keeps $|u| \le 2^{1/T}$.
+# The next cell makes one iteration. The projection at its end enforces $|u| \le 2^{1/T}$.
 
 # %%
 optimizer = ir.Adam(5e-3, lr_of={"u": 0.05})  # u a twentieth: small changes of u are large ones of memory
@@ -65,10 +66,10 @@ print(f"loss before the first update {loss:.2f}")
 # ~ loss before the first update 1.34
 
 # %% [markdown]
-# ## The loop, as one call
+# ## The training loop in one call
 #
-# `ir.fit` does the same, with a schedule, validation on fresh sequences, checkpoints if asked for, and a
-# look-out for numbers that are not finite.
+# `ir.fit` does the same, with a learning-rate schedule, validation on new sequences, optional
+# checkpoints, and a check for non-finite numbers.
 
 # %%
 result = ir.fit(
@@ -93,9 +94,10 @@ print("a fiftieth of the blind guess or less:", final < task.baseline / 50)
 # > a fiftieth of the blind guess or less: True
 
 # %% [markdown]
-# For some two hundred updates the network does hardly better than the blind guess. Then it finds out what the
-# markers are for, and the error falls. (Numbers of training differ from machine to machine: matrix products
-# round differently, and where the error falls a little is enough to make it fall earlier or later.)
+# For about two hundred iterations the network is hardly better than the blind guess. Then it learns
+# the meaning of the markers, and the error falls. (The numbers differ a little from machine to
+# machine, because matrix products round differently; a small difference can move the fall of the
+# error.)
 #
 # ## The curve
 
@@ -126,9 +128,9 @@ figure.savefig(pictures / "first-adding.png")
 # %% [markdown]
 # ![Mean squared error over updates](../images/first-adding.png)
 #
-# ## Save, load, ask
+# ## Save, load, predict
 #
-# A checkpoint is one npz file without pickles: NumPy alone can read it.
+# A checkpoint is one npz file without pickles; NumPy alone can read it.
 
 # %%
 ir.save(pictures / "adding.npz", net)
@@ -143,12 +145,12 @@ for name, values in (("asked", target), ("answered", again(x))):
 # ~ answered 0.62 0.80 1.50 1.04
 
 # %% [markdown]
-# The command line does all of this, and leaves settings, metrics and checkpoints in a folder from which a run
-# can be resumed:
+# The command line does all of this. It writes settings, metrics and checkpoints to a folder, from
+# which a run can be resumed:
 #
 # ```sh
 # indrnn train adding --steps 50 --hidden 32 --lr 5e-3 --lr-u 0.05 --schedule one-cycle --clip-norm 1 --iterations 600
 # ```
 #
-# Next: [a stream, step by step, and what single neurons do](04_streams_and_neurons.py). Longer runs, up to 5000
-# steps: [results](../results.md).
+# Next: [a stream, one time step at a time, and single neurons](04_streams_and_neurons.py). Longer
+# runs, up to 5000 time steps: [results](../results.md).

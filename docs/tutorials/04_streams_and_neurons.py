@@ -1,10 +1,11 @@
 # %% [markdown]
-# # 4. Streams, and what single neurons do
+# # 4. Streams and single neurons
 #
-# A trained network can read a stream that never ends, one step at a time: its state is one number per neuron.
-# And because no neuron's state flows into another neuron of its layer, each of them can be watched by itself.
+# A trained network can process an unlimited stream, one time step at a time: its state is one
+# number per neuron. The state of a neuron does not affect other neurons of its layer, so you can
+# observe each of them by itself.
 #
-# A small network to look at, trained on the adding problem with T = 50:
+# First, train a small network on the adding problem with T = 50:
 
 # %%
 import numpy as np
@@ -33,8 +34,8 @@ print("learned:", result.summary["final"]["test"]["mse"] < 0.01)
 # %% [markdown]
 # ## One step at a time
 #
-# `net.step(x_t, state)` takes x_t (B, D) and gives the output after this step, and the state for the next one.
-# It is what a microphone or a sensor needs.
+# `net.step(x_t, state)` takes x_t (B, D) and returns the output of this time step and the state for
+# the next one. Data from a microphone or a sensor arrive in this form.
 
 # %%
 batch = task.batch(iteration=10_000, size=1)
@@ -50,12 +51,12 @@ print("state of each layer:", [None if s is None else s.shape for s in state])
 # > state of each layer: [(1, 16), (1, 16), (1, 16), None]
 
 # %% [markdown]
-# `LastStep` keeps the row that it would hand on; the read-out has no state.
+# `LastStep` returns its input, one row; the read-out has no state.
 #
 # ## Window by window
 #
-# The state that `infer` and `forward` return is the initial state of the next window. Cut anywhere, the numbers
-# are those of the whole:
+# The state that `infer` and `forward` return is the initial state of the next window. For any
+# division into windows, the results equal those of the whole sequence:
 
 # %%
 state = None
@@ -65,13 +66,14 @@ print("three windows:", np.allclose(y, whole, atol=1e-5))
 # > three windows: True
 
 # %% [markdown]
-# In training, the gradient of the state goes the same way back: `net.backward(dy, tape, dstate)` takes that of
-# the window behind, and gives that of the window before. Truncated backpropagation through time leaves it out.
+# In training, the gradient of the state takes the same way back: `net.backward(dy, tape, dstate)`
+# takes the gradient from the next window, and returns that for the previous one. Truncated
+# back-propagation through time leaves it out.
 #
 # ## How long does a neuron remember?
 #
-# With open gates, what came in is there after n steps by $u^n$. Half of it is left after
-# $-\ln 2 / \ln |u|$ steps.
+# With open gates, $u^n$ of an input is left after n time steps. Half of it is left after $-\ln 2 /
+# \ln |u|$ steps.
 
 # %%
 for layer in ("0", "1"):
@@ -82,10 +84,10 @@ for layer in ("0", "1"):
 # > layer 1: 16 of 16 neurons keep half of it for more than 50 steps
 
 # %% [markdown]
-# ## Watching them
+# ## Traces of neurons
 #
-# The traces of all neurons are the states after each step. The one of the last layer that has most to say about
-# the answer: the largest $|W_n h_{n,T}|$ in the read-out.
+# The trace of a neuron is its state after each time step. The next cell selects the neuron of the
+# last layer with the largest contribution to the answer, $|W_n h_{n,T}|$ in the read-out.
 
 # %%
 state, traces = None, []
@@ -131,7 +133,7 @@ for n, (colour, line) in zip(order, looks, strict=False):
     )
 for step in steps[marked]:
     bottom.axvline(step, color=style.ORANGE, linewidth=0.8)
-bottom.set_xlabel("step t")
+bottom.set_xlabel("time step $t$")
 style.dress(bottom, "state $h_t$, second layer")
 bottom.legend(frameon=False, fontsize=8)
 pictures = Path("pictures")
@@ -141,8 +143,8 @@ figure.savefig(pictures / "neurons.png")
 # %% [markdown]
 # ![The inputs of one sequence, and the states of three neurons](../images/neurons.png)
 #
-# *Above the stream with its two marked values, below the three neurons of the second layer that the answer
-# leans on most.*
+# *Above: the stream with its two marked values. Below: the three neurons of the second layer with
+# the largest contributions to the answer.*
 #
-# That was the first hour. From here: [the equations](../equations.md), [deep networks](../networks.md), [data
-# of your own](../tasks.md), [a cell of your own](../extending.md).
+# This ends the first hour. Next: [the equations](../equations.md), [deep networks](../networks.md),
+# [your own data](../tasks.md), [your own cell](../extending.md).

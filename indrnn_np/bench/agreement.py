@@ -1,4 +1,4 @@
-"""What has to be right before its time is taken: comparison of a candidate's arrays with the reference's."""
+"""Comparison of the arrays of a candidate with those of the reference."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# Largest error over the largest entry of the reference's array, which is computed in float64. Sums over the thousands
-# of rows that are compared stay below it, in any order.
+# Largest accepted error, relative to the largest element of the float64 reference: rounding of sums over
+# thousands of rows in any order.
 TOLERANCE = {"float32": 2e-5, "float64": 1e-9}
 
 
 class WrongResult(Exception):
-    """A candidate differs from the reference; the message says where, by how much, and what was tolerated."""
+    """Error for a candidate that differs from the reference; names the element, its error and the tolerance."""
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """A comparison that passed: the largest error of an array, what was tolerated, and over how many steps."""
+    """Passed comparison: largest error, tolerance, number of time steps, and names of the arrays."""
 
     error: float
     tolerance: float
@@ -29,24 +29,24 @@ class Agreement:
 def compare(
     where: str, steps: int, expected: Mapping[str, np.ndarray], actual: Mapping[str, np.ndarray]
 ) -> Agreement:
-    """Compare arrays by name; WrongResult names the first that is off, its worst element and both values."""
+    """Compare arrays by name; raise WrongResult for the first that differs, with its worst element."""
     errors, tolerances = [0.0], []
     for name, right in expected.items():
         if name not in actual:
-            raise WrongResult(f"{where}: no {name} came back, expected it beside {', '.join(actual)}")
-        found = np.asarray(actual[name])
-        if found.shape != right.shape or found.dtype.name not in TOLERANCE:
+            raise WrongResult(f"{where}: {name} is missing, expected it with {', '.join(actual)}")
+        array = np.asarray(actual[name])
+        if array.shape != right.shape or array.dtype.name not in TOLERANCE:
             raise WrongResult(
-                f"{where}: {name} has shape {found.shape} and dtype {found.dtype}, expected {right.shape} and a float"
+                f"{where}: {name} has shape {array.shape} and dtype {array.dtype}, expected {right.shape} and a float"
             )
-        tolerance = TOLERANCE[found.dtype.name]
-        off = np.abs(found.astype(np.float64) - right)
+        tolerance = TOLERANCE[array.dtype.name]
+        off = np.abs(array.astype(np.float64) - right)
         error = float(off.max(initial=0.0)) / (float(np.abs(right).max(initial=0.0)) or 1.0)
         if not error <= tolerance:
             place = tuple(int(i) for i in np.unravel_index(int(np.argmax(off)), off.shape))
             raise WrongResult(
-                f"{where}: {name}{list(place)} is {found[place]}, expected {right[place]} as the reference has it "
-                f"(error {error:.1e} of the largest entry, tolerated {tolerance:.0e})"
+                f"{where}: {name}{list(place)} is {array[place]}, expected {right[place]} as in the reference "
+                f"(error {error:.1e} of the largest element, tolerance {tolerance:.0e})"
             )
         errors.append(error)
         tolerances.append(tolerance)

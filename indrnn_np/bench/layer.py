@@ -1,18 +1,18 @@
-"""One IndRNN layer, forward and backward with all gradients, beside its floor: its three matrix products alone.
+"""One IndRNN layer, forward and backward with all gradients, compared with its three matrix products.
 
-a = x Wᵀ        dx = da W        dW = daᵀ x        each over all T·B rows at once, into arrays that are there
+a = x Wᵀ        dx = da W        dW = daᵀ x        each over all T·B rows at once, into preallocated arrays
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from .._about import blas
-from .._arrays import aligned, empty_like
+from .._cpu.arrays import aligned, empty_like
+from .._cpu.provenance import blas
 from ..backend import Backend, get
 from ..init import recurrent_bound
 from ..workspace import Workspace
@@ -26,7 +26,7 @@ BOTH = "indrnn_np, both passes"
 
 @dataclass(frozen=True)
 class Data:
-    """x (T, B, D), W (H, D), u and b (H,), h0 (B, H), and the gradient dh (T, B, H) on the states."""
+    """Arrays x (T, B, D), W (H, D), u and b (H,), h0 (B, H), and the gradient dh (T, B, H) of the states."""
 
     x: np.ndarray
     W: np.ndarray
@@ -36,34 +36,33 @@ class Data:
     dh: np.ndarray
     activation: str = "relu"
 
+    def map(self, function: Callable[[np.ndarray], Any]) -> Data:
+        """Return the data with a function applied to each array."""
+        arrays = {name: function(getattr(self, name)) for name in ("x", "W", "u", "b", "h0", "dh")}
+        return Data(**arrays, activation=self.activation)
+
     def astype(self, dtype: Any) -> Data:
-        """The same numbers in another dtype."""
-        arrays = (self.x, self.W, self.u, self.b, self.h0, self.dh)
-        x, W, u, b, h0, dh = (value.astype(dtype) for value in arrays)
-        return Data(x, W, u, b, h0, dh, self.activation)
+        """Return the data in another dtype."""
+        return self.map(lambda array: array.astype(dtype))
 
     def on(self, ops: Backend) -> Data:
-        """The same numbers where a backend computes."""
-        arrays = (self.x, self.W, self.u, self.b, self.h0, self.dh)
-        x, W, u, b, h0, dh = (ops.bring(value) for value in arrays)
-        return Data(x, W, u, b, h0, dh, self.activation)
+        """Return the data on the device of a backend."""
+        return self.map(ops.device.bring)
 
 
 def draw(case: Case, most: int | None = None) -> Data:
-    """Arrays of a case, cut to at most so many steps; always the same numbers."""
+    """Return the arrays of a case, cut to at most `most` steps, with constant random numbers."""
     rng = np.random.default_rng(0)
     (T, B, D, H), bound = case.shape, recurrent_bound(case.activation, GAMMA, case.T)
     T = T if most is None else min(T, most)
     W, x, dh = (rng.standard_normal(shape, DTYPE) for shape in ((H, D), (T, B, D), (T, B, H)))
     h0, b = (rng.standard_normal(shape, DTYPE) for shape in ((B, H), (H,)))
     u = rng.uniform(-bound, bound, H).astype(DTYPE)
-    return Data(
-        aligned(x), W / DTYPE(D**0.5), u, b, h0, aligned(dh), case.activation
-    )  # as a network's arrays are
+    return Data(aligned(x), W / DTYPE(D**0.5), u, b, h0, aligned(dh), case.activation)
 
 
 def prepare(case: Case) -> Setup:
-    """Draw, check against the reference, and give the candidates."""
+    """Check the layer against the reference and return the candidates."""
     checked = draw(case, CHECKED_STEPS)
     agreement = check(f"{case.name}, {BOTH}", checked, *passes(checked))
     data, library = draw(case), blas()
@@ -79,7 +78,7 @@ def prepare(case: Case) -> Setup:
 def passes(
     data: Data, work: Workspace | None = None, backend: str = "cpu"
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Both passes of a backend, on its arrays: states (T, B, H) and the gradients of x, W, u and b."""
+    """Run both passes of a backend; return states (T, B, H) and the gradients of x, W, u and b."""
     op, d = get(backend).indrnn, data
     h = op.forward(d.x, d.W, d.u, d.b, d.h0, d.activation, work=work)
     dx, dW, du, db, _ = op.backward(d.dh, d.x, h, d.W, d.u, None, d.activation, work=work)
@@ -87,23 +86,23 @@ def passes(
 
 
 def check(where: str, data: Data, states: np.ndarray, gradients: Mapping[str, np.ndarray]) -> Agreement:
-    """Compare states and gradients with the reference, computed in float64; WrongResult names what is off.
+    """Compare states and gradients with the reference in float64; raise WrongResult if they differ.
 
-    The reference's backward starts from the states that are checked, so that a unit which rounding carried over
-    relu's kink has the same gate in both.
+    The backward pass of the reference starts from the checked states, because rounding may open or
+    close a relu gate.
     """
     op, exact = get("reference").indrnn, data.astype(np.float64)
     h = op.forward(exact.x, exact.W, exact.u, exact.b, exact.h0, exact.activation)
     steps = len(data.x)
     compare(where, steps, {"h": h[1:]}, {"h": states})
-    own = np.concatenate([exact.h0[None], np.asarray(states, np.float64)])
-    dx, dW, du, db, _ = op.backward(exact.dh, exact.x, own, exact.W, exact.u, None, exact.activation)
+    checked = np.concatenate([exact.h0[None], np.asarray(states, np.float64)])
+    dx, dW, du, db, _ = op.backward(exact.dh, exact.x, checked, exact.W, exact.u, None, exact.activation)
     expected = {"h": h[1:], "x": dx, "W": dW, "u": du, "b": db}
     return compare(where, steps, expected, {"h": states, **gradients})
 
 
 class Products:
-    """The three products of x (rows, D), W (H, D) and da (rows, H), into arrays that are made once."""
+    """Three products of x (rows, D), W (H, D) and da (rows, H), into preallocated arrays."""
 
     def __init__(self, x: np.ndarray, W: np.ndarray, da: np.ndarray) -> None:
         self.x, self.W, self.da = x, W, da

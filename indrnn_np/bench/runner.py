@@ -1,4 +1,4 @@
-"""Checks, times and writes down: each case becomes a dict of plain values, with one line for each candidate."""
+"""Check and time cases, and return a dict of plain values for each case, with one line per candidate."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import _check, _threads
-from .._about import blas
+from .. import _check
+from .._cpu import threads as cpu_threads
+from .._cpu.provenance import blas
 from . import iteration, layer, recurrence
 from .agreement import Agreement, WrongResult
 from .cases import ITERATION, LAYER, RECURRENCE, Case
@@ -31,83 +32,85 @@ def run_cases(
     rounds: int,
     progress: Callable[[str, int, int], None] | None,
 ) -> dict[str, Any]:
-    """See `bench.run`."""
-    _check.at_least("bench", "seconds", seconds, 0, strictly=True)
+    """Run `bench.run`."""
+    conditions = prepare_machine(threads, seconds, rounds)
+    parts = Parts(len(cases) * (rounds + 2), progress)
+    return conditions | {"cases": [run_case(case, rivals, seconds, rounds, parts) for case in cases]}
+
+
+def prepare_machine(threads: int, seconds: float, rounds: int) -> dict[str, Any]:
+    """Check the options of a benchmark, set the number of threads, and return the conditions of the result."""
+    _check.at_least("bench", "seconds", seconds, 0.0, strictly=True)
     _check.at_least("bench", "rounds", rounds, 1)
     if threads:
-        _threads.set_threads(threads)
-    steps = Steps(len(cases) * (rounds + 2), progress)
-    found = []
-    for case in cases:
-        steps.text = f"{case.name}: check"
-        found.append(run_case(case, rivals, seconds, rounds, steps))
+        cpu_threads.set_threads(threads)
     return {
-        "threads": _threads.threads(), "dtype": np.dtype(DTYPE).name, "blas": blas(), "seconds": seconds,
-        "rounds": rounds, "cases": found,
+        "threads": cpu_threads.threads(), "dtype": np.dtype(DTYPE).name, "blas": blas(), "seconds": seconds,
+        "rounds": rounds,
     }  # fmt: skip
 
 
-class Steps:
-    """Counts what is done, and tells it."""
+class Parts:
+    """Counter of finished parts that reports progress; a call counts a part."""
 
     def __init__(self, total: int, progress: Callable[[str, int, int], None] | None) -> None:
         self.done, self.total, self.progress, self.text = 0, total, progress, ""
 
     def __call__(self) -> None:
         self.done += 1
-        self.tell()
+        self.begin(self.text)
 
-    def tell(self) -> None:
-        """Show text and number."""
+    def begin(self, text: str) -> None:
+        """Report the text of the current part and the number of parts done."""
+        self.text = text
         if self.progress is not None:
             self.progress(self.text, self.done, self.total)
 
 
 def run_case(
-    case: Case, rivals: Mapping[str, Provider | str], seconds: float, rounds: int, steps: Steps
+    case: Case, rivals: Mapping[str, Provider | str], seconds: float, rounds: int, parts: Parts
 ) -> dict[str, Any]:
-    """Check a case and its rivals, time those that are right, and return the case's dict."""
+    """Check a case and its rivals, time the correct candidates, and return the dict of the case."""
     _check.choice("bench", "kind", case.kind, PREPARE)
-    start = steps.done
-    steps.tell()
+    start = parts.done
+    parts.begin(f"{case.name}: check")
     try:
         setup = PREPARE[case.kind](case)
     except WrongResult as error:
-        steps.done = start + rounds + 2
+        parts.done = start + rounds + 2
         return described(case, {}, {case.name: str(error)}, {}, [])
     candidates, checks = dict(setup.candidates), dict(setup.agreements)
-    offered, wrong, left_out = _offers(case, setup, rivals, steps)
+    offered, wrong, left_out = _offers(case, setup, rivals, parts)
     candidates |= {name: candidate for name, (candidate, _) in offered.items()}
     checks |= {name: agreement for name, (_, agreement) in offered.items() if agreement is not None}
-    steps.text = f"{case.name}: {len(candidates)} candidates"
-    steps()
-    timings = measure(candidates, seconds, rounds, steps)
+    parts.text = f"{case.name}: {len(candidates)} candidates"
+    parts()
+    timings = measure(candidates, seconds, rounds, parts)
     T = setup.steps or case.T
-    found = described(case, checks, wrong, left_out, lines(candidates, timings, T))
-    return found | {"T": T, "note": setup.note}
+    result = described(case, checks, wrong, left_out, lines(candidates, timings, T))
+    return result | {"T": T, "note": setup.note}
 
 
 def described(
-    case: Case,
-    checks: Mapping[str, Agreement],
-    wrong: Mapping[str, str],
-    left_out: Mapping[str, str],
+    case: Case, checks: Mapping[str, Agreement], wrong: Mapping[str, str], left_out: Mapping[str, str],
     lines: list[dict[str, Any]],
-) -> dict[str, Any]:
-    """The dict of a case: what it is, what was compared and is wrong or left out, and its lines."""
-    told = {name: vars(agreement) | {"arrays": list(agreement.arrays)} for name, agreement in checks.items()}
+) -> dict[str, Any]:  # fmt: skip
+    """Return the dict of a case: its settings, comparisons, wrong and missing candidates, and lines."""
+    compared = {
+        name: vars(agreement) | {"arrays": list(agreement.arrays)} for name, agreement in checks.items()
+    }
     return {
         "name": case.name, "kind": case.kind, "T": case.T, "B": case.B, "D": case.D, "H": case.H,
         "activation": case.activation, "layers": case.layers, "batchnorm": case.batchnorm, "dropout": case.dropout,
-        "reason": case.reason, "note": "", "checks": told, "wrong": dict(wrong), "left_out": dict(left_out),
+        "reason": case.reason, "note": "", "checks": compared, "wrong": dict(wrong), "left_out": dict(left_out),
         "lines": lines,
     }  # fmt: skip
 
 
 def _offers(
-    case: Case, setup: Setup, rivals: Mapping[str, Provider | str], steps: Steps
+    case: Case, setup: Setup, rivals: Mapping[str, Provider | str], parts: Parts
 ) -> tuple[dict[str, tuple[Candidate, Agreement | None]], dict[str, str], dict[str, str]]:
-    """The rivals that are right, with what was compared; those that are wrong; those left out, and why."""
+    """Return correct rivals with their comparisons, wrong rivals, and rivals left out with the reason."""
     offered: dict[str, tuple[Candidate, Agreement | None]] = {}
     wrong: dict[str, str] = {}
     left_out: dict[str, str] = {}
@@ -115,9 +118,8 @@ def _offers(
         if isinstance(provider, str):
             left_out[rival] = provider
             continue
-        steps.text = f"{case.name}: {rival}"
-        steps.tell()
-        for name, offer in provider(case, setup.data, _threads.threads()).items():
+        parts.begin(f"{case.name}: {rival}")
+        for name, offer in provider(case, setup.data, cpu_threads.threads()).items():
             if isinstance(offer, LeftOut):
                 left_out[name] = offer.reason
                 continue
@@ -131,7 +133,7 @@ def _offers(
 
 
 def _agreement(where: str, candidate: Candidate, data: layer.Data) -> Agreement | None:
-    """Compare a rival's states and gradients with the reference's; None for another cell."""
+    """Compare states and gradients of a rival with the reference; return None for another cell."""
     if candidate.gradients is None:
         return None
     states, gradients = candidate.gradients(data)
@@ -139,14 +141,14 @@ def _agreement(where: str, candidate: Candidate, data: layer.Data) -> Agreement 
 
 
 def lines(candidates: Mapping[str, Candidate], timings: Mapping[str, Timing], T: int) -> list[dict[str, Any]]:
-    """One dict for each candidate: its time, and its ratio to the floor or to the copy rate of the same run."""
+    """Return a dict for each candidate: its time, and its ratio to the floor or copy rate of this run."""
     floor = _median(candidates, timings, FLOOR)
     copied = [c.moved / timings[name].median for name, c in candidates.items() if c.role == COPY]
-    found = []
+    result = []
     for name, candidate in candidates.items():
         timing = timings[name]
         rate = candidate.moved / timing.median if candidate.moved else None
-        found.append({
+        result.append({
             "candidate": name, "role": candidate.role, "library": candidate.library, "note": candidate.note,
             "ms": 1e3 * timing.median, "ms_low": 1e3 * timing.low, "ms_high": 1e3 * timing.high,
             "calls": timing.calls, "us_per_step": 1e6 * timing.median / T,
@@ -155,9 +157,9 @@ def lines(candidates: Mapping[str, Candidate], timings: Mapping[str, Timing], T:
             "gb_per_s": rate / 1e9 if rate else None,
             "share_of_copy": rate / copied[0] if rate and copied else None,
         })  # fmt: skip
-    return sorted(found, key=lambda line: ROLES.index(line["role"]))
+    return sorted(result, key=lambda line: ROLES.index(line["role"]))
 
 
 def _median(candidates: Mapping[str, Candidate], timings: Mapping[str, Timing], role: str) -> float | None:
-    """The median seconds of the candidate with that role, if there is one."""
+    """Return the median time in seconds of the first candidate with a role, or None."""
     return next((timings[name].median for name, c in candidates.items() if c.role == role), None)

@@ -1,4 +1,4 @@
-"""What all kinds of case share: the prepared candidates, ready to be timed."""
+"""Prepared candidates of a case, shared by all kinds of case."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from .timing import Candidate
 
 DTYPE = np.float32
 GAMMA = 2.0  # |u| <= γ^(1/T)
-CHECKED_STEPS = 200  # of a case, from its first: the reference is a loop in Python
+CHECKED_STEPS = 200  # steps that are compared, because the reference is a Python loop
 
 
 @dataclass(frozen=True)
 class Setup:
-    """A case that agrees with the reference and is ready to be timed.
+    """Case that agrees with the reference and can be timed.
 
     Parameters
     ----------
-    candidates
-        By name.
-    agreements
-        What was compared first, by what it was.
+    candidates : dict of str to Candidate
+        Candidates by name.
+    agreements : dict of str to Agreement
+        Passed comparisons by name.
     data, checked
-        For rivals: the arrays to time with, and those to compare on.
-    steps
-        T of the timed arrays where it is not the case's.
-    note
-        What a reader of the case's lines should know.
+        For rivals: the arrays to time, and the arrays to compare.
+    steps : int
+        T of the timed arrays if it differs from that of the case, else 0.
+    note : str
+        Remark on the results.
     """
 
     candidates: Mapping[str, Candidate]

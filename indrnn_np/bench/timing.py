@@ -1,8 +1,8 @@
-"""The clock: candidates take turns in blocks of calls, so that a drift of the machine meets all of them.
+"""Time candidates in alternating blocks of calls, so that a drift of the machine affects all of them.
 
-Between blocks the clock waits, since idle threads of BLAS and of other libraries go on spinning for a while and take a
-core from who comes next; and the first call of a block is not counted, as other arrays fill the caches. Ratios
-are those of medians of one run.
+A pause separates the blocks, because idle threads of BLAS and other libraries spin for a while and
+occupy a core. The first call of a block does not count, because the caches hold other arrays. Ratios
+compare medians of one run.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .. import _threads
+from .._cpu import threads
 
-FEWEST = 3  # calls that are counted, however long one takes
-MOST = 1000  # calls in a block
-SETTLE = 0.2  # seconds between blocks, if there are several threads
-SLOW = 1.0  # seconds: in a call this long, what the one before left behind is gone at once, so that it counts
+FEWEST = 3  # minimum number of timed calls
+MOST = 1000  # maximum number of calls in a block
+SETTLE = 0.2  # seconds between blocks, with several threads
+SLOW = 1.0  # seconds; the first call of a slower candidate counts, because cold caches hardly matter
 
 ENGINE, FLOOR, COPY, RIVAL, OTHER_CELL = "engine", "floor", "copy", "rival", "other cell"
 ROLES = (ENGINE, FLOOR, COPY, RIVAL, OTHER_CELL)
@@ -26,28 +26,28 @@ ROLES = (ENGINE, FLOOR, COPY, RIVAL, OTHER_CELL)
 
 @dataclass(frozen=True)
 class Candidate:
-    """Something to time.
+    """Function to time.
 
     Parameters
     ----------
-    run
-        The call that is timed.
-    role
-        "engine": this package. "floor": what it cannot beat. "copy": the machine's copy rate. "rival": another
-        implementation of the same. "other cell": another recurrent cell of the same shape, for orientation.
-    library
-        Who does its matrix products, with version and core.
-    before
+    run : callable
+        Timed function.
+    role : str
+        "engine": this package. "floor": a lower bound. "copy": the copy rate of the machine. "rival":
+        another implementation of the same cell. "other cell": another recurrent cell of the same shape.
+    library : str
+        BLAS library of its matrix products, with version and core.
+    before : callable, optional
         Called before each call, not timed.
-    moved
-        Bytes that a call has to read and write; 0 if that is not what limits it.
-    allocated
-        Bytes that the CPU reads besides, because it fetches a line of memory before it writes to it.
-    note
-        What a reader should know.
-    gradients
-        For a rival: a function of `layer.Data` that returns (states (T, B, H), gradients by name), which are compared
-        with the reference; None for another cell.
+    moved : int
+        Bytes that a call must read and write; 0 if memory is not the limit.
+    allocated : int
+        Bytes of write-allocate traffic: the CPU reads a cache line before it writes to it.
+    note : str
+        Remark on the result.
+    gradients : callable, optional
+        For a rival: a function of `layer.Data` that returns states (T, B, H) and gradients by name,
+        which are compared with the reference. None for another cell.
     """
 
     run: Callable[[], object]
@@ -62,14 +62,14 @@ class Candidate:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A candidate that is not timed, and why."""
+    """Candidate that is not timed, with the reason."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds of a call: median, quartiles, and how many calls were counted."""
+    """Median and quartiles of the time of a call in seconds, and the number of timed calls."""
 
     median: float
     low: float
@@ -83,9 +83,10 @@ def measure(
     rounds: int = 5,
     tick: Callable[[], object] | None = None,
 ) -> dict[str, Timing]:
-    """Time candidates in turns; `tick` is called after the warm-up and after each round.
+    """Time candidates in alternating blocks; call `tick` after the warm-up and after each round.
 
-    Each runs twice to warm up, as the first call may compile; the second tells how many calls fill its `seconds`.
+    Each candidate first runs twice, because the first call may compile. The time of the second call
+    determines the size of the blocks.
     """
     expected = {name: _warm(candidate) for name, candidate in candidates.items()}
     samples: dict[str, list[float]] = {name: [] for name in candidates}
@@ -95,14 +96,14 @@ def measure(
         for name in order:
             calls, turns = plan(expected[name], seconds, rounds)
             if number < turns:
-                time.sleep(SETTLE if _threads.threads() > 1 else 0)
+                time.sleep(SETTLE if threads.threads() > 1 else 0)
                 samples[name] += block(candidates[name], calls, skip=expected[name] < SLOW)
         _call(tick)
-    return {name: summary(found) for name, found in samples.items()}
+    return {name: summary(times) for name, times in samples.items()}
 
 
 def plan(expected: float, seconds: float, rounds: int) -> tuple[int, int]:
-    """(calls in a block, blocks) for a candidate whose call takes `expected` seconds."""
+    """Return (calls per block, number of blocks) for a call that takes `expected` seconds."""
     fewest = -(-FEWEST // rounds)
     calls = max(fewest, min(MOST, int(seconds / rounds / expected)))
     turns = max(-(-FEWEST // calls), min(rounds, int(seconds / calls / expected)))
@@ -110,12 +111,12 @@ def plan(expected: float, seconds: float, rounds: int) -> tuple[int, int]:
 
 
 def block(candidate: Candidate, calls: int, skip: bool) -> list[float]:
-    """Seconds of so many calls in a row, after one that is not counted (with `skip`)."""
+    """Return the times of consecutive calls in seconds; with `skip` an extra first call is not counted."""
     return [_once(candidate) for _ in range(calls + skip)][skip:]
 
 
 def summary(samples: list[float]) -> Timing:
-    """Median and quartiles."""
+    """Return median and quartiles."""
     low, median, high = statistics.quantiles(samples, n=4, method="inclusive")
     return Timing(median, low, high, len(samples))
 

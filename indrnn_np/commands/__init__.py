@@ -1,4 +1,5 @@
-"""The subcommands of `indrnn`, one file each: `add_arguments(parser)` and `run(args)`, which returns the exit code.
+"""The subcommands of `indrnn`, one file each.
 
-Nothing here imports numpy before `run`: the command sets what numpy reads from the environment first.
+Each file has `add_arguments(parser)` and `run(args)`, which returns the exit code. No file imports
+numpy before `run`, because the command sets environment variables that numpy reads first.
 """

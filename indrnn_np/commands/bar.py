@@ -1,4 +1,4 @@
-"""A bar on stderr for what takes more than a few seconds, where stderr is a terminal."""
+"""A progress bar on stderr for long commands, if stderr is a terminal."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ from typing import Any
 
 
 class Bar:
-    """Used in a `with`, then called with a text, the parts done and the parts there are. show=False hides it."""
+    """Context manager that draws a progress bar; call it with a text, the parts done and the total.
+
+    Parameters
+    ----------
+    show : bool
+        False hides the bar.
+    """
 
     def __init__(self, show: bool = True) -> None:
         self.show = show

@@ -1,58 +1,58 @@
-"""The command `indrnn bench`: what this machine makes of the kernels and of a training step, beside its own limits;
-with several backends, from which size on which of them is faster.
+"""`indrnn bench`: time kernels and a training iteration, compared with the limits of this machine.
 
-Exit code 0: everything was right and timed. 1: a kernel did not agree with the reference; it is not timed.
+With several backends it compares them over a grid of sizes. Exit code 0: all results are correct and
+timed. 1: a kernel disagrees with the reference and is not timed.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 from ..bench import CASES, LEVELS, report, select
+from . import options
 from .bar import Bar
 
-SECONDS = {True: 0.3, False: 0.7}  # each candidate is timed in each case, with --quick and without
+SECONDS = {True: 0.3, False: 0.7}  # time for each candidate of a case, with --quick and without
 ROUNDS = {True: 3, False: 5}
-ABOUT = ("versions", "machine", "BLAS", "environment")  # of `indrnn info`; folders are nobody else's business
-BACKENDS = "cpu"  # what is timed beside the machine's limits; others are timed beside each other
+ABOUT = ("versions", "machine", "BLAS", "environment")  # sections of `indrnn info` without private folders
+BACKENDS = "cpu"  # the backend that is compared with the limits of the machine
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what the command takes."""
+    """Declare the arguments of the command."""
     names = ", ".join(case.name for case in CASES)
     parser.add_argument("--quick", action="store_true", help="fewer shapes and calls")
+    cases = f"only these cases, large ones included: {names}"
+    parser.add_argument("--cases", nargs="+", default=[], metavar="NAME", help=cases)
+    backends = f"several backends, such as cpu,cuda: compare them over a grid of sizes (default: {BACKENDS})"
+    parser.add_argument("--backend", default=BACKENDS, metavar="NAMES", help=backends)
+    ladder = "time recurrence, indrnn, batchnorm and adam from the reference to the tuned kernel"
+    parser.add_argument("--ladder", action="store_true", help=ladder)
     parser.add_argument(
-        "--cases", nargs="+", default=[], metavar="NAME", help=f"these only; large ones too: {names}"
+        "--out", metavar="DIR", help="folder for bench.json and .png (crossover.json, ladder.json)"
     )
-    parser.add_argument(
-        "--backend", default=BACKENDS, metavar="NAMES",
-        help=f"several, as cpu,cuda: which is faster from which size on (default: {BACKENDS})",
-    )  # fmt: skip
-    parser.add_argument("--threads", type=int, default=0, help="threads; 0: one a core (default: 0)")
-    parser.add_argument(
-        "--out", metavar="DIR", help="folder for bench.json and .png, or crossover.json and .png"
-    )
-    parser.add_argument("--json", action="store_true", help="print the results as JSON")
+    options.add(parser, "--threads", "--json")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Check, time, print, draw, and return the exit code."""
+    """Check and time the kernels, write and print the results, and return the exit code."""
     from . import info
 
-    beside = args.backend != BACKENDS
-    result = _crossover(args) if beside else _limits(args)
+    name = "ladder" if args.ladder else "crossover" if args.backend != BACKENDS else "bench"
+    result = {"ladder": _ladder, "crossover": _crossover, "bench": _limits}[name](args)
     facts = info.facts()
-    about = (*ABOUT, "GPU") if beside else ABOUT
-    told = {head: entries for head, entries in info.sections(facts).items() if head in about}
-    result["machine"] = told | {"advice": info.advice(facts)}
-    files = [] if args.out is None else _write(result, Path(args.out), "crossover" if beside else "bench")
+    about = ABOUT if name == "bench" else (*ABOUT, "GPU")
+    sections = {head: entries for head, entries in info.sections(facts).items() if head in about}
+    result["machine"] = sections | {"advice": info.advice(facts)}
+    files = [] if args.out is None else _write(result, Path(args.out), name)
     if args.json:
-        sys.stdout.write(json.dumps(result, indent=2) + "\n")
-    elif beside:
+        options.print_json(result)
+    elif name == "ladder":
+        _print(result, report.LADDER_HEADER, [report.ladder_cells(case) for case in result["cases"]], files)
+    elif name == "crossover":
         rows = [report.crossover_cells(result, case) for case in result["cases"]]
         _print(result, report.crossover_header(result), rows, files)
     else:
@@ -61,27 +61,36 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _limits(args: argparse.Namespace) -> dict[str, Any]:
-    """Time the cases beside the machine's limits."""
+    """Time the cases and compare them with the limits of the machine."""
     from .. import bench
 
     cases = select(LEVELS[0] if args.quick else LEVELS[1], args.cases)
     with Bar() as progress:
-        return bench.run(cases, args.threads, progress=progress, **_turns(args))
+        return bench.run(cases, progress=progress, **_turns(args))
 
 
 def _crossover(args: argparse.Namespace) -> dict[str, Any]:
-    """Time the backends beside each other."""
+    """Time the backends over a grid of sizes."""
     from .. import _check, bench
     from ..bench import crossover
 
     if args.cases:
-        because = f"because --backend {args.backend} has a grid of its own"
+        because = f"because --backend {args.backend} times a fixed grid of sizes"
         _check.fail("bench", f"--cases is {' '.join(args.cases)}", "none", because)
     grid = crossover.QUICK_GRID if args.quick else crossover.GRID
     with Bar() as progress:
-        return bench.run_crossover(
-            args.backend.split(","), grid, args.threads, progress=progress, **_turns(args)
-        )
+        return bench.run_crossover(args.backend.split(","), grid, progress=progress, **_turns(args))
+
+
+def _ladder(args: argparse.Namespace) -> dict[str, Any]:
+    """Time the rungs of the ops that have plain twins."""
+    from .. import _check, bench
+
+    if args.backend != BACKENDS:
+        because = "because --ladder times every rung that this machine has"
+        _check.fail("bench", f"--backend is {args.backend}", f"no --backend with --ladder, {because}")
+    with Bar() as progress:
+        return bench.run_ladder(args.cases or None, progress=progress, **_turns(args))
 
 
 def _turns(args: argparse.Namespace) -> dict[str, Any]:
@@ -89,26 +98,22 @@ def _turns(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _write(result: dict[str, Any], folder: Path, name: str) -> list[str]:
-    """Write NAME.json and, with matplotlib, NAME.png; returns what to tell."""
-    from importlib.util import find_spec
+    """Write NAME.json and, with matplotlib, NAME.png; return the lines to print."""
+    from .. import _files, plots
+    from .._files import locks
 
-    from .. import _files
-
-    text = json.dumps(result, indent=2) + "\n"
-    _files.replace("bench", folder / f"{name}.json", lambda file: file.write(text.encode()))
-    told = [f"results: {folder / f'{name}.json'}"]
-    if find_spec("matplotlib") is None:
-        return [*told, f"no {name}.png: matplotlib is not installed (pip install 'indrnn-np[plot]')"]
-    from .. import plots
-
-    return [*told, f"plot: {getattr(plots, name)(result, folder / f'{name}.png')}"]
+    folder = _files.user_path("bench", "out", folder)
+    with locks.only_writer("bench", folder, results=True):
+        _files.replace_text("bench", folder / f"{name}.json", json.dumps(result, indent=2) + "\n")
+        plot = options.no_plot(f"{name}.png")
+        plot = plot or f"plot: {getattr(plots, name)(result, folder / f'{name}.png')}"
+        return [f"results: {folder / f'{name}.json'}", plot]
 
 
 def _print(
     result: dict[str, Any], header: tuple[str, ...], groups: list[list[tuple[str, ...]]], files: list[str]
 ) -> None:
-    """The table, what is not a number, what could be faster on this machine, and where the files are."""
-    from rich.console import Console
+    """Print the table, the remarks, the advice for this machine and the paths of the files."""
     from rich.markup import escape
     from rich.table import Table
 
@@ -119,8 +124,7 @@ def _print(
         for cells in rows:
             table.add_row(*map(escape, cells))
         table.add_section()
-    # a file has no width that the table must fit
-    console = Console() if sys.stdout.isatty() else Console(width=180)
+    console = options.console(180)
     console.print(table)
     for text in (*report.remarks(result), *result["machine"]["advice"], report.summary(result), *files):
         console.print(text, markup=False, highlight=False)

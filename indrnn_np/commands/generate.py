@@ -1,4 +1,4 @@
-"""`indrnn generate RUN_DIR`: let a language model go on from a text."""
+"""`indrnn generate RUN_DIR`: continue a text with a language model."""
 
 from __future__ import annotations
 
@@ -6,80 +6,89 @@ import argparse
 import sys
 from typing import Any
 
+from . import options
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what the command takes."""
-    parser.add_argument(
-        "run_dir", metavar="RUN_DIR", help="folder of a run of chars or words, or one of its checkpoints"
-    )
-    parser.add_argument(
-        "--which", choices=("last", "best"), default="last", help="checkpoint of the run (default: last)"
-    )
-    parser.add_argument("--prompt", metavar="TEXT", help="what to go on from (default: a line's end)")
+    """Declare the arguments of the command."""
+    options.add(parser, "run_dir", "--which")
+    parser.add_argument("--prompt", metavar="TEXT", help="text to continue (default: the end of a line)")
     parser.add_argument("--length", type=int, default=500, help="symbols to draw (default: 500)")
-    parser.add_argument(
-        "--temperature", type=float, default=1.0, help="0: always the likeliest symbol (default: 1)"
-    )
-    parser.add_argument(
-        "--top-k", type=int, default=0, help="draw among the k likeliest only; 0: all (default: 0)"
-    )
-    parser.add_argument("--seed", type=int, default=0, help="of the draws (default: 0)")
-    parser.add_argument("--backend", help="another one than the run's")
-    parser.add_argument("--threads", type=int, default=0, help="threads; 0: one a core (default: 0)")
+    temperature = "temperature of the draws; 0: always the most likely symbol (default: 1)"
+    parser.add_argument("--temperature", type=float, default=1.0, help=temperature)
+    top_k = "draw from the k most likely symbols only; 0: from all (default: 0)"
+    parser.add_argument("--top-k", type=int, default=0, help=top_k)
+    parser.add_argument("--seed", type=int, default=0, help="seed of the draws (default: 0)")
+    options.add(parser, "--backend", "--threads")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the prompt and what follows it to stdout, symbol by symbol, and return 0."""
-    from .. import checkpoint
-    from .._threads import set_threads
-    from ..generate import sample
+    """Write the prompt and its continuation to stdout, symbol by symbol, and return 0."""
+    from .._files import forms
+    from ..networks.generate import sample
     from ..training import run_directory
 
-    path = run_directory.find_checkpoint(args.run_dir, args.which)
-    if args.threads:
-        set_threads(args.threads)
-    loaded = checkpoint.load(path, args.backend)
-    task = loaded.meta.get("task") or {}
-    if "vocabulary" not in task:
+    path, loaded = run_directory.load(args.run_dir, args.which, args.backend)
+    task = loaded.meta.get("task")
+    if not isinstance(task, dict) or "vocabulary" not in task:
         raise ValueError(
             f"generate: {path} holds no vocabulary, expected a checkpoint of a run of chars or words"
         )
+    vocabulary_form = forms.Each(forms.TEXT, list)
+    forms.check("generate", str(path), task, {"task": forms.TEXT, "vocabulary": vocabulary_form}, "task")
     vocabulary = task["vocabulary"]
-    given = numbers(args.prompt, task)
-    drawn = sample(loaded.net, given, args.length, args.temperature, args.seed, args.top_k)
-    write = words if task["task"] == "words" else characters
-    for symbols in (given, drawn):
+    if len(vocabulary) != loaded.net.symbols:
+        raise ValueError(
+            f"generate: {path} has a vocabulary of {len(vocabulary)} symbols, expected {loaded.net.symbols}, the "
+            "number of symbols of its network"
+        )
+    prompt = numbers(args.prompt, task)
+    drawn = sample(loaded.net, prompt, args.length, args.temperature, args.seed, args.top_k)
+    _warn_of_escapes(vocabulary)
+    for symbols in (prompt, drawn):
         for number in symbols:
-            sys.stdout.write(write(vocabulary[number]))
+            symbol = vocabulary[number]
+            sys.stdout.write(word(symbol) if task["task"] == "words" else symbol)
             sys.stdout.flush()
     sys.stdout.write("\n")
     return 0
 
 
+def _warn_of_escapes(vocabulary: list[str]) -> None:
+    """Warn on stderr if the encoding of stdout lacks symbols."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    try:
+        "".join(vocabulary).encode(encoding)
+    except UnicodeEncodeError as error:
+        missing = error.object[error.start]
+        escape = missing.encode(encoding, "backslashreplace").decode(encoding)
+        sys.stderr.write(
+            f"stdout has the encoding {encoding}, which lacks symbols such as {missing!r}: they are written as escapes "
+            f"such as {escape} (PYTHONIOENCODING=utf-8 changes the encoding)\n"
+        )
+
+
 def numbers(prompt: str | None, task: dict[str, Any]) -> list[int]:
-    """Return a prompt as numbers of a task's vocabulary; ValueError lists what is not in it."""
-    from ..tasks.corpus import ENDS
+    """Return a prompt as indices into a task's vocabulary; ValueError lists unknown symbols."""
+    from ..tasks.corpus import ENDS, UNKNOWN, prompt_symbols
 
     split_words, vocabulary = task["task"] == "words", task["vocabulary"]
     number = {symbol: i for i, symbol in enumerate(vocabulary)}
     if prompt is None:
         end = ENDS["words" if split_words else "text"]
         return [number.get(end, 0)]
-    symbols = prompt.split() if split_words else list(prompt)
+    symbols = prompt_symbols("words" if split_words else "text", prompt)
     unknown = list(dict.fromkeys(symbol for symbol in symbols if symbol not in number))
     if unknown:
         known = ", ".join(map(repr, vocabulary[:100])) + (", ..." if len(vocabulary) > 100 else "")
-        raise ValueError(f"generate: the prompt holds {', '.join(map(repr, unknown))}, expected symbols of the "
-                         f"vocabulary: {known}")  # fmt: skip
+        hint = " (a space is written '_' in it)" if " " in unknown and "_" in number else ""
+        hint = f" ({UNKNOWN} stands for any other word)" if split_words and UNKNOWN in number else hint
+        expected = f"symbols of the vocabulary{hint}: {known}"
+        raise ValueError(f"generate: the prompt holds {', '.join(map(repr, unknown))}, expected {expected}")
     return [number[symbol] for symbol in symbols]
 
 
-def characters(symbol: str) -> str:
-    """Return a character as it is written."""
-    return symbol
-
-
-def words(symbol: str) -> str:
+def word(symbol: str) -> str:
     """Return a word and a space, or the end of a line."""
     from ..tasks.corpus import END
 

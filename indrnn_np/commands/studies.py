@@ -1,130 +1,111 @@
-"""What the instruments of `indrnn study` share: which networks they look at, and where their findings go."""
+"""Shared code of the instruments of `indrnn study`: networks to measure, and output of findings."""
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import math
+import os
 import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .. import settings
+from .. import _renamed
+from ..settings import settings
+from . import options
 
-STEPS = 500  # of the adding problem, unless told otherwise
-# What trains the adding problem in few updates (docs/results.md).
+STEPS = 500  # default sequence length of the adding problem
+# Settings that train the adding problem in few iterations (docs/results.md).
 RECIPE = ("lr=0.002", "lr_u=0.05", "schedule=one-cycle", "clip_norm=1")
 
 
 def add_subjects(parser: argparse.ArgumentParser, cells: Sequence[str] = ("indrnn", "rnn-tanh")) -> None:
-    """Declare the networks to look at: runs, or fresh ones of a task."""
-    parser.add_argument(
-        "runs", nargs="*", metavar="RUN_DIR", help="trained networks: runs' folders or checkpoints"
-    )
-    parser.add_argument(
-        "--which", choices=("last", "best"), default="last", help="checkpoint of a run (default: last)"
-    )
-    parser.add_argument(
-        "--task", choices=settings.TASKS,
-        help=f"without RUN_DIR: fresh networks for this task (default: {settings.ADDING})",
-    )  # fmt: skip
+    """Declare the networks to measure: trained runs, or new networks for a task."""
+    folders = "trained networks: folders of runs, or checkpoints"
+    parser.add_argument("runs", nargs="*", metavar="RUN_DIR", help=folders)
+    task = f"task of new networks, without RUN_DIR (default: {settings.ADDING})"
+    parser.add_argument("--task", choices=settings.TASKS, help=task)
     parser.add_argument(
         "--cells", nargs="+", metavar="CELL", choices=settings.BY_NAME["cell"].choices,
-        help="one network for each (default: " + " ".join(cells) + ")",
+        help=f"cells of new networks, one network for each (default: {' '.join(cells)})",
     )  # fmt: skip
-    parser.add_argument(
-        "--steps", type=int, metavar="INT", help=f"length T of a sequence (default: adding {STEPS})"
-    )
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE",
-        help="any other setting of `indrnn train`, such as hidden=64; once for each",
-    )  # fmt: skip
-    parser.add_argument("--data", metavar="PATH", help="the task's data (docs/tasks.md)")
-    parser.add_argument(
-        "--batch", type=int, metavar="INT", help="sequences to measure on (default: the run's)"
-    )
-    parser.add_argument("--seed", type=int, default=0, help="of fresh networks and their data (default: 0)")
-    parser.add_argument(
-        "--backend", metavar="NAME", help="cpu, cuda or reference (default: the run's, or cpu)"
-    )
+    steps = f"length T of a sequence (default for adding: {STEPS})"
+    parser.add_argument("--steps", type=int, metavar="INT", help=steps)
+    other = "another setting of `indrnn train`, such as hidden=64; may be repeated"
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=other)
+    batch = "sequences in a batch (default: those of the run)"
+    parser.add_argument("--batch", type=int, metavar="INT", help=batch)
+    seed = "seed of new networks and their data (default: 0)"
+    parser.add_argument("--seed", type=int, default=0, help=seed)
+    options.add(parser, "--which", "--data", "--backend")
     parser.set_defaults(default_cells=list(cells))
 
 
-def add_film(parser: argparse.ArgumentParser, what: str = "") -> None:
-    """Declare measurements along training; `what` says what else they bring."""
-    parser.add_argument(
-        "--train", type=int, default=0, metavar="INT",
-        help=f"train so many iterations and measure on the way{what} (default: 0, only measure)",
-    )  # fmt: skip
-    parser.add_argument("--frames", type=int, default=9, help="measurements along training (default: 9)")
+def add_film(parser: argparse.ArgumentParser, output: str = "") -> None:
+    """Declare measurements during training; `output` describes their additional output."""
+    train = f"iterations of training, with measurements during training{output} (default: 0)"
+    parser.add_argument("--train", type=int, default=0, metavar="INT", help=train)
+    frames = "number of measurements during training (default: 9)"
+    parser.add_argument("--frames", type=int, default=9, help=frames)
 
 
 def add_output(parser: argparse.ArgumentParser, name: str) -> None:
-    """Declare where results go."""
-    parser.add_argument("--threads", type=int, default=0, help="threads; 0: one a core (default: 0)")
-    parser.add_argument(
-        "--out",
-        metavar="DIR",
-        default=f"studies/{name}",
-        help=f"folder of the results (default: studies/{name})",
-    )
-    parser.add_argument(
-        "--theme", choices=("light", "dark"), default="light", help="of the picture (default: light)"
-    )
-    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
-    parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
+    """Declare the options for output."""
+    folder = f"studies/{name}"
+    parser.add_argument("--out", metavar="DIR", default=folder, help=f"results folder (default: {folder})")
+    theme = "colours of the figure (default: light)"
+    parser.add_argument("--theme", choices=("light", "dark"), default="light", help=theme)
+    options.add(parser, "--threads", "--json", "--quiet")
 
 
 def subjects(args: argparse.Namespace) -> list[Any]:
-    """The networks that were asked for."""
+    """Return the chosen networks."""
     from .. import study
 
-    if args.runs:
-        of_fresh = {"steps": args.steps, "task": args.task, "cells": args.cells}
-        told = [*args.set, *(f"{name}={value}" for name, value in of_fresh.items() if value is not None)]
-        if told:
-            raise ValueError(
-                f"study: {told[0]} is given with RUN_DIR, expected no settings because a run has its own"
-            )
-        found = [study.from_run(run, args.which, args.backend, args.data) for run in args.runs]
-        names = [Path(run).name for run in args.runs]
-        return (
-            found
-            if len(found) == 1
-            else [_renamed(one, name) for one, name in zip(found, names, strict=True)]
-        )
-    return [study.from_settings(task(args), **given(args, cell)) for cell in args.cells or args.default_cells]
+    if not args.runs:
+        cells = args.cells or args.default_cells
+        return [study.from_settings(task(args), **new_settings(args, cell)) for cell in cells]
+    new = {"steps": args.steps, "task": args.task, "cells": args.cells}
+    extra = [*args.set, *(f"{name}={value}" for name, value in new.items() if value is not None)]
+    if extra:
+        expected = "expected no settings because a run has its own"
+        raise ValueError(f"study: {extra[0]} is given with RUN_DIR, {expected}")
+    runs = [study.from_run(run, args.which, args.backend, args.data) for run in args.runs]
+    if len(runs) == 1:
+        return runs
+    names = [os.fsencode(Path(run).name).decode(errors="backslashreplace") for run in args.runs]
+    return [
+        dataclasses.replace(run, title=f"{name} ({run.title})") for run, name in zip(runs, names, strict=True)
+    ]
 
 
 def task(args: argparse.Namespace) -> str:
-    """The task of fresh networks."""
+    """Return the task of new networks."""
     return args.task or settings.ADDING
 
 
-def given(args: argparse.Namespace, cell: str) -> dict[str, Any]:
-    """The settings of a fresh network of one cell, as told on the command line."""
-    told: dict[str, Any] = {"cell": cell, "seed": args.seed, "threads": args.threads}
-    if args.backend is not None:
-        told["backend"] = args.backend
-    if args.steps is not None or task(args) == settings.ADDING:
-        told["steps"] = STEPS if args.steps is None else args.steps
-    if args.data is not None:
-        told["data"] = args.data
-    return told | dict(_value(text) for text in args.set)
+def new_settings(args: argparse.Namespace, cell: str) -> dict[str, Any]:
+    """Return the settings of a new network of one cell, from the command line."""
+    steps = STEPS if args.steps is None and task(args) == settings.ADDING else args.steps
+    optional = {"backend": args.backend, "steps": steps, "data": args.data}
+    chosen = {name: value for name, value in optional.items() if value is not None}
+    chosen |= {"cell": cell, "seed": args.seed, "threads": args.threads}
+    return chosen | dict(_value(text) for text in args.set)
 
 
 def _value(text: str) -> tuple[str, Any]:
-    """NAME=VALUE with the value in the setting's type."""
+    """Parse NAME=VALUE, with the value in the type of the setting."""
     name, equals, value = text.partition("=")
     name = name.strip().replace("-", "_")
-    if not equals or name not in settings.BY_NAME:
+    new = _renamed.SETTINGS.get(name, name)
+    if not equals or new not in settings.BY_NAME:
         known = ", ".join(settings.BY_NAME)
-        raise ValueError(
-            f"study: --set {text!r}, expected NAME=VALUE with a setting of `indrnn train` ({known})"
-        )
-    kind = settings.BY_NAME[name].kind
+        expected = f"NAME=VALUE with a setting of `indrnn train` ({known})"
+        raise ValueError(f"study: --set {text!r}, expected {expected}")
+    kind = settings.BY_NAME[new].kind
     words = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
     try:
         return name, words[value.lower()] if kind is bool else kind(value)
@@ -133,96 +114,94 @@ def _value(text: str) -> tuple[str, Any]:
 
 
 def train_quickly(args: argparse.Namespace) -> None:
-    """Let fresh networks of the adding problem train as `RECIPE` says, where nothing else was told."""
+    """Use the settings in `RECIPE` as defaults for new networks of the adding problem."""
     if not args.runs and task(args) == settings.ADDING:
         args.set = [*RECIPE, *args.set]
 
 
 def train(args: argparse.Namespace, subject: Any) -> None:
-    """Train the subject's network with its own settings for `args.train` updates."""
-    from ..train import fit
+    """Train the network of a subject for `args.train` iterations with its own settings."""
+    from ..training.fit import fit
 
-    fit(subject.net, subject.task, iterations=args.train, **_training(args, subject))
+    result = fit(subject.net, subject.task, iterations=args.train, **_training(args, subject))
+    if result.summary["ended"] == "interrupted":
+        raise KeyboardInterrupt
 
 
 def _training(args: argparse.Namespace, subject: Any) -> dict[str, Any]:
-    """What `fit` takes of a subject's settings."""
-    from .. import build
-    from ..training.progress import Reporter
+    """Return the options of `fit` among the settings of a subject."""
+    from ..settings import build
 
     used, end = subject.settings, subject.net.iteration + args.train
     return {name: used[name] for name in ("batch", "clip_norm", "clip_value", "memory")} | {
         "optimizer": build.optimizer(used), "schedule": build.schedule(used, end, subject.task.metric),
-        "validate_every": 0, "reporter": Reporter(not args.quiet),
+        "validate_every": 0, "progress": not args.quiet,
     }  # fmt: skip
 
 
 def along_training(args: argparse.Namespace, subject: Any, measure: Any) -> Any:
-    """Train the subject's network with its own settings for `args.train` updates; `measure(net, subject)` on the way.
-
-    Returns the film of `args.frames` measurements.
-    """
+    """Train as `train` does, and return the film of `args.frames` findings of `measure(net, subject)`."""
     from .. import study
 
-    options = _training(args, subject)
+    training = _training(args, subject)
     return study.film(
-        subject.net, subject.task, options.pop("optimizer"), args.train, lambda net: measure(net, subject), args.frames,
-        subject.title, **options,
+        subject.net, subject.task, training.pop("optimizer"), args.train, lambda net: measure(net, subject),
+        args.frames, subject.title, **training,
     )  # fmt: skip
 
 
-def _renamed(subject: Any, name: str) -> Any:
-    from dataclasses import replace
-
-    return replace(subject, title=f"{name} ({subject.title})")
-
-
 def write(findings: Sequence[Any], args: argparse.Namespace, name: str) -> list[str]:
-    """Write arrays, tables, words and, with matplotlib, the picture into the folder; returns what to tell."""
-    from importlib.util import find_spec
+    """Write arrays, tables, sentences and, with matplotlib, the figure; return the lines to print."""
+    from .. import __version__, _files
+    from .._cpu import provenance
+    from .._files import locks
 
-    from .. import __version__, _about, _files
-
-    out = Path(args.out)
-    told = []
-    for finding in findings:
-        base = "-".join(part for part in (name, _plain(finding.title)) if part)
-        told += [str(finding.save(out / f"{base}{suffix}")) for suffix in (".npz", ".csv")]
+    out = _files.user_path("study", "out", args.out)
     about = {
         "study": name, "command": " ".join(["indrnn", *sys.argv[1:]]) if len(sys.argv) > 1 else f"indrnn study {name}",
-        "findings": [{"title": one.title, "words": one.words()} for one in findings],
-        "machine": _about.machine(), "versions": {"indrnn_np": __version__, **_about.versions()},
+        "findings": [{"title": finding.title, "words": finding.words()} for finding in findings],
+        "machine": provenance.machine(), "versions": {"indrnn_np": __version__, **provenance.versions()},
     }  # fmt: skip
-    text = json.dumps(about, indent=2) + "\n"
-    _files.replace("study", out / f"{name}.json", lambda file: file.write(text.encode()))
-    told.append(str(out / f"{name}.json"))
-    if find_spec("matplotlib") is None:
-        return [*told, f"no {name}.png: matplotlib is not installed (pip install 'indrnn-np[plot]')"]
-    findings[0].plot(*findings[1:], path=out / f"{name}.png", theme=args.theme)
-    return [*told, str(out / f"{name}.png")]
+    files: list[str] = []
+    with locks.only_writer("study", out, results=True):
+        for finding in findings:
+            base = "-".join(part for part in (name, _file_name(finding.title)) if part)
+            files += [str(finding.save(out / f"{base}{suffix}")) for suffix in (".npz", ".csv")]
+        _files.replace_text("study", out / f"{name}.json", json.dumps(about, indent=2) + "\n")
+        plot = options.no_plot(f"{name}.png")
+        if not plot:
+            findings[0].plot(*findings[1:], path=out / f"{name}.png", theme=args.theme)
+    return [*files, str(out / f"{name}.json"), plot or str(out / f"{name}.png")]
 
 
-def tell(findings: Sequence[Any], files: Sequence[str], as_json: bool) -> None:
-    """Print the findings in words, or as JSON with their tables."""
+def write_and_print(findings: Sequence[Any], args: argparse.Namespace, name: str) -> int:
+    """Write and print findings, and return the exit code 0."""
+    print_findings(findings, write(findings, args, name), args.json)
+    return 0
+
+
+def print_findings(findings: Sequence[Any], files: Sequence[str], as_json: bool) -> None:
+    """Print the findings as sentences, or as JSON with their tables."""
     if as_json:
-        columns = [{n: [_plain_number(v) for v in c] for n, c in one.table().items()} for one in findings]
-        shown = [
-            {"title": one.title, "kind": one.kind, "words": one.words(), "table": table}
-            for one, table in zip(findings, columns, strict=True)
-        ]
-        sys.stdout.write(json.dumps(shown, indent=2) + "\n")
+        options.print_json([
+            {
+                "title": finding.title, "kind": finding.kind, "words": finding.words(),
+                "table": {name: [_json_number(v) for v in column] for name, column in finding.table().items()},
+            }
+            for finding in findings
+        ])  # fmt: skip
         return
-    for one in findings:
-        sys.stdout.write(f"{one.title}: {one.words()}\n" if one.title else f"{one.words()}\n")
+    for finding in findings:
+        sys.stdout.write(f"{finding.title}: {finding.words()}\n" if finding.title else f"{finding.words()}\n")
     sys.stdout.write("written: " + ", ".join(files) + "\n")
 
 
-def _plain(title: str) -> str:
-    """A title as part of a file's name."""
+def _file_name(title: str) -> str:
+    """Return a title as part of a file name."""
     return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
 
 
-def _plain_number(value: Any) -> Any:
-    """A number as JSON has it: none for what is not finite."""
+def _json_number(value: Any) -> Any:
+    """Return a number for JSON, None if it is not finite."""
     value = value.item() if hasattr(value, "item") else value
     return None if isinstance(value, float) and not math.isfinite(value) else value

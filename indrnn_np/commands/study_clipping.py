@@ -1,4 +1,4 @@
-"""`indrnn study clipping`: the same run with each way to bound the recurrent weight."""
+"""`indrnn study clipping`: one training run with each way to bound the recurrent weight."""
 
 from __future__ import annotations
 
@@ -8,36 +8,34 @@ from typing import Any
 from . import studies
 from .bar import Bar
 
-SMALL = ("hidden=32", "lr=0.005")  # few neurons, and steps large enough for u to reach its bound soon
-WAYS = ("projection", "graph", "penalty", "none")  # of study.clipping; importing it would load numpy
+SMALL = ("hidden=32", "lr=0.005")  # few neurons, and a learning rate with which u reaches its bound soon
+WAYS = ("projection", "graph", "penalty", "none")  # copied from study.clipping, whose import loads numpy
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what the instrument takes."""
+    """Declare the arguments of the instrument."""
     studies.add_subjects(parser, ("indrnn",))
-    parser.add_argument(
-        "--ways", nargs="+", choices=WAYS, default=list(WAYS), help="which (default: all four)"
-    )
-    parser.add_argument("--iterations", type=int, default=400, help="updates of each run (default: 400)")
-    parser.add_argument(
-        "--strength", type=float, default=1e4, metavar="FLOAT", help="λ of the penalty (default: 10000)"
-    )
+    ways = "ways to bound u (default: all four)"
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS), help=ways)
+    parser.add_argument("--iterations", type=int, default=400, help="iterations of each run (default: 400)")
+    strength = "factor λ of the penalty (default: 10000)"
+    parser.add_argument("--strength", type=float, default=1e4, metavar="FLOAT", help=strength)
     studies.add_output(parser, "clipping")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train, write, tell, and return 0."""
+    """Train with each way, write and print the results, and return 0."""
     if not args.runs:
         args.set = [*SMALL, *args.set]
     subjects = studies.subjects(args)
     with Bar(not args.quiet) as bar:
         findings = [_measure(args, subject, bar) for subject in subjects]
-    studies.tell(findings, studies.write(findings, args, "clipping"), args.json)
-    return 0
+    return studies.write_and_print(findings, args, "clipping")
 
 
 def _measure(args: argparse.Namespace, subject: Any, bar: Bar) -> Any:
-    from .. import build, study
+    from .. import study
+    from ..settings import build
 
     used = subject.settings
     return study.clipping(

@@ -1,4 +1,4 @@
-"""`indrnn study explosion`: sweep recurrent weights, γ and depth; where gradients explode and where they vanish."""
+"""`indrnn study explosion`: sweep recurrent weights, γ and depth; show where gradients explode or vanish."""
 
 from __future__ import annotations
 
@@ -9,35 +9,28 @@ from .bar import Bar
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what the instrument takes."""
-    parser.add_argument(
-        "--steps", type=int, nargs="+", default=[10, 100, 1000], metavar="INT", help="lengths T (default: 10 100 1000)"
-    )  # fmt: skip
-    parser.add_argument(
-        "--limits", type=float, nargs=2, default=[1e-6, 1e6], metavar=("LOW", "HIGH"),
-        help="what a gradient should stay within (default: 1e-6 1e6)",
-    )  # fmt: skip
+    """Declare the arguments of the instrument."""
+    steps = "sequence lengths T (default: 10 100 1000)"
+    parser.add_argument("--steps", type=int, nargs="+", default=[10, 100, 1000], metavar="INT", help=steps)
+    limits, names = "limits of the growth of a gradient (default: 1e-6 1e6)", ("LOW", "HIGH")
+    parser.add_argument("--limits", type=float, nargs=2, default=[1e-6, 1e6], metavar=names, help=limits)
     parser.add_argument("--hidden", type=int, default=32, help="units of the dense RNN (default: 32)")
-    parser.add_argument(
-        "--depths", type=int, nargs="+", default=[1, 2, 4, 8], metavar="INT",
-        help="numbers of layers (default: 1 2 4 8)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--points", type=int, default=12, help="recurrent weights below 1, and as many above (default: 12)"
-    )
-    parser.add_argument("--seed", type=int, default=0, help="of inputs and matrices (default: 0)")
+    depths = "numbers of layers (default: 1 2 4 8)"
+    parser.add_argument("--depths", type=int, nargs="+", default=[1, 2, 4, 8], metavar="INT", help=depths)
+    points = "number of recurrent weights below 1, and of those above 1 (default: 12)"
+    parser.add_argument("--points", type=int, default=12, help=points)
+    parser.add_argument("--seed", type=int, default=0, help="seed of inputs and matrices (default: 0)")
     parser.add_argument("--backend", default="cpu", metavar="NAME", help="cpu or reference (default: cpu)")
     studies.add_output(parser, "explosion")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure, write, tell, and return 0."""
+    """Measure, write and print the results, and return 0."""
     from .. import study
 
     with Bar(not args.quiet) as progress:
-        found = study.explosion(
+        finding = study.explosion(
             args.steps, tuple(args.limits), args.hidden, args.depths, points=args.points, backend=args.backend,
             seed=args.seed, progress=progress,
         )  # fmt: skip
-    studies.tell([found], studies.write([found], args, "explosion"), args.json)
-    return 0
+    return studies.write_and_print([finding], args, "explosion")

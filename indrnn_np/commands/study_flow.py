@@ -1,4 +1,4 @@
-"""`indrnn study flow`: the norm of ∂L/∂h_t for every layer and step, before training or along it."""
+"""`indrnn study flow`: the norm of ∂L/∂h_t for every layer and step, before or during training."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from . import studies
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what the instrument takes."""
+    """Declare the arguments of the instrument."""
     studies.add_subjects(parser)
     studies.add_film(parser)
     studies.add_output(parser, "flow")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure, write, tell, and return 0."""
+    """Measure, write and print the results, and return 0."""
     from .. import study
 
     def measure(net: Any, subject: Any) -> Any:
@@ -29,5 +29,4 @@ def run(args: argparse.Namespace) -> int:
         studies.along_training(args, subject, measure) if args.train else measure(subject.net, subject)
         for subject in studies.subjects(args)
     ]
-    studies.tell(findings, studies.write(findings, args, "flow"), args.json)
-    return 0
+    return studies.write_and_print(findings, args, "flow")

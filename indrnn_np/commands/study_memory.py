@@ -1,4 +1,4 @@
-"""`indrnn study memory`: recurrent weights, horizons and gates of every layer, before training or along it."""
+"""`indrnn study memory`: recurrent weights, horizons and gates of every layer, before or during training."""
 
 from __future__ import annotations
 
@@ -9,18 +9,16 @@ from . import studies
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what the instrument takes."""
+    """Declare the arguments of the instrument."""
     studies.add_subjects(parser, ("indrnn",))
-    parser.add_argument(
-        "--eps", type=float, default=0.5, metavar="SHARE",
-        help="share of a gradient that counts as remembered (default: 0.5)",
-    )  # fmt: skip
-    studies.add_film(parser, "; draws the weights")
+    eps = "share of a gradient that counts as remembered (default: 0.5)"
+    parser.add_argument("--eps", type=float, default=0.5, metavar="SHARE", help=eps)
+    studies.add_film(parser, " and a figure of the weights")
     studies.add_output(parser, "memory")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure, write, tell, and return 0."""
+    """Measure, write and print the results, and return 0."""
     from .. import study
 
     studies.train_quickly(args)
@@ -35,5 +33,5 @@ def run(args: argparse.Namespace) -> int:
             films.append(studies.along_training(args, subject, measure))
         findings.append(films[-1].frames[-1] if args.train else measure(subject.net, subject))
     files = studies.write(films, args, "memory-film") if films else []
-    studies.tell(films or findings, [*files, *studies.write(findings, args, "memory")], args.json)
+    studies.print_findings(films or findings, [*files, *studies.write(findings, args, "memory")], args.json)
     return 0

@@ -1,4 +1,4 @@
-"""`indrnn study neurons`: states over one sequence, the ranking by what neurons contribute, and one neuron kept."""
+"""`indrnn study neurons`: states over one sequence, ranking by contribution, and the one-neuron experiment."""
 
 from __future__ import annotations
 
@@ -6,67 +6,59 @@ import argparse
 from itertools import count
 from typing import Any
 
-from .. import settings
+from ..settings import settings
 from . import studies
 
-TRAIN = 1000  # iterations of fresh networks
-BATCH = 50  # sequences that are run at once
+TRAIN = 1000  # training iterations of new networks
+BATCH = 50  # sequences in a batch
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what the instrument takes."""
+    """Declare the arguments of the instrument."""
     studies.add_subjects(parser, ("indrnn",))
-    parser.add_argument(
-        "--train", type=int, metavar="INT",
-        help=f"train so many iterations before the look (default: {TRAIN} for fresh networks, 0 for runs)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--layer", metavar="NAME", help="draw the states of one recurrent layer only, such as 0"
-    )
-    parser.add_argument(
-        "--neurons", type=int, nargs="+", metavar="N", help="draw these neurons of --layer (default: all)"
-    )
+    train = f"training iterations before the measurement (default: {TRAIN} for new networks, 0 for runs)"
+    parser.add_argument("--train", type=int, metavar="INT", help=train)
+    layer = "draw the states of one recurrent layer, such as 0 (default: all)"
+    parser.add_argument("--layer", metavar="NAME", help=layer)
+    neurons = "draw these neurons of --layer (default: all)"
+    parser.add_argument("--neurons", type=int, nargs="+", metavar="N", help=neurons)
     parser.add_argument("--sample", type=int, default=0, metavar="INT", help="sequence to draw (default: 0)")
-    parser.add_argument(
-        "--keep", type=int, default=5, metavar="INT",
-        help="neurons to keep alone, each by itself, the most telling ones (default: 5)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--answers", type=int, default=1000, metavar="INT",
-        help="answers to rank by, to fit a read-out to, and to measure its error on (default: 1000)",
-    )  # fmt: skip
+    keep = "number of neurons to keep alone, those with the best linear fit (default: 5)"
+    parser.add_argument("--keep", type=int, default=5, metavar="INT", help=keep)
+    answers = "outputs for the ranking, for the fit of a read-out, and for its error (default: 1000)"
+    parser.add_argument("--answers", type=int, default=1000, metavar="INT", help=answers)
     studies.add_output(parser, "neurons")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train what is fresh, look (with batch norm as in the run's own evaluations), write, tell, and return 0."""
+    """Train new networks, measure with batch norm as in evaluation, write and print the results, and return 0."""
     from ..training import metrics
 
     studies.train_quickly(args)
     args.train = (0 if args.runs else TRAIN) if args.train is None else args.train
-    looks = []
+    triples = []
     for subject in studies.subjects(args):
         if args.train:
             studies.train(args, subject)
         bn_batch = subject.settings["bn_batch"]
         with metrics.large_batch_statistics(subject.net, subject.task, bn_batch, subject.net.iteration):
-            looks.append(_look(args, subject))
+            triples.append(_measure(args, subject))
     findings: list[Any] = []
     files: list[str] = []
-    for name, found in zip(("traces", "ranking", "one-neuron"), zip(*looks, strict=True), strict=True):
-        findings += found
-        files += studies.write(found, args, name)
-    studies.tell(findings, files, args.json)
+    for name, group in zip(("traces", "ranking", "one-neuron"), zip(*triples, strict=True), strict=True):
+        findings += group
+        files += studies.write(group, args, name)
+    studies.print_findings(findings, files, args.json)
     return 0
 
 
-def _look(args: argparse.Namespace, subject: Any) -> tuple[Any, ...]:
-    """The three findings about one network."""
+def _measure(args: argparse.Namespace, subject: Any) -> tuple[Any, ...]:
+    """Return the three findings about one network."""
     from .. import study
 
     net, task, size = subject.net, subject.task, args.batch or BATCH
     batch = subject.batch(size)
-    marks = _marks(task, net.ops.to_host(batch.x), args.sample)
+    marks = _marks(task, net.device.to_host(batch.x), args.sample)
     batches = (task.batch(net.iteration + i, size) for i in count())
     return (
         study.traces(
@@ -78,7 +70,7 @@ def _look(args: argparse.Namespace, subject: Any) -> tuple[Any, ...]:
 
 
 def _marks(task: Any, x: Any, sample: int) -> list[int]:
-    """The steps, from 1, that the adding problem marks in its second input."""
+    """Return the steps, from 1, that the second input of the adding problem marks."""
     if task.name != settings.ADDING or sample >= x.shape[1]:
         return []
     return [t + 1 for t in range(len(x)) if x[t, sample, 1] == 1]

@@ -1,4 +1,4 @@
-"""`indrnn study step-sizes`: the error of finite differences against their step."""
+"""`indrnn study step-sizes`: the error of finite differences against their step size."""
 
 from __future__ import annotations
 
@@ -8,25 +8,22 @@ from typing import Any
 from . import studies
 from .bar import Bar
 
-SMALL = "hidden=32"  # some hundred passes in complex128, through the reference
+SMALL = "hidden=32"  # the reference backend runs some hundred passes in complex128
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what the instrument takes."""
+    """Declare the arguments of the instrument."""
     studies.add_subjects(parser, ("rnn-tanh", "indrnn"))
-    parser.add_argument(
-        "--directions", type=int, default=5, help="directions to take medians over (default: 5)"
-    )
-    parser.add_argument(
-        "--kink", type=float, default=1e-4, metavar="DISTANCE",
-        help="of one relu's pre-activation from its kink, drawn besides; 0: not drawn (default: 1e-4)",
-    )  # fmt: skip
+    directions = "number of random directions, of which the medians are taken (default: 5)"
+    parser.add_argument("--directions", type=int, default=5, help=directions)
+    kink = "distance of one relu from its kink in an additional panel; 0: no such panel (default: 1e-4)"
+    parser.add_argument("--kink", type=float, default=1e-4, metavar="DISTANCE", help=kink)
     parser.set_defaults(batch=8)
     studies.add_output(parser, "step-sizes")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure, write, tell, and return 0."""
+    """Measure, write and print the results, and return 0."""
     from ..study.step_sizes import at_a_kink
 
     if not args.runs:
@@ -39,8 +36,7 @@ def run(args: argparse.Namespace) -> int:
             findings.append(_measure(args, subject))
     if args.kink:
         findings.append(at_a_kink(args.kink))
-    studies.tell(findings, studies.write(findings, args, "step-sizes"), args.json)
-    return 0
+    return studies.write_and_print(findings, args, "step-sizes")
 
 
 def _measure(args: argparse.Namespace, subject: Any) -> Any:

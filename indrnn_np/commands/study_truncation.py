@@ -1,4 +1,4 @@
-"""`indrnn study truncation`: bias and variance of the gradient when back-propagation is cut after k steps."""
+"""`indrnn study truncation`: bias and variance of the gradient truncated after k steps."""
 
 from __future__ import annotations
 
@@ -10,24 +10,21 @@ from .bar import Bar
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what the instrument takes."""
+    """Declare the arguments of the instrument."""
     studies.add_subjects(parser)
-    parser.add_argument(
-        "--cuts", type=int, nargs="+", metavar="K", help="steps k (default: 1, 2, 5, 10, ... T)"
-    )
-    parser.add_argument(
-        "--batches", type=int, default=16, help="batches to take bias and spread over (default: 16)"
-    )
+    cuts = "time steps k before truncation (default: 1, 2, 5, 10, ... T)"
+    parser.add_argument("--cuts", type=int, nargs="+", metavar="K", help=cuts)
+    batches = "number of batches for bias and standard deviation (default: 16)"
+    parser.add_argument("--batches", type=int, default=16, help=batches)
     studies.add_output(parser, "truncation")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure, write, tell, and return 0."""
+    """Measure, write and print the results, and return 0."""
     subjects = studies.subjects(args)
     with Bar(not args.quiet) as bar:
         findings = [_measure(args, subject, bar) for subject in subjects]
-    studies.tell(findings, studies.write(findings, args, "truncation"), args.json)
-    return 0
+    return studies.write_and_print(findings, args, "truncation")
 
 
 def _measure(args: argparse.Namespace, subject: Any, bar: Bar) -> Any:

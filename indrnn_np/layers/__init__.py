@@ -1,17 +1,17 @@
-"""Layers are descriptions: sizes and options, no arrays. The network owns parameters, buffers and gradients
-(sequential.py).
+"""Layers describe sizes and options and hold no arrays.
 
-Every layer has one contract, so that whole sequences, windows of a stream, truncated BPTT and recomputation
-are all one loop:
+The network owns the parameters, buffers and gradients (networks/sequential.py). All layers share
+one contract, so the same loop runs whole sequences, windows of a stream, truncated BPTT and
+recomputation:
 
     y, state, tape      = layer.forward(x, state, ctx)
     dx, dstate, grads   = layer.backward(dy, tape, dstate, ctx)
 
-`state` is what flows from one window of time to the next, `tape` is what backward needs, `ctx` gives the
-layer its arrays (base.py).
+`state` is carried from one window of time to the next, `tape` holds the arrays that backward needs,
+and `ctx` provides the layer's arrays (base.py).
 """
 
-from .base import Layer
+from .base import Layer, Parameter
 from .batchnorm import BatchNorm
 from .bidirectional import Bidirectional
 from .containers import Concat, Residual
@@ -37,5 +37,5 @@ TYPES: dict[str, type[Layer]] = {
 
 __all__ = [
     "GRU", "LSTM", "RNN", "TYPES", "BatchNorm", "Bidirectional", "Concat", "Dropout", "Embedding", "IndRNN", "LastStep",
-    "Layer", "LayerNorm", "Linear", "Recurrence", "Residual", "Tied",
+    "Layer", "LayerNorm", "Linear", "Parameter", "Recurrence", "Residual", "Tied",
 ]  # fmt: skip

@@ -1,215 +1,240 @@
-"""What all layers share: the contract, the context that carries their arrays, a gradient on the last step."""
+"""Base class of all layers, and the arguments of a pass: `Pass` for the network, `Context` for a layer."""
 
 from __future__ import annotations
 
 import dataclasses
 import zlib
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
-
-import numpy as np
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from .. import _check
+from .._types import AnyArray, Array, DType, DTypeLike, Json, Probe, Record, State, StateForm, Value
 from ..init import Initializer
-from ..ops.indrnn import Norm
 from ..workspace import Workspace
+from .fusion import LastRow
 
 if TYPE_CHECKING:
     from ..backend import Backend
 
 
+ARRAY, COUNT = "an array (B, H)", "a count of steps"  # kinds of state
+
+
 class Parameter(NamedTuple):
-    """The shape of a parameter and how it starts."""
+    """Shape and initialiser of a parameter."""
 
     shape: tuple[int, ...]
     init: Initializer
 
 
-class LastRow(NamedTuple):
-    """A gradient (T, B, H) that is zero but at each sample's last step: `row (B, H)` there."""
+@dataclasses.dataclass(frozen=True)
+class Pass:
+    """Options of one pass through a network, shared by all its layers.
 
-    row: np.ndarray
-    steps: int
+    Parameters
+    ----------
+    lengths : int array (B,), optional
+        Sequence length of each sample; None if all samples have T steps.
+    training : bool
+        Keep a tape, apply dropout, and normalise by the statistics of the batch.
+    dropout : bool
+        Apply dropout in training.
+    fuse : bool
+        Let a layer apply the batch norm and dropout before it (fusion.py). A single time step is not fused.
+    momentum : float, optional
+        Momentum of the running statistics; None uses the momentum of each layer.
+    seed, iteration : int
+        Numbers from which each layer derives its random numbers.
+    probe : callable, optional
+        Function that backward calls with the gradients (`Sequential.backward`).
+    """
 
-
-class Normalised(NamedTuple):
-    """An activation (T, B, H) that is not written out: `norm` of x (ops/indrnn). The next layer applies it."""
-
-    x: np.ndarray
-    norm: Norm
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.x.shape
+    lengths: Array | None = None
+    training: bool = False
+    dropout: bool = True
+    fuse: bool = True
+    momentum: float | None = None
+    seed: int = 0
+    iteration: int = 0
+    probe: Probe | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class Context:
-    """What a network hands to a layer for one pass: its arrays, by the layer's own names, and how the pass is run."""
+    """Arrays of a layer in one pass, by the names that the layer uses.
+
+    Parameters
+    ----------
+    ops : Backend
+        Table of operations, with its device.
+    params, buffers, grads : mapping of str to array
+        Arrays of the whole network; names that begin with `prefix` belong to the layer.
+    dtype : dtype
+        Data type of the network.
+    run : Pass
+        Options of the pass, the same for all layers.
+    work : Workspace, optional
+        Buffers that are reused between iterations.
+    fused : bool
+        True if a later layer applies this batch norm (fusion.py).
+    slot : str
+        Name of the buffer that backward writes. The gradients of a network alternate between two.
+    """
 
     ops: Backend
-    params: Mapping[str, np.ndarray]
-    buffers: Mapping[str, np.ndarray]
-    dtype: np.dtype
-    lengths: np.ndarray | None = None
-    training: bool = False  # keep a tape, drop out, take batch statistics
-    dropout: bool = True
-    momentum: float | None = None  # of running statistics; None: each layer's own
-    seed: int = 0
-    iteration: int = 0
+    params: Mapping[str, AnyArray]
+    buffers: Mapping[str, AnyArray]
+    dtype: DType
+    run: Pass = Pass()
     work: Workspace | None = None
-    probe: Callable[..., None] | None = None
     prefix: str = ""
-    lazy: bool = False  # who reads this layer's output takes a Normalised
-    slot: str = ""  # where backward writes: gradients alternate between two buffers for a whole network
-    grads: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # of the network, in backward
+    fused: bool = False
+    slot: str = ""
+    grads: Mapping[str, AnyArray] = dataclasses.field(default_factory=dict)
 
     def child(self, name: str) -> Context:
-        """The context of a layer inside this one: its names start with `name.`."""
+        """Return the context of an inner layer whose names start with `name.`."""
         return dataclasses.replace(self, prefix=f"{self.prefix}{name}.", slot=f"{self.slot}{name}.")
 
-    def param(self, name: str) -> np.ndarray:
+    def param(self, name: str) -> AnyArray:
         return self.params[self.prefix + name]
 
-    def buffer(self, name: str) -> np.ndarray:
+    def buffer(self, name: str) -> AnyArray:
         return self.buffers[self.prefix + name]
 
-    def array(self, name: str, shape: tuple[int, ...], dtype: Any = None) -> np.ndarray:
-        """An array that lives until this layer's next pass (an output, a state)."""
+    def array(self, name: str, shape: tuple[int, ...], dtype: DTypeLike = None) -> AnyArray:
+        """Return an array for an output or state, valid until the next pass of this layer.
+
+        Ops take a context as their workspace (`work=`).
+        """
         return self._take(f"{self.prefix}{name}", shape, dtype)
 
     @property
     def scratch(self) -> Scratch:
-        """Arrays that live until the next but one layer's backward pass (gradients)."""
+        """Buffers for gradients, valid until the backward pass of the layer two below."""
         return Scratch(self)
 
-    def _take(self, name: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    def _take(self, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> AnyArray:
         dtype = self.dtype if dtype is None else dtype
         if self.work is None:
-            return self.ops.empty(shape, dtype)
-        return self.work.array(name, shape, dtype, self.ops.empty)
+            return self.ops.device.empty(shape, dtype)
+        return self.work.array(name, shape, dtype, self.ops.device.empty)
 
-    def key(self, what: str) -> tuple[int, int, int]:
-        """The key of this layer's random numbers in this iteration (ops/random)."""
-        return self.seed, zlib.crc32(f"{self.prefix}{what}".encode()), self.iteration
+    def key(self, purpose: str) -> tuple[int, int, int]:
+        """Return the key of this layer's random numbers in this iteration (ops/random)."""
+        return self.run.seed, zlib.crc32(f"{self.prefix}{purpose}".encode()), self.run.iteration
 
-    def dense(self, dy: Any) -> np.ndarray:
-        """A gradient (T, B, H) written out, if it was a LastRow."""
+    def dense(self, dy: AnyArray) -> AnyArray:
+        """Return the gradient as an array (T, B, H); a LastRow is expanded."""
         if not isinstance(dy, LastRow):
             return dy
         full = self._take("dense", (dy.steps, *dy.row.shape), dy.row.dtype)
-        return self.ops.rows.at_last(dy.row, dy.steps, self.lengths, full)
+        return self.ops.rows.at_last(dy.row, dy.steps, self.run.lengths, full)
 
 
 class Scratch:
-    """The workspace of a backward pass, as ops expect it (`work=`)."""
+    """Workspace of a backward pass, as ops expect it (`work=`)."""
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
 
-    def array(self, name: str, shape: tuple[int, ...], dtype: Any = None) -> np.ndarray:
+    def array(self, name: str, shape: tuple[int, ...], dtype: DTypeLike = None) -> AnyArray:
         return self._ctx._take(f"backward {self._ctx.slot} {name}", shape, dtype)
 
 
 class Layer:
-    """Base of all layers; a subclass is a frozen dataclass of sizes and options."""
+    """Base class of all layers; a subclass is a frozen dataclass of sizes and options."""
 
-    causal: ClassVar[bool] = True  # step t of the output needs no later step of the input
+    causal: ClassVar[bool] = True  # step t of the output depends on no later step of the input
     stretches_over_time: ClassVar[bool] = (
         False  # in training, step t of the output depends on all steps of the input
     )
 
-    reads_symbols: ClassVar[bool] = False  # x is (T, B) integers and not (T, B, D); they have no gradient
-    reads_normalised: ClassVar[bool] = False  # forward takes a Normalised in place of x
-    passes_normalised: ClassVar[bool] = False  # and hands on another one
-    needs: ClassVar[tuple[str, ...]] = ()  # operations of the layer that not every backend has
+    reads_symbols: ClassVar[bool] = False  # x is (T, B) integers, which have no gradient
+    fusion_role: ClassVar[str] = ""  # NORM, MASK or READER of fusion.py
+    needs: ClassVar[tuple[str, ...]] = ()  # operations that some backends lack
 
     @property
     def inner(self) -> tuple[Layer, ...]:
-        """The layers that this one is made of, whose names are numbers."""
+        """Inner layers; their names are their numbers."""
         return ()
 
     @property
     def inputs(self) -> int | None:
-        """Neurons that the layer reads; None: any number."""
+        """Number of inputs D; None accepts any number."""
         return None
 
     @property
     def outputs(self) -> int | None:
-        """Neurons that the layer gives; None: as many as it reads."""
+        """Number of outputs H; None means as many as inputs."""
         return self.inputs
 
     @property
     def state_size(self) -> int:
-        """Numbers that the state holds for each sample; those of layers inside are their own."""
+        """Elements of the state for each sample, without the states of inner layers."""
         return 0
 
     @property
+    def state_form(self) -> StateForm:
+        """Kind of the state: ARRAY, COUNT, a tuple of kinds, or None for a layer without state."""
+        return ARRAY if self.state_size else None
+
+    @property
     def kept_size(self) -> int | None:
-        """Numbers that a training pass keeps for each sample and step; None: as many as the layer gives."""
+        """Elements that a training pass keeps for each sample and step; None means `outputs`."""
         return None
 
     def parameters(self, steps: int | None) -> dict[str, Parameter]:
-        """Trainable arrays by the paper's letters."""
+        """Return the trainable arrays by the letters of the paper."""
         return {}
 
-    def running(self, steps: int | None) -> dict[str, np.ndarray]:
-        """Start values of the arrays that a training pass updates without a gradient (float64)."""
+    def running(self, steps: int | None) -> dict[str, Array]:
+        """Return the initial running statistics (float64), which a training pass updates."""
         return {}
 
     def bounds(self, steps: int | None) -> dict[str, float]:
-        """Bounds on |parameter| that the projection keeps."""
+        """Return the bounds on |parameter| that the projection enforces."""
         return {}
 
-    def forward(self, x: np.ndarray, state: Any, ctx: Context) -> tuple[np.ndarray, Any, Any]:
-        """Returns y, the state after the last step, and the tape for backward."""
-        raise TypeError(f"{type(self).__name__} does not define forward")
+    def forward(self, x: AnyArray, state: State, ctx: Context) -> tuple[AnyArray, State, Record]:
+        """Return y, the state after the last step, and the tape for backward."""
+        raise TypeError(f"{type(self).__name__}.forward: the class does not define it, expected a method")
 
     def backward(
-        self, dy: Any, tape: Any, dstate: Any, ctx: Context
-    ) -> tuple[Any, Any, dict[str, np.ndarray]]:
-        """Returns dx, the gradient of the state before the first step, and the gradients of the parameters."""
-        raise TypeError(f"{type(self).__name__} does not define backward")
+        self, dy: AnyArray, tape: Record, dstate: State, ctx: Context
+    ) -> tuple[AnyArray, State, dict[str, AnyArray]]:
+        """Return dx, the gradient of the initial state, and the gradients of the parameters."""
+        raise TypeError(f"{type(self).__name__}.backward: the class does not define it, expected a method")
 
-    def step(self, x_t: np.ndarray, state: Any, ctx: Context) -> tuple[np.ndarray, Any]:
-        """One time step: x_t (B, D) to y_t (B, H), and the state."""
+    def step(self, x_t: AnyArray, state: State, ctx: Context) -> tuple[AnyArray, State]:
+        """Run one time step: return y_t (B, H) for x_t (B, D), and the new state."""
         if not self.causal:
             _check.fail(f"{type(self).__name__}.step", "the layer reads later steps", "a causal layer",
                         "to run one step at a time")  # fmt: skip
         y, state, _ = self.forward(x_t.reshape(1, *x_t.shape), state, ctx)
         return y[0], state
 
-    def rectified(self, tape: Any) -> list[Any]:
-        """Outputs (T, B, H) of a piecewise linear activation: units above 0 are open. None where φ is smooth."""
+    def rectified(self, tape: Record) -> list[AnyArray]:
+        """Return the outputs (T, B, H) of piecewise linear activations; units above 0 are open."""
         return []
 
-    def spec(self) -> dict[str, Any]:
-        """The layer as JSON: its type and its options."""
+    def spec(self) -> Json:
+        """Return the layer as JSON: its type and its options."""
         fields = dataclasses.fields(self)  # type: ignore[arg-type]
         values = {f.name: getattr(self, f.name) for f in fields}
         return {"type": type(self).__name__} | {name: _described(value) for name, value in values.items()}
 
 
-def _described(value: Any) -> Any:
-    """An option as JSON; a layer, or several of them, by their specs."""
+def _described(value: Value) -> Value:
+    """Return an option as JSON; layers are replaced by their specs."""
     if isinstance(value, tuple):
         return [_described(part) for part in value]
-    return value.spec() if isinstance(value, Layer) else value
+    return value.spec() if isinstance(value, Layer) else _check.as_json(value)
 
 
-def read_lazily(layers: Sequence[Layer], i: int) -> bool:
-    """May layer number i hand on its output unwritten? It may if the next one but dropout can apply it."""
-    for layer in layers[i + 1 :]:
-        if layer.reads_normalised:
-            return True
-        if not layer.passes_normalised:
-            return False
-    return False
-
-
-def sequence(where: str, x: np.ndarray, size: int | None) -> None:
+def sequence(where: str, x: AnyArray, size: int | None) -> None:
     """Check that x is a time-major sequence with `size` inputs."""
-    _check.array(where, "x", x, 3, "(T, B, D): time, batch, inputs")
+    _check.arrays(where, "x: any T B D", x)
     if size is not None and x.shape[2] != size:
         _check.fail(
             where, f"x has shape {x.shape}", f"(T, B, {size})", "because the layer has that many inputs"

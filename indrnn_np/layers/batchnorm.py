@@ -1,37 +1,53 @@
-"""Batch normalisation of sequences (Ioffe & Szegedy 2015; in IndRNNs: Li et al. 2019, arXiv:1910.06251, 5.1)."""
+"""Batch normalisation of sequences (Ioffe & Szegedy 2015; Li et al. 2019, arXiv:1910.06251, 5.1)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from .. import _check, init
+from .._types import AnyArray, Array, Record, State, StateForm
 from ..ops.indrnn import Norm
-from .base import Context, Layer, Normalised, Parameter, sequence
+from .base import COUNT, Context, Layer, Parameter, sequence
+from .fusion import NORM, Normalised
 
 
 @dataclass(frozen=True)
 class BatchNorm(Layer):
-    """y = scale ⊙ (x - mean) / √(var + eps) + shift, with statistics over batch and time or over the batch
-    at each step.
-
-    Parameters are scale (H,), which starts at 1, and shift (H,), which starts at 0. Buffers are `mean` and
-    `var` (S, H): running averages r ← (1 - momentum) r + momentum · batch (var with n - 1), used for
-    inference.
+    """Normalise each unit over batch and time, or over the batch at each step.
 
     Parameters
     ----------
-    per_step
-        Statistics of their own for each step (S = steps of the network, or `positions`), else one for all (S = 1).
-    momentum
-        Weight of the newest batch in the running averages.
-    positions
-        With per_step: the rows S of the running statistics. A step's row is its position since the state began, which
-        goes on from window to window; later ones share the last row, where each window leaves the statistics of its
-        last step. The authors' code for language models has 4 T + 1 rows, and shares those from 2 T on. Early rows are
-        only met where a state begins: a stream that is never begun anew does not train them.
+    size : int
+        Number of units H.
+    per_step : bool
+        Use separate statistics for each step (S = `positions`, or the steps of the network). The
+        default is one statistic for all steps (S = 1).
+    momentum : float
+        Weight of the newest batch in the running averages, above 0 and at most 1.
+    eps : float
+        Constant added to the variance.
+    positions : int, optional
+        Number S of rows of the running statistics; requires `per_step`. The row of a step is its
+        position since the state began, counted across windows. Steps beyond the last row share it,
+        and each window stores the statistics of its last step there. The authors' code for language
+        models has 4 T + 1 rows and shares those from 2 T on. Early rows are trained only by batches
+        that begin a new state.
+
+    Notes
+    -----
+    y = scale ⊙ (x - mean) / √(var + eps) + shift
+
+    The learned arrays are scale (H,), initially 1, and shift (H,), initially 0. The buffers `mean`
+    and `var` (S, H) are running averages for inference, r ← (1 - momentum) r + momentum · batch,
+    where the variance of the batch is divided by n - 1. A statistic over one value does not change
+    the running variance.
+
+    Over one value the output equals the shift, whatever x is, and the gradient is zero. A network
+    refuses a training pass in which every statistic is over one value, and warns once if some are.
+    Over two values x̂ is ±1, so the gradient is zero except for the effect of eps. Use batches of
+    several samples.
     """
 
     size: int
@@ -43,6 +59,7 @@ class BatchNorm(Layer):
     def __post_init__(self) -> None:
         _check.at_least("BatchNorm", "size", self.size, 1)
         _check.at_least("BatchNorm", "eps", self.eps, 0.0, strictly=True)
+        _check.real("BatchNorm", "momentum", self.momentum)
         if not 0 < self.momentum <= 1:
             _check.fail("BatchNorm", f"momentum is {self.momentum}", "a number above 0, at most 1")
         if self.positions is not None:
@@ -59,66 +76,78 @@ class BatchNorm(Layer):
     def stretches_over_time(self) -> bool:  # type: ignore[override]
         return not self.per_step
 
+    @property
+    def fusion_role(self) -> str:  # type: ignore[override]
+        return "" if self.per_step else NORM
+
+    @property
+    def state_form(self) -> StateForm:
+        return COUNT if self.per_step else None
+
     def parameters(self, steps: int | None) -> dict[str, Parameter]:
         return {
             "scale": Parameter((self.size,), init.constant(1.0)),
             "shift": Parameter((self.size,), init.constant(0.0)),
         }
 
-    def running(self, steps: int | None) -> dict[str, np.ndarray]:
+    def running(self, steps: int | None) -> dict[str, Array]:
         rows = self.positions or steps if self.per_step else 1
         if rows is None:
-            because = "because every step has running statistics of its own"
+            because = "because each step has separate running statistics"
             _check.fail("BatchNorm", "steps is None with per_step=True", "Sequential(..., steps=T)", because)
-        return {"mean": np.zeros((rows, self.size)), "var": np.ones((rows, self.size))}
+        start = {"mean": np.zeros(()), "var": np.ones(())}
+        return {name: np.broadcast_to(value, (rows, self.size)) for name, value in start.items()}
 
-    def forward(self, x: np.ndarray, state: Any, ctx: Context) -> tuple[np.ndarray, Any, Any]:
-        """With `per_step` the state is the number of steps before this window."""
+    def forward(self, x: AnyArray, state: State, ctx: Context) -> tuple[AnyArray, State, Record]:
+        """Normalise x; with `per_step`, the state is the number of steps before this window."""
         sequence("BatchNorm.forward", x, self.size)
-        if ctx.lazy and not self.per_step and ctx.lengths is None:
+        if ctx.fused:
             return self._unwritten(x, ctx)
         t0 = state or 0
         out = ctx.array("y", x.shape)
         scale, shift = ctx.param("scale"), ctx.param("shift")
         after = t0 + len(x) if self.per_step else None
-        if not ctx.training:
+        if not ctx.run.training:
             mean, var = ctx.buffer("mean"), ctx.buffer("var")
             if self.per_step:
                 mean, var = (ctx.ops.batchnorm.rows(running, t0, len(x)) for running in (mean, var))
-            y = ctx.ops.batchnorm.apply(x, mean, var, scale, shift, self.eps, ctx.lengths, out)
+            y = ctx.ops.batchnorm.apply(x, mean, var, scale, shift, self.eps, ctx.run.lengths, out)
             return y, after, None
-        y, mean, var = ctx.ops.batchnorm.forward(x, scale, shift, self.eps, ctx.lengths, self.per_step, out)
+        y, mean, var = ctx.ops.batchnorm.forward(
+            x, scale, shift, self.eps, ctx.run.lengths, self.per_step, out
+        )
         self._update(mean, var, t0, x, ctx)
         return y, after, (x, mean, var)
 
-    def _unwritten(self, x: np.ndarray, ctx: Context) -> tuple[Any, Any, Any]:
-        """The same with one statistic for all steps, for a next layer that normalises chunk by chunk."""
-        if ctx.training:
+    def _unwritten(self, x: AnyArray, ctx: Context) -> tuple[AnyArray, State, Record]:
+        """Return x with its normalisation, which a later layer applies chunk by chunk."""
+        if ctx.run.training:
             mean, var = ctx.ops.batchnorm.statistics(x)
             self._update(mean, var, 0, x, ctx)
         else:
             mean, var = ctx.buffer("mean"), ctx.buffer("var")
-        factor = ctx.param("scale") / np.sqrt(var[0] + x.dtype.type(self.eps))
-        return Normalised(x, Norm(mean[0], factor, ctx.param("shift"))), None, (x, mean, var)
+        norm = Norm.of_statistics(mean[0], var[0], ctx.param("scale"), ctx.param("shift"), self.eps)
+        return Normalised(x, norm), None, (x, mean, var)
 
     def backward(
-        self, dy: Any, tape: Any, dstate: Any, ctx: Context
-    ) -> tuple[Any, Any, dict[str, np.ndarray]]:
+        self, dy: AnyArray, tape: Record, dstate: State, ctx: Context
+    ) -> tuple[AnyArray, State, dict[str, AnyArray]]:
         x, mean, var = tape
         dx, dscale, dshift = ctx.ops.batchnorm.backward(
-            ctx.dense(dy), x, mean, var, ctx.param("scale"), self.eps, ctx.lengths, self.per_step,
+            ctx.dense(dy), x, mean, var, ctx.param("scale"), self.eps, ctx.run.lengths, self.per_step,
             ctx.scratch.array("dx", x.shape),
         )  # fmt: skip
         return dx, None, {"scale": dscale, "shift": dshift}
 
-    def _update(self, mean: np.ndarray, var: np.ndarray, t0: int, x: np.ndarray, ctx: Context) -> None:
-        """Move the running statistics; a step that no sample reaches leaves its own alone."""
+    def _update(self, mean: AnyArray, var: AnyArray, t0: int, x: AnyArray, ctx: Context) -> None:
+        """Update the running statistics, except rows over no value and variances over one value."""
         T, B, _ = x.shape
-        ends = np.full(B, T) if ctx.lengths is None else ctx.lengths
-        counts = (
-            (np.arange(T)[:, None] < ends).sum(axis=1) if self.per_step else np.array([ends.sum()], np.int64)
-        )
-        momentum = self.momentum if ctx.momentum is None else ctx.momentum
-        if ctx.momentum and t0:  # statistics anew along a stream: a mean over all windows that share a row
-            momentum = 1 / max(1, (t0 + T - len(ctx.buffer("mean"))) // T + 1)
+        counts = value_counts(T, B, ctx.run.lengths, self.per_step)
+        momentum = self.momentum if ctx.run.momentum is None else ctx.run.momentum
         ctx.ops.batchnorm.update(ctx.buffer("mean"), ctx.buffer("var"), mean, var, counts, t0, momentum)
+
+
+def value_counts(T: int, B: int, lengths: Array | None, per_step: bool) -> AnyArray:
+    """Return the number of values of each statistic, (T,) with per_step, else (1,)."""
+    ends = np.full(B, T) if lengths is None else lengths
+    return (np.arange(T)[:, None] < ends).sum(axis=1) if per_step else np.array([ends.sum()], np.int64)

@@ -1,30 +1,31 @@
-"""Two copies of a recurrent layer, one walking forward and one backward in time, side by side."""
+"""Two copies of a recurrent layer, one forward and one backward in time."""
 
 from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
 
 from .. import _check
+from .._types import AnyArray, Array, Record, State, StateForm
 from .base import Context, Layer, Parameter
 from .recurrent import Recurrent
 
 
 @dataclass(frozen=True)
 class Bidirectional(Layer):
-    """y_t = [forward layer's h_t, reverse layer's h_t], each with parameters of its own (Schuster & Paliwal
-    1997).
-
-    Shapes     x (T, B, D) to y (T, B, 2 H); parameters `forward.W`, ..., `reverse.W`, ...
-    State      a pair: the forward layer's last state, and the reverse layer's (the one of step 0)
+    """Run a recurrent layer forward and backward in time and concatenate both outputs.
 
     Parameters
     ----------
-    layer
-        The forward one; the other is the same with `reverse=True`.
+    layer : Recurrent
+        Forward layer. The other layer is a copy with `reverse=True` and separate parameters.
+
+    Notes
+    -----
+    y_t = [forward h_t, reverse h_t]        (Schuster & Paliwal 1997)
+
+    Maps x (T, B, D) to y (T, B, 2 H). The parameters are `forward.W`, ..., `reverse.W`, ... The state
+    is a pair: the last state of the forward layer, and that of the reverse layer (at step 0).
     """
 
     layer: Recurrent
@@ -49,6 +50,10 @@ class Bidirectional(Layer):
     def outputs(self) -> int:
         return 2 * (self.layer.outputs or 0)
 
+    @property
+    def state_form(self) -> StateForm:
+        return self.layer.state_form, self.layer.state_form
+
     def _halves(self) -> dict[str, Recurrent]:
         reverse = dataclasses.replace(self.layer, reverse=True)  # type: ignore[type-var]
         return {"forward": self.layer, "reverse": reverse}
@@ -65,7 +70,7 @@ class Bidirectional(Layer):
             f"{n}.{p}": value for n, half in self._halves().items() for p, value in half.bounds(steps).items()
         }
 
-    def forward(self, x: np.ndarray, state: Any, ctx: Context) -> tuple[np.ndarray, Any, Any]:
+    def forward(self, x: AnyArray, state: State, ctx: Context) -> tuple[AnyArray, State, Record]:
         passes = [
             half.forward(x, None if state is None else state[i], ctx.child(name))
             for i, (name, half) in enumerate(self._halves().items())
@@ -75,11 +80,11 @@ class Bidirectional(Layer):
         return ctx.ops.rows.join(*halves, y), states, tapes
 
     def backward(
-        self, dy: Any, tape: Any, dstate: Any, ctx: Context
-    ) -> tuple[Any, Any, dict[str, np.ndarray]]:
+        self, dy: AnyArray, tape: Record, dstate: State, ctx: Context
+    ) -> tuple[AnyArray, State, dict[str, AnyArray]]:
         H, dy = self.outputs // 2, ctx.dense(dy)
         dx, dstates = None, []
-        grads: dict[str, np.ndarray] = {}
+        grads: dict[str, Array] = {}
         for i, (name, half) in enumerate(self._halves().items()):
             dy_half = ctx.ops.rows.part(dy, i * H, H, ctx.scratch.array("half", (*dy.shape[:2], H)))
             dlast = None if dstate is None else dstate[i]
@@ -89,5 +94,5 @@ class Bidirectional(Layer):
             grads |= {f"{name}.{p}": g for p, g in half_grads.items()}
         return dx, tuple(dstates), grads
 
-    def rectified(self, tape: Any) -> list[Any]:
+    def rectified(self, tape: Record) -> list[AnyArray]:
         return [h for half, t in zip(self._halves().values(), tape, strict=True) for h in half.rectified(t)]

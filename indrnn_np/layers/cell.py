@@ -1,18 +1,17 @@
-"""What the cells with a recurrent matrix share: sizes, the start of W and U, and both passes around their op."""
+"""Base class of the cells with a recurrent matrix (RNN, LSTM, GRU): sizes and initial weights."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
-import numpy as np
+from typing import ClassVar
 
 from .. import _check, init
+from .._types import AnyArray, State
 from .base import Context, Parameter, sequence
 from .recurrent import Projecting
 
 
 class Cell(Projecting):
-    """A layer over W x_t and U h_{t-1}, with `gates` blocks of H rows in W and U."""
+    """Base class of layers over W x_t and U h_{t-1}; W and U have `gates` blocks of H rows."""
 
     gates: ClassVar[int]
 
@@ -27,7 +26,7 @@ class Cell(Projecting):
             _check.at_least(where, "input_init", self.input_init, 0.0)
 
     def _weights(self, recurrent_init: str | float = "orthogonal") -> dict[str, Parameter]:
-        """W, U and b as they start."""
+        """Return W, U and b with their initialisers."""
         rows, zero = self.gates * self.hidden_size, init.constant(0.0)
         return {
             "W": Parameter((rows, self.input_size), init.input_matrix(self.input_init, self.gates)),
@@ -35,11 +34,11 @@ class Cell(Projecting):
             "b": Parameter((rows,), zero),
         }
 
-    def _start(self, x: np.ndarray, state: Any, ctx: Context) -> Any:
+    def _start(self, x: AnyArray, state: State, ctx: Context) -> State:
         """Check x, and return the state (B, H) before the first step."""
         sequence(f"{type(self).__name__}.forward", x, self.input_size)
         return self._initial(x, state, self.hidden_size, ctx)
 
-    def _last(self, h: np.ndarray, ctx: Context) -> np.ndarray:
-        """Each sample's last state."""
-        return ctx.ops.recurrence.last(h, ctx.lengths, self.reverse)
+    def _last(self, h: AnyArray, ctx: Context) -> AnyArray:
+        """Return the last state of each sample (B, H)."""
+        return ctx.ops.recurrence.last(h, ctx.run.lengths, self.reverse)

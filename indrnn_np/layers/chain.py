@@ -1,53 +1,91 @@
-"""One pass through layers in a row, there and back: those of a network, and those of a layer made of layers."""
+"""Forward and backward passes through a chain of layers, of a network or of a container layer."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from .. import _check
+from .._check import convert
+from .._types import AnyArray, Probe, Record, State, Value
 from .base import Context, Layer
 
 
-class Tape(NamedTuple):
-    """What backward needs of one forward pass; with a workspace it is valid until the next forward pass."""
+@dataclasses.dataclass
+class Tape:
+    """Values of a forward pass that backward needs; with a workspace, valid until the next pass.
+
+    `stamp` marks the pass of a network (networks/tape_stamp.py); tapes of inner layers have none.
+    """
 
     contexts: tuple[Context, ...]
-    layers: tuple[Any, ...]
-    output: np.ndarray
+    layers: tuple[Record, ...]
+    output: AnyArray
+    stamp: Record = None
+
+    def kept(self) -> Iterator[tuple[str, Record]]:
+        """Yield the name and the nested arrays of each entry that backward reads."""
+        yield "y", self.output
+        yield from ((f"the tape of layer {i}", tape) for i, tape in enumerate(self.layers))
 
 
 def forward_layers(
-    layers: Sequence[Layer], x: np.ndarray, states: Sequence[Any], contexts: Sequence[Context]
-) -> tuple[np.ndarray, tuple[Any, ...], Tape]:
-    """Run x (T, B, D) through the layers; returns the output, the states after the last step, and the tape."""
+    layers: Sequence[Layer], x: AnyArray, states: Sequence[State], contexts: Sequence[Context]
+) -> tuple[AnyArray, tuple[State, ...], Tape]:
+    """Run x (T, B, D) through the layers; return the output, the final states and the tape."""
     y, after, tapes = x, [], []
     for layer, ctx, before in zip(layers, contexts, states, strict=True):
         y, state, tape = layer.forward(y, before, ctx)
         after.append(state)
-        tapes.append(tape if ctx.training else None)
+        tapes.append(tape if ctx.run.training else None)
     return y, tuple(after), Tape(tuple(contexts), tuple(tapes), y)
 
 
-def backward_layers(
-    layers: Sequence[Layer], dy: Any, tape: Tape, dstate: Sequence[Any] | None, probe: Callable[..., None] | None,
-    grads: Mapping[str, Any], slot: str = "",
-) -> tuple[np.ndarray, tuple[Any, ...]]:  # fmt: skip
-    """Carry dy back through the layers and add the parameters' gradients to `grads`, by the network's names.
+def network_input(x: AnyArray, ctx: Context) -> AnyArray:
+    """Return x (T, B, D) as an array of the backend, with zeros after the end of each sample.
 
-    Gradients alternate between two buffers below `slot`: dy must stand in neither, and dx is in one of them, or is dy.
-    Returns dx (T, B, D) and the gradient of the states before the first step.
+    Symbols (T, B) become int64, with symbol 0 after the end. Symbols in GPU memory without lengths are
+    returned unchanged.
     """
-    dstates: list[Any] = []
-    slots = (f"{slot}even", f"{slot}odd")  # a layer writes where the one above it did not
+    lengths, device = ctx.run.lengths, ctx.ops.device
+    if x.dtype.kind in "iu":
+        if lengths is None and not isinstance(x, np.ndarray):
+            return x
+        host = convert.without_padding("Sequential.forward", device.to_host(x), lengths)
+        return device.bring(host.astype(np.int64, copy=False))
+    x = device.bring(x)
+    if lengths is None:
+        return x
+    out = None if ctx.work is None else ctx.work.array("x", x.shape, x.dtype, device.empty)
+    return ctx.ops.rows.without_padding(x, lengths, out)
+
+
+def backward_layers(
+    layers: Sequence[Layer], dy: AnyArray, tape: Tape, dstate: Sequence[State] | None, probe: Probe | None,
+    grads: Mapping[str, AnyArray], slot: str = "",
+) -> tuple[AnyArray, tuple[State, ...]]:  # fmt: skip
+    """Propagate dy back through the layers and add the parameter gradients to `grads`.
+
+    Gradients alternate between two buffers below `slot`. dy must be in neither of them; dx is in one
+    of them, or is dy itself.
+
+    Returns
+    -------
+    dx : array (T, B, D)
+        Gradient of the input.
+    before : tuple
+        Gradients of the initial states, one for each layer.
+    """
+    dstates: list[State] = []
+    slots = (f"{slot}even", f"{slot}odd")  # a layer never writes the buffer that it reads
+    run = dataclasses.replace(tape.contexts[0].run, probe=probe)
     for i in reversed(range(len(layers))):
-        ctx = dataclasses.replace(tape.contexts[i], probe=probe, slot=slots[0], grads=grads)
+        ctx = dataclasses.replace(tape.contexts[i], run=run, slot=slots[0], grads=grads)
         dlast = None if dstate is None else dstate[i]
         dx, before, named = layers[i].backward(dy, tape.layers[i], dlast, ctx)
-        if dx is not dy:  # a layer that does nothing hands on what it got, and has used no slot
+        if dx is not dy:  # an inactive layer returns dy itself and uses no slot
             dy, slots = dx, slots[::-1]
         dstates.append(before)
         for name, gradient in named.items():
@@ -56,14 +94,15 @@ def backward_layers(
     return tape.contexts[0].dense(dy), tuple(reversed(dstates))
 
 
-def check_layers(where: str, layers: Sequence[Any]) -> int | None:
-    """Check that every entry is a layer and that each takes what the one before it gives; returns the outputs."""
+def check_layers(where: str, layers: Sequence[Value]) -> int | None:
+    """Check that all entries are layers with matching sizes; return the number of outputs."""
     if not layers:
         _check.fail(where, "layers is empty", "at least one layer")
     size: int | None = None
     for i, layer in enumerate(layers):
         if not isinstance(layer, Layer):
             _check.fail(where, f"layers[{i}] is {layer!r}", "a layer such as IndRNN(2, 128)", error=TypeError)
+        check_switches(f"{where}: layers[{i}] {type(layer).__name__}", layer)
         if size is not None and layer.inputs not in (None, size):
             _check.fail(where, f"layers[{i}] {type(layer).__name__} has {layer.inputs} inputs", f"{size}",
                         "to match the output of the layer before it")  # fmt: skip
@@ -71,13 +110,24 @@ def check_layers(where: str, layers: Sequence[Any]) -> int | None:
     return size
 
 
-def gathered(layers: Sequence[Layer], what: str, steps: int | None) -> dict[str, Any]:
-    """What the layers' method of that name returns, each name behind its layer's number."""
-    return {f"{i}.{n}": v for i, layer in enumerate(layers) for n, v in getattr(layer, what)(steps).items()}
+def check_switches(where: str, layer: Value) -> None:
+    """Check that the boolean options of the layer and of its inner layers are booleans."""
+    options: Value = dataclasses.fields(layer) if dataclasses.is_dataclass(layer) else ()
+    for option in options:
+        value = getattr(layer, option.name)
+        if option.type == "bool" and not isinstance(value, bool | np.bool_):
+            _check.fail(where, f"{option.name} is {value!r}", "True or False", error=TypeError)
+        if isinstance(value, Layer):
+            check_switches(where, value)
+
+
+def gathered(layers: Sequence[Layer], method: str, steps: int | None) -> dict[str, Value]:
+    """Merge the results of a method of all layers, prefixing each name with its layer's number."""
+    return {f"{i}.{n}": v for i, layer in enumerate(layers) for n, v in getattr(layer, method)(steps).items()}
 
 
 def named_layers(layers: Sequence[Layer], prefix: str = "") -> Iterator[tuple[str, Layer]]:
-    """Every layer by the name that its parameters begin with; a layer made of layers comes after its own."""
+    """Yield each layer with the prefix of its parameters; inner layers come before their container."""
     for i, layer in enumerate(layers):
         yield from named_layers(layer.inner, f"{prefix}{i}.")
         yield f"{prefix}{i}", layer

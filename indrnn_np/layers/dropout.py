@@ -3,46 +3,50 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
-
-import numpy as np
+from typing import ClassVar
 
 from .. import _check
-from .base import Context, LastRow, Layer, Normalised
+from .._types import AnyArray, Record, State
+from .base import Context, Layer
+from .fusion import MASK, LastRow, Normalised
 
 
 @dataclass(frozen=True)
 class Dropout(Layer):
-    """y_t = m ⊙ x_t / (1 - rate) in training, the same mask m (B, H) for all steps; y = x in inference.
+    """Drop units at random in training, with one mask for the whole sequence.
 
-    The mask is a function of (network seed, this layer, iteration): it is never stored, and the same on
-    every backend.
+    Parameters
+    ----------
+    rate : float
+        Probability of dropping a unit, from 0 to 1 (exclusive).
+
+    Notes
+    -----
+    y_t = m ⊙ x_t / (1 - rate) in training, with the mask m (B, H); y = x in inference
+
+    The mask is a function of the network's seed, the layer and the iteration. It is not stored, and
+    it is the same on every backend.
     """
 
-    passes_normalised: ClassVar[bool] = True
+    fusion_role: ClassVar[str] = MASK
 
     rate: float
 
     def __post_init__(self) -> None:
         _check.between("Dropout", "rate", self.rate, 0.0, 1.0)
 
-    def forward(self, x: Any, state: Any, ctx: Context) -> tuple[Any, Any, Any]:
-        active = ctx.training and ctx.dropout and self.rate > 0
+    def forward(self, x: AnyArray, state: State, ctx: Context) -> tuple[AnyArray, State, Record]:
+        active = ctx.run.training and ctx.run.dropout and self.rate > 0
         if not active:
             return x, None, False
-        if isinstance(x, Normalised):  # who applies the mask forward does so backward
+        if isinstance(x, Normalised):  # the layer that applies the mask forward also applies it backward
             mask = ctx.ops.dropout.mask(x.shape[1:], self.rate, ctx.key("dropout"), x.x.dtype)
-            before = x.norm.mask
-            return (
-                x._replace(norm=x.norm._replace(mask=mask if before is None else before * mask)),
-                None,
-                False,
-            )
+            return x._replace(norm=x.norm.with_mask(mask)), None, False
         return ctx.ops.dropout.forward(x, self.rate, ctx.key("dropout"), ctx.array("y", x.shape)), None, True
 
     def backward(
-        self, dy: Any, tape: Any, dstate: Any, ctx: Context
-    ) -> tuple[Any, Any, dict[str, np.ndarray]]:
+        self, dy: AnyArray, tape: Record, dstate: State, ctx: Context
+    ) -> tuple[AnyArray, State, dict[str, AnyArray]]:
         if not tape:
             return dy, None, {}
         value = dy.row if isinstance(dy, LastRow) else dy

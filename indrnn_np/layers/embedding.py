@@ -1,34 +1,41 @@
-"""Symbols to vectors."""
+"""Embedding of symbols as vectors."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import numpy as np
-
-from .. import _check, init
+from .. import _check, _renamed, init
+from .._types import AnyArray, Record, State
 from .base import Context, Layer, Parameter
+
+NAMES = _renamed.LAYERS["Embedding"]
 
 
 @dataclass(frozen=True)
 class Embedding(Layer):
-    """y_t = E[x_t]: a row of a table for each symbol. It is a network's first layer, whose x is then (T, B) integers.
-
-    Shapes     x (T, B) integers from 0 to symbols - 1, to y (T, B, size); zeros in padding
-    Parameters E (V, H), which starts as U(-init_scale, init_scale) (0.04: Li et al. 2018's code for characters)
-
-    Symbols have no gradient, so backward gives none (dx is None).
+    """Look up a vector for each symbol; only the first layer of a network may be an embedding.
 
     Parameters
     ----------
-    symbols
-        Their number V.
-    size
-        Numbers H of a row.
-    weight_dropout
-        Share of the rows that is dropped in a training pass, each symbol everywhere in the batch or nowhere; the others
-        are scaled by 1 / (1 - weight_dropout) (Gal & Ghahramani 2016; Merity et al. 2017, arXiv:1708.02182, 4.3).
+    symbols : int
+        Number of symbols V.
+    size : int
+        Length H of each vector.
+    init_scale : float
+        Bound of the initial values, U(-init_scale, init_scale). 0.04 is the value for characters in
+        the code of Li et al. 2018.
+    embedding_dropout : float
+        Share of the rows of E that is dropped in a training pass. A dropped symbol is dropped
+        everywhere in the batch; the other rows are scaled by 1 / (1 - embedding_dropout)
+        (Gal & Ghahramani 2016; Merity et al. 2017, arXiv:1708.02182, 4.3).
+
+    Notes
+    -----
+    y_t = E[x_t]
+
+    Maps x (T, B), integers from 0 to V - 1, to y (T, B, H), which is zero in padding. The learned array
+    is E (V, H). Symbols have no gradient, so backward returns None for dx.
     """
 
     reads_symbols: ClassVar[bool] = True
@@ -37,13 +44,17 @@ class Embedding(Layer):
     symbols: int
     size: int
     init_scale: float = 0.04
-    weight_dropout: float = 0.0
+    embedding_dropout: float = 0.0
 
     def __post_init__(self) -> None:
         _check.at_least("Embedding", "symbols", self.symbols, 1)
         _check.at_least("Embedding", "size", self.size, 1)
         _check.at_least("Embedding", "init_scale", self.init_scale, 0.0)
-        _check.between("Embedding", "weight_dropout", self.weight_dropout, 0.0, 1.0)
+        _check.between("Embedding", "embedding_dropout", self.embedding_dropout, 0.0, 1.0)
+
+    def __setstate__(self, state: dict[str, State]) -> None:
+        """Restore a pickle; pickles of version 0.1.0 use an old name of an option."""
+        self.__dict__.update({NAMES.get(name, name): value for name, value in state.items()})
 
     @property
     def outputs(self) -> int:
@@ -52,20 +63,25 @@ class Embedding(Layer):
     def parameters(self, steps: int | None) -> dict[str, Parameter]:
         return {"E": Parameter((self.symbols, self.size), init.uniform(self.init_scale))}
 
-    def forward(self, x: np.ndarray, state: Any, ctx: Context) -> tuple[np.ndarray, Any, Any]:
-        _check.array("Embedding.forward", "x", x, 2, "(T, B) integers: time, batch")
+    def forward(self, x: AnyArray, state: State, ctx: Context) -> tuple[AnyArray, State, Record]:
+        _check.arrays("Embedding.forward", "x: int T B", x)
         factors = None
-        if ctx.training and ctx.dropout and self.weight_dropout > 0:
-            factors = ctx.ops.dropout.mask((self.symbols,), self.weight_dropout, ctx.key("rows"), ctx.dtype)
+        if ctx.run.training and ctx.run.dropout and self.embedding_dropout > 0:
+            factors = ctx.ops.dropout.mask(
+                (self.symbols,), self.embedding_dropout, ctx.key("rows"), ctx.dtype
+            )
         y = ctx.ops.embedding.forward(x, ctx.param("E"), factors, ctx.array("y", (*x.shape, self.size)))
-        if ctx.lengths is not None:
-            y = ctx.ops.rows.without_padding(y, ctx.lengths, y)
+        if ctx.run.lengths is not None:
+            y = ctx.ops.rows.without_padding(y, ctx.run.lengths, y)
         return y, None, (x, factors)
 
     def backward(
-        self, dy: Any, tape: Any, dstate: Any, ctx: Context
-    ) -> tuple[Any, Any, dict[str, np.ndarray]]:
+        self, dy: AnyArray, tape: Record, dstate: State, ctx: Context
+    ) -> tuple[AnyArray, State, dict[str, AnyArray]]:
         (x, factors), dy = tape, ctx.dense(dy)
-        if ctx.lengths is not None:
-            dy = ctx.ops.rows.without_padding(dy, ctx.lengths, ctx.scratch.array("dy", dy.shape))
+        if ctx.run.lengths is not None:
+            dy = ctx.ops.rows.without_padding(dy, ctx.run.lengths, ctx.scratch.array("dy", dy.shape))
         return None, None, {"E": ctx.ops.embedding.backward(dy, x, self.symbols, factors)}
+
+
+Embedding.__init__ = _renamed.keywords(NAMES)(Embedding.__init__)  # type: ignore[method-assign]

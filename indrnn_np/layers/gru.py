@@ -1,32 +1,38 @@
-"""The gated recurrent unit (Cho et al. 2014, arXiv:1406.1078), its reset gate behind the product as in cuDNN."""
+"""Gated recurrent unit (Cho et al. 2014, arXiv:1406.1078), with the reset gate as in cuDNN."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
-
-import numpy as np
+from typing import ClassVar
 
 from .. import init
+from .._types import AnyArray, Record, State
 from .base import Context, Parameter
 from .cell import Cell
-from .recurrent import Named
+from .fusion import arriving
 
 
 @dataclass(frozen=True)
 class GRU(Cell):
-    """h_t = (1 - z_t) ⊙ n_t + z_t ⊙ h_{t-1}, n_t = tanh(W_n x_t + b_n + r_t ⊙ (U_n h_{t-1} + c_n)) (ops/gru).
-
-    Shapes     x (T, B, input_size) to y (T, B, hidden_size)
-    Parameters W (3 H, D), U (3 H, H), b (3 H,), c (3 H,), rows in the order r, z, n; U starts orthogonal, gate by gate
-    State      (B, H): the last state, given back as the initial state of the next window; None starts from zero
+    """Gated recurrent unit with the reset gate applied after the recurrent product.
 
     Parameters
     ----------
-    input_init
-        How W starts: "glorot" or a standard deviation (init.input_matrix).
-    reverse
-        Walk from each sample's last step to its first.
+    input_size, hidden_size : int
+        Number of inputs D and of units H.
+    input_init : str or float
+        Initial W: "glorot" or a standard deviation (init.input_matrix).
+    reverse : bool
+        Run from each sample's last step to its first.
+
+    Notes
+    -----
+    h_t = (1 - z_t) ⊙ n_t + z_t ⊙ h_{t-1},  n_t = tanh(W_n x_t + b_n + r_t ⊙ (U_n h_{t-1} + c_n))
+    (ops/gru)
+
+    Maps x (T, B, D) to y (T, B, H). The learned arrays are W (3 H, D), U (3 H, H), b (3 H,) and c (3 H,),
+    with rows in the order r, z, n; each gate's block of U starts orthogonal. The state is the last
+    hidden state (B, H), to be passed on to the next window; None starts from zero.
     """
 
     gates: ClassVar[int] = 3
@@ -48,19 +54,19 @@ class GRU(Cell):
         weights = self._weights()
         return weights | {"c": Parameter(weights["b"].shape, init.constant(0.0))}
 
-    def forward(self, x: np.ndarray, state: Any, ctx: Context) -> tuple[np.ndarray, Any, Any]:
+    def forward(self, x: AnyArray, state: State, ctx: Context) -> tuple[AnyArray, State, Record]:
         h0 = self._start(x, state, ctx)
         h, gates = ctx.ops.gru.forward(
-            x, *(ctx.param(name) for name in "WUbc"), h0, ctx.lengths, self.reverse, Named(ctx)
+            x, *(ctx.param(name) for name in "WUbc"), h0, ctx.run.lengths, self.reverse, ctx
         )
         return h[1:], self._last(h, ctx), (x, h, gates)
 
     def backward(
-        self, dy: Any, tape: Any, dstate: Any, ctx: Context
-    ) -> tuple[Any, Any, dict[str, np.ndarray]]:
-        (x, h, gates), (dh, dhT) = tape, self._arriving(dy, dstate, ctx)
+        self, dy: AnyArray, tape: Record, dstate: State, ctx: Context
+    ) -> tuple[AnyArray, State, dict[str, AnyArray]]:
+        (x, h, gates), (dh, dhT) = tape, arriving(dy, dstate, self.reverse, ctx)
         dx, dW, dU, db, dc, dh0 = ctx.ops.gru.backward(
-            dh, x, h, gates, ctx.param("W"), ctx.param("U"), dhT, ctx.lengths, self.reverse, ctx.scratch,
+            dh, x, h, gates, ctx.param("W"), ctx.param("U"), dhT, ctx.run.lengths, self.reverse, ctx.scratch,
             self._probe(ctx),
         )  # fmt: skip
         return dx, dh0, {"W": dW, "U": dU, "b": db, "c": dc}

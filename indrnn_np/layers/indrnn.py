@@ -3,44 +3,58 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
-
-import numpy as np
+from typing import ClassVar
 
 from .. import _check, init
-from .base import Context, Normalised, Parameter, sequence
-from .recurrent import Independent, Named, Projecting
+from .._types import AnyArray, Record, State
+from ..ops.recurrence.activation import ACTIVATIONS
+from .base import Context, Parameter, sequence
+from .fusion import READER, Normalised, arriving
+from .recurrent import Independent, Projecting
 
 
 @dataclass(frozen=True)
 class IndRNN(Projecting, Independent):
-    """h_t = φ(W x_t + u ⊙ h_{t-1} + b): each neuron remembers by one number of its own.
-
-    Shapes     x (T, B, input_size) to y (T, B, hidden_size)
-    Parameters W (H, D), u (H,), b (H,), and h0 (H,) if it is learned
-    State      (B, H): the last state, given back as the initial state of the next window; None starts from h0 or zero
+    """Independently recurrent layer: each neuron has a single recurrent weight.
 
     Parameters
     ----------
-    activation
+    input_size, hidden_size : int
+        Number of inputs D and of units H.
+    activation : str
         φ: "relu", "tanh", "sigmoid" or "identity".
-    recurrent_init
-        How u starts: "uniform", "symmetric", "long", "ones" or a number (init.recurrent).
-    input_init
-        How W starts: "normal" (tiny, without batch norm), "kaiming" (with it) or a standard deviation
+    recurrent_init : str or float
+        Initial u: "uniform", "symmetric", "long", "ones" or a number (init.recurrent).
+    input_init : str or float
+        Initial W: "normal" (tiny, without batch norm), "kaiming" (with it) or a standard deviation
         (init.input_weights).
-    gamma
-        The largest growth of a gradient over the sequence: |u| <= γ^(1/T) (init.recurrent_bound). 1 for
-        stateful streams.
-    constrain
-        False leaves u without a bound in training; where it starts is the same.
-    learn_h0
-        The initial state is a parameter h0 (H,), the same for all samples.
-    reverse
-        Walk from each sample's last step to its first.
+    gamma : float
+        Largest growth γ of a gradient over the sequence, |u| <= γ^(1/T) (init.recurrent_bound). Use 1
+        for stateful streams.
+    constrain : bool
+        Keep u within the bound in training. The initial values are the same either way.
+    learn_h0 : bool
+        Learn the initial state h0 (H,), which all samples share.
+    reverse : bool
+        Run from each sample's last step to its first.
+
+    Notes
+    -----
+    h_t = φ(W x_t + u ⊙ h_{t-1} + b)
+
+    Maps x (T, B, D) to y (T, B, H). The learned arrays are W (H, D), u (H,), b (H,) and, with `learn_h0`,
+    h0 (H,). The state is the last hidden state (B, H), to be passed on to the next window; None starts
+    from h0 or zero.
+
+    Examples
+    --------
+    >>> import indrnn_np as ir
+    >>> layer = ir.IndRNN(2, 128)
+    >>> layer.inputs, layer.outputs
+    (2, 128)
     """
 
-    reads_normalised: ClassVar[bool] = True
+    fusion_role: ClassVar[str] = READER
 
     input_size: int
     hidden_size: int
@@ -67,38 +81,30 @@ class IndRNN(Projecting, Independent):
         }
         return parameters | ({"h0": Parameter((H,), zero)} if self.learn_h0 else {})
 
-    def forward(self, x: Any, state: Any, ctx: Context) -> tuple[np.ndarray, Any, Any]:
+    def forward(self, x: AnyArray, state: State, ctx: Context) -> tuple[AnyArray, State, Record]:
         x, norm = x if isinstance(x, Normalised) else (x, None)
         sequence("IndRNN.forward", x, self.input_size)
         h0 = self._initial(x, state, self.hidden_size, ctx, self.learn_h0)
         h = ctx.ops.indrnn.forward(
-            x,
-            ctx.param("W"),
-            ctx.param("u"),
-            ctx.param("b"),
-            h0,
-            self.activation,
-            ctx.lengths,
-            self.reverse,
-            Named(ctx),
-            norm,
-        )
-        last = ctx.ops.recurrence.last(h, ctx.lengths, self.reverse)
+            x, ctx.param("W"), ctx.param("u"), ctx.param("b"), h0, self.activation, ctx.run.lengths, self.reverse,
+            ctx, norm,
+        )  # fmt: skip
+        last = ctx.ops.recurrence.last(h, ctx.run.lengths, self.reverse)
         return h[1:], last, (x, h, state is None, norm)
 
     def backward(
-        self, dy: Any, tape: Any, dstate: Any, ctx: Context
-    ) -> tuple[Any, Any, dict[str, np.ndarray]]:
+        self, dy: AnyArray, tape: Record, dstate: State, ctx: Context
+    ) -> tuple[AnyArray, State, dict[str, AnyArray]]:
         x, h, started, norm = tape
-        dh, dhT = self._arriving(dy, dstate, ctx)
+        dh, dhT = arriving(dy, dstate, self.reverse, ctx)
         dx, dW, du, db, dh0 = ctx.ops.indrnn.backward(
-            dh, x, h, ctx.param("W"), ctx.param("u"), dhT, self.activation, ctx.lengths, self.reverse, ctx.scratch,
+            dh, x, h, ctx.param("W"), ctx.param("u"), dhT, self.activation, ctx.run.lengths, self.reverse, ctx.scratch,
             self._probe(ctx), norm,
         )  # fmt: skip
         grads = {"W": dW, "u": du, "b": db}
         if self.learn_h0:
-            grads["h0"] = ctx.ops.rows.total(dh0) if started else ctx.ops.zeros(du.shape, du.dtype)
+            grads["h0"] = ctx.ops.rows.total(dh0) if started else ctx.ops.device.zeros(du.shape, du.dtype)
         return dx, dh0, grads
 
-    def rectified(self, tape: Any) -> list[Any]:
-        return [tape[1][1:]] if self.activation == "relu" else []
+    def rectified(self, tape: Record) -> list[AnyArray]:
+        return [tape[1][1:]] if ACTIVATIONS[self.activation].rectified else []

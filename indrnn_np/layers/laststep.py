@@ -1,48 +1,52 @@
-"""Read out the last step of each sample."""
+"""Selection of the last step of each sample."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
-
-import numpy as np
+from typing import ClassVar
 
 from .. import _check
-from .base import Context, LastRow, Layer, Normalised
+from .._types import AnyArray, Record, State, StateForm
+from .base import ARRAY, Context, Layer
+from .fusion import READER, LastRow, Normalised
 
 
 @dataclass(frozen=True)
 class LastStep(Layer):
-    """x (T, B, H) to y (B, H): x at each sample's last step, T - 1 or lengths - 1.
+    """Return the last step of each sample, at T - 1 or at its length - 1.
 
-    State      (B, H): the last row so far, so that a stream of windows gives at its end what one pass
-               gives; a sample that a window does not reach (length 0) keeps it
+    Notes
+    -----
+    Maps x (T, B, H) to y (B, H). The state is the last row so far (B, H), so that consecutive windows
+    end with the same result as a single pass. A sample of length 0 in a window keeps its state.
     """
 
-    reads_normalised: ClassVar[bool] = True
+    fusion_role: ClassVar[str] = READER
+    state_form: ClassVar[StateForm] = ARRAY
 
-    def forward(self, x: Any, state: Any, ctx: Context) -> tuple[np.ndarray, Any, Any]:
+    def forward(self, x: AnyArray, state: State, ctx: Context) -> tuple[AnyArray, State, Record]:
         x, norm = x if isinstance(x, Normalised) else (x, None)
-        _check.array("LastStep.forward", "x", x, 3, "(T, B, H)")
+        _check.arrays("LastStep.forward", "x: T B H, state?: B H", x, state)
         T = len(x)
         if T == 0:
             _check.fail("LastStep.forward", f"x has shape {x.shape}", "at least one step")
         if norm is not None:  # without lengths
             y = norm.apply(x[-1])
-            return y, ctx.ops.copy(y), (T, norm.mask)
-        y = ctx.ops.rows.last(x, ctx.lengths, state)
-        return y, ctx.ops.copy(y), (T, None)
+            return y, ctx.ops.device.copy(y), (T, norm)
+        y = ctx.ops.rows.last(x, ctx.run.lengths, state)
+        return y, ctx.ops.device.copy(y), (T, None)
 
     def backward(
-        self, dy: Any, tape: Any, dstate: Any, ctx: Context
-    ) -> tuple[Any, Any, dict[str, np.ndarray]]:
-        T, mask = tape
+        self, dy: AnyArray, tape: Record, dstate: State, ctx: Context
+    ) -> tuple[AnyArray, State, dict[str, AnyArray]]:
+        T, norm = tape
         rows = ctx.ops.rows
         row = dy if dstate is None else rows.add(dy, dstate)
-        row = row if mask is None else row * mask
-        if ctx.lengths is None:
-            return LastRow(row, T), ctx.ops.zeros(row.shape, row.dtype), {}
-        return LastRow(rows.reached(row, ctx.lengths), T), rows.reached(row, ctx.lengths, False), {}
+        row = row if norm is None else norm.masked(row)
+        if ctx.run.lengths is None:
+            return LastRow(row, T), ctx.ops.device.zeros(row.shape, row.dtype), {}
+        return LastRow(rows.reached(row, ctx.run.lengths), T), rows.reached(row, ctx.run.lengths, False), {}
 
-    def step(self, x_t: np.ndarray, state: Any, ctx: Context) -> tuple[np.ndarray, Any]:
-        return x_t, ctx.ops.copy(x_t)
+    def step(self, x_t: AnyArray, state: State, ctx: Context) -> tuple[AnyArray, State]:
+        _check.arrays("LastStep.step", "x: B H, state?: B H", x_t, state)
+        return x_t, ctx.ops.device.copy(x_t)

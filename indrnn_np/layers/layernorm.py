@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
-
-import numpy as np
+from typing import ClassVar
 
 from .. import _check, init
+from .._types import AnyArray, Record, State
 from .base import Context, Layer, Parameter
 
 
 @dataclass(frozen=True)
 class LayerNorm(Layer):
-    """y = scale ⊙ (x - mean) / √(var + eps) + shift, with statistics over the units of each step and sample.
+    """Normalise over the units of each step and sample.
 
-    Shapes     x (B, size) or (T, B, size) to y of the same shape
-    Parameters scale (H,), which starts at 1, and shift (H,), which starts at 0
+    Parameters
+    ----------
+    size : int
+        Number of units H.
+    eps : float
+        Constant added to the variance.
 
-    Training and inference are the same, there are no running statistics, and no step reads another one: it needs
-    neither `per_step` nor positions where batch norm does.
+    Notes
+    -----
+    y = scale ⊙ (x - mean) / √(var + eps) + shift
+
+    x and y are (B, H) or (T, B, H). The learned arrays are scale (H,), initially 1, and shift (H,),
+    initially 0. There are no running statistics: training and inference compute the same function,
+    and no step depends on another, so options such as `per_step` of BatchNorm are not needed.
     """
 
     needs: ClassVar[tuple[str, ...]] = ("layernorm",)
@@ -41,21 +49,21 @@ class LayerNorm(Layer):
             "shift": Parameter((self.size,), init.constant(0.0)),
         }
 
-    def forward(self, x: np.ndarray, state: Any, ctx: Context) -> tuple[np.ndarray, Any, Any]:
-        _check.array("LayerNorm.forward", "x", x, (2, 3), "(B, H) or (T, B, H)")
+    def forward(self, x: AnyArray, state: State, ctx: Context) -> tuple[AnyArray, State, Record]:
+        _check.arrays("LayerNorm.forward", "x: any T? B H", x)
         y, mean, rstd = ctx.ops.layernorm.forward(
             x, ctx.param("scale"), ctx.param("shift"), self.eps, ctx.array("y", x.shape)
         )
         return y, None, (x, mean, rstd)
 
     def backward(
-        self, dy: Any, tape: Any, dstate: Any, ctx: Context
-    ) -> tuple[Any, Any, dict[str, np.ndarray]]:
+        self, dy: AnyArray, tape: Record, dstate: State, ctx: Context
+    ) -> tuple[AnyArray, State, dict[str, AnyArray]]:
         x, mean, rstd = tape
         dx, dscale, dshift = ctx.ops.layernorm.backward(
             ctx.dense(dy), x, mean, rstd, ctx.param("scale"), ctx.scratch.array("dx", x.shape)
         )
         return dx, None, {"scale": dscale, "shift": dshift}
 
-    def step(self, x_t: np.ndarray, state: Any, ctx: Context) -> tuple[np.ndarray, Any]:
+    def step(self, x_t: AnyArray, state: State, ctx: Context) -> tuple[AnyArray, State]:
         return ctx.ops.layernorm.forward(x_t, ctx.param("scale"), ctx.param("shift"), self.eps)[0], None

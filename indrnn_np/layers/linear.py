@@ -1,26 +1,30 @@
-"""The affine layer."""
+"""Affine layer."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
 
 from .. import _check, init
+from .._types import AnyArray, Record, State
 from .base import Context, Layer, Parameter
 
 
 @dataclass(frozen=True)
 class Linear(Layer):
-    """y = W x + b, for the last step (B, D) or for every step (T, B, D).
-
-    Parameters are W (output_size, input_size) and b (output_size,), which starts at 0.
+    """Affine layer, for the last step (B, D) or for every step (T, B, D).
 
     Parameters
     ----------
-    input_init
-        How W starts: "he", N(0, 2 / input_size), as for a read-out, or as that of an IndRNN (init.input_weights).
+    input_size, output_size : int
+        Number of inputs D and of outputs K.
+    input_init : str or float
+        Initial W: "he" for N(0, 2 / D), as for a read-out, or a value of init.input_weights.
+
+    Notes
+    -----
+    y = W x + b
+
+    The learned arrays are W (K, D) and b (K,), which is initially 0.
     """
 
     input_size: int
@@ -47,17 +51,17 @@ class Linear(Layer):
             "b": Parameter((self.output_size,), init.constant(0.0)),
         }
 
-    def forward(self, x: np.ndarray, state: Any, ctx: Context) -> tuple[np.ndarray, Any, Any]:
-        _check.array("Linear.forward", "x", x, (2, 3), "(B, D) or (T, B, D)")
+    def forward(self, x: AnyArray, state: State, ctx: Context) -> tuple[AnyArray, State, Record]:
+        _check.arrays("Linear.forward", "x: any T? B D", x)
         out = ctx.array("y", (*x.shape[:-1], self.output_size))
         return ctx.ops.affine.forward(x, ctx.param("W"), ctx.param("b"), out), None, x
 
     def backward(
-        self, dy: Any, tape: Any, dstate: Any, ctx: Context
-    ) -> tuple[Any, Any, dict[str, np.ndarray]]:
+        self, dy: AnyArray, tape: Record, dstate: State, ctx: Context
+    ) -> tuple[AnyArray, State, dict[str, AnyArray]]:
         x, dy = tape, ctx.dense(dy)
         dx, dW, db = ctx.ops.affine.backward(dy, x, ctx.param("W"), ctx.scratch.array("dx", x.shape))
         return dx, None, {"W": dW, "b": db}
 
-    def step(self, x_t: np.ndarray, state: Any, ctx: Context) -> tuple[np.ndarray, Any]:
+    def step(self, x_t: AnyArray, state: State, ctx: Context) -> tuple[AnyArray, State]:
         return ctx.ops.affine.forward(x_t, ctx.param("W"), ctx.param("b")), None

@@ -3,33 +3,40 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from .. import _check
-from .base import Context, Parameter
+from .._types import AnyArray, Record, State, StateForm
+from .base import ARRAY, Context, Parameter
 from .cell import Cell
-from .recurrent import Named
+from .fusion import arriving
 
 
 @dataclass(frozen=True)
 class LSTM(Cell):
-    """h_t = o_t ⊙ tanh c_t with c_t = f_t ⊙ c_{t-1} + i_t ⊙ g_t, gates of W x_t + U h_{t-1} + b (ops/lstm).
-
-    Shapes     x (T, B, input_size) to y (T, B, hidden_size)
-    Parameters W (4 H, D), U (4 H, H), b (4 H,), rows in the order i, f, g, o; U starts orthogonal, gate by gate
-    State      a pair (h, c), each (B, H), given back as the initial state of the next window; None starts from zero
+    """Long short-term memory with a forget gate.
 
     Parameters
     ----------
-    input_init
-        How W starts: "glorot" or a standard deviation (init.input_matrix).
-    forget_bias
-        Where the forget gate's bias starts: at 1 the cell keeps most of its state from the first iteration on (Gers et
-        al. 2000; Jozefowicz et al. 2015). The other biases start at 0.
-    reverse
-        Walk from each sample's last step to its first.
+    input_size, hidden_size : int
+        Number of inputs D and of units H.
+    input_init : str or float
+        Initial W: "glorot" or a standard deviation (init.input_matrix).
+    forget_bias : float
+        Initial bias of the forget gate. At 1 the cell keeps most of its state from the first iteration
+        on (Gers et al. 2000; Jozefowicz et al. 2015). The other biases are initially 0.
+    reverse : bool
+        Run from each sample's last step to its first.
+
+    Notes
+    -----
+    h_t = o_t ⊙ tanh c_t,  c_t = f_t ⊙ c_{t-1} + i_t ⊙ g_t,  gates of W x_t + U h_{t-1} + b  (ops/lstm)
+
+    Maps x (T, B, D) to y (T, B, H). The learned arrays are W (4 H, D), U (4 H, H) and b (4 H,), with rows
+    in the order i, f, g, o; each gate's block of U starts orthogonal. The state is a pair (h, c) of
+    arrays (B, H), to be passed on to the next window; None starts from zero.
     """
 
     gates: ClassVar[int] = 4
@@ -43,10 +50,15 @@ class LSTM(Cell):
 
     def __post_init__(self) -> None:
         self._check_sizes()
+        _check.finite_number("LSTM", "forget_bias", self.forget_bias)
 
     @property
     def state_size(self) -> int:
         return 2 * self.hidden_size
+
+    @property
+    def state_form(self) -> StateForm:
+        return ARRAY, ARRAY
 
     @property
     def kept_size(self) -> int:
@@ -56,30 +68,26 @@ class LSTM(Cell):
         weights = self._weights()
         return weights | {"b": Parameter(weights["b"].shape, self._biases)}
 
-    def forward(self, x: np.ndarray, state: Any, ctx: Context) -> tuple[np.ndarray, Any, Any]:
-        if state is not None and not (isinstance(state, tuple | list) and len(state) == 2):
-            _check.fail(
-                "LSTM.forward", f"state is a {type(state).__name__}", "a pair (h, c)", error=TypeError
-            )
+    def forward(self, x: AnyArray, state: State, ctx: Context) -> tuple[AnyArray, State, Record]:
         h0, c0 = (self._start(x, part, ctx) for part in ((None, None) if state is None else state))
         h, c, gates = ctx.ops.lstm.forward(
-            x, *(ctx.param(name) for name in "WUb"), h0, c0, ctx.lengths, self.reverse, Named(ctx)
+            x, *(ctx.param(name) for name in "WUb"), h0, c0, ctx.run.lengths, self.reverse, ctx
         )
         return h[1:], (self._last(h, ctx), self._last(c, ctx)), (x, h, c, gates)
 
     def backward(
-        self, dy: Any, tape: Any, dstate: Any, ctx: Context
-    ) -> tuple[Any, Any, dict[str, np.ndarray]]:
+        self, dy: AnyArray, tape: Record, dstate: State, ctx: Context
+    ) -> tuple[AnyArray, State, dict[str, AnyArray]]:
         dh_last, dcT = (None, None) if dstate is None else dstate
-        (x, h, c, gates), (dh, dhT) = tape, self._arriving(dy, dh_last, ctx)
+        (x, h, c, gates), (dh, dhT) = tape, arriving(dy, dh_last, self.reverse, ctx)
         dx, dW, dU, db, dh0, dc0 = ctx.ops.lstm.backward(
-            dh, x, h, c, gates, ctx.param("W"), ctx.param("U"), dhT, dcT, ctx.lengths, self.reverse, ctx.scratch,
+            dh, x, h, c, gates, ctx.param("W"), ctx.param("U"), dhT, dcT, ctx.run.lengths, self.reverse, ctx.scratch,
             self._probe(ctx),
         )  # fmt: skip
         return dx, (dh0, dc0), {"W": dW, "U": dU, "b": db}
 
-    def _biases(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-        """How b starts."""
+    def _biases(self, rng: np.random.Generator, shape: tuple[int, ...]) -> AnyArray:
+        """Return the initial b."""
         b = np.zeros((self.gates, self.hidden_size))
         b[1] = self.forget_bias
         return b.reshape(shape)

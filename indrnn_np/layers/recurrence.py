@@ -1,26 +1,34 @@
-"""The recurrence alone, for stacks in which something stands between it and the input weights."""
+"""Recurrence without input weights, for stacks with a layer between the two."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
 
 from .. import _check
+from .._types import AnyArray, Record, State
+from ..ops.recurrence.activation import ACTIVATIONS
 from .base import Context, Parameter, sequence
+from .fusion import arriving
 from .recurrent import Independent
 
 
 @dataclass(frozen=True)
 class Recurrence(Independent):
-    """h_t = φ(x_t + u ⊙ h_{t-1}): an IndRNN without W and b (Li et al. 2018, arXiv:1803.04831, figure 1).
+    """IndRNN without W and b.
 
-    Shapes     x (T, B, size) to y (T, B, size)
-    Parameters u (size,)
-    State      (B, size): the last state, given back as the initial state of the next window; None starts from zero
+    Parameters
+    ----------
+    size : int
+        Number of units H.
+    activation, recurrent_init, gamma, constrain, reverse
+        As in IndRNN.
 
-    The options are those of IndRNN.
+    Notes
+    -----
+    h_t = φ(x_t + u ⊙ h_{t-1})        (Li et al. 2018, arXiv:1803.04831, figure 1)
+
+    x and y are (T, B, H). The learned array is u (H,). The state is the last hidden state (B, H), to be
+    passed on to the next window; None starts from zero.
     """
 
     size: int
@@ -45,22 +53,22 @@ class Recurrence(Independent):
     def parameters(self, steps: int | None) -> dict[str, Parameter]:
         return {"u": self._recurrent_weight(self.size, steps)}
 
-    def forward(self, x: np.ndarray, state: Any, ctx: Context) -> tuple[np.ndarray, Any, Any]:
+    def forward(self, x: AnyArray, state: State, ctx: Context) -> tuple[AnyArray, State, Record]:
         sequence("Recurrence.forward", x, self.size)
         T, B, _ = x.shape
         h = ctx.ops.recurrence.forward(
-            x, ctx.param("u"), self._initial(x, state, self.size, ctx), self.activation, ctx.lengths, self.reverse,
+            x, ctx.param("u"), self._initial(x, state, self.size, ctx), self.activation, ctx.run.lengths, self.reverse,
             ctx.array("h", (T + 1, B, self.size)),
         )  # fmt: skip
-        return h[1:], ctx.ops.recurrence.last(h, ctx.lengths, self.reverse), h
+        return h[1:], ctx.ops.recurrence.last(h, ctx.run.lengths, self.reverse), h
 
     def backward(
-        self, dy: Any, tape: Any, dstate: Any, ctx: Context
-    ) -> tuple[Any, Any, dict[str, np.ndarray]]:
-        h, (dh, dhT) = tape, self._arriving(dy, dstate, ctx)
+        self, dy: AnyArray, tape: Record, dstate: State, ctx: Context
+    ) -> tuple[AnyArray, State, dict[str, AnyArray]]:
+        h, (dh, dhT) = tape, arriving(dy, dstate, self.reverse, ctx)
         T, B, _ = h.shape
         da, du, dh0 = ctx.ops.recurrence.backward(
-            dh, h, ctx.param("u"), dhT, self.activation, ctx.lengths, self.reverse,
+            dh, h, ctx.param("u"), dhT, self.activation, ctx.run.lengths, self.reverse,
             ctx.scratch.array("dx", (T - 1, B, self.size)),
         )  # fmt: skip
         probe = self._probe(ctx)
@@ -68,5 +76,5 @@ class Recurrence(Independent):
             probe(0, T - 1, dh, da)
         return da, dh0, {"u": du}
 
-    def rectified(self, tape: Any) -> list[Any]:
-        return [tape[1:]] if self.activation == "relu" else []
+    def rectified(self, tape: Record) -> list[AnyArray]:
+        return [tape[1:]] if ACTIVATIONS[self.activation].rectified else []

@@ -1,19 +1,17 @@
-"""What layers that walk through time share: the initial state, the gradient on the last one, the probe, and u."""
+"""Base classes of the recurrent layers: initial state, probe, sizes, and the recurrent weight u."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
-
-import numpy as np
 
 from .. import _check, init
-from ..ops.recurrence import ACTIVATIONS
-from .base import Context, LastRow, Layer, Parameter
+from .._types import AnyArray, Probe, State
+from ..ops.recurrence.activation import ACTIVATIONS
+from .base import Context, Layer, Parameter
 
 
 class Recurrent(Layer):
-    """A layer whose state (B, H) goes on from step to step; a subclass has the field `reverse`."""
+    """Base class of layers with a hidden state (B, H); a subclass has the field `reverse`."""
 
     reverse: bool
 
@@ -21,50 +19,38 @@ class Recurrent(Layer):
     def causal(self) -> bool:  # type: ignore[override]
         return not self.reverse
 
-    def _initial(self, x: np.ndarray, state: Any, units: int, ctx: Context, learned: bool = False) -> Any:
-        """The state before the first step: the one given, the parameter h0 for every sample, or zero."""
+    def _initial(self, x: AnyArray, state: State, units: int, ctx: Context, learned: bool = False) -> State:
+        """Return the initial state: `state`, the parameter h0 for every sample, or zero."""
         where, shape = f"{type(self).__name__}.forward", (x.shape[1], units)
         if state is not None:
-            _check.array(where, "state", state, 2, "(B, H)")
-            _check.matches(where, "state", state, shape, "x", x)
+            _check.arrays(where, "x: any T B D, state: any B units", x, state, units=units)
             return state
-        h0 = ctx.ops.empty(shape, ctx.dtype)
-        if learned:
-            ctx.ops.rows.spread(ctx.param("h0"), h0)
-        else:
-            ctx.ops.rows.fill(h0, 0)
+        if not learned:
+            return ctx.ops.device.zeros(shape, ctx.dtype)
+        h0 = ctx.ops.device.empty(shape, ctx.dtype)
+        ctx.ops.rows.spread(ctx.param("h0"), h0)
         return h0
 
-    def _arriving(self, dy: Any, dstate: Any, ctx: Context) -> tuple[Any, Any]:
-        """The gradients on the outputs (T, B, H), None if there is none, and on the last state (B, H)."""
-        if not isinstance(dy, LastRow):
-            return dy, dstate
-        if self.reverse or (ctx.lengths is not None and (ctx.lengths == 0).any()):
-            return ctx.dense(dy), dstate  # the last row is not the last state
-        if ctx.probe is not None:
-            return ctx.dense(dy), dstate  # a probe sees what arrives at outputs, and nothing else
-        return None, dy.row if dstate is None else ctx.ops.rows.add(dy.row, dstate)
-
-    def _probe(self, ctx: Context) -> Any:
-        """The pass's probe under this layer's name."""
-        if ctx.probe is None:
+    def _probe(self, ctx: Context) -> AnyArray:
+        """Return the probe of the pass, called with the name of this layer."""
+        if ctx.run.probe is None:
             return None
-        return _Named(ctx.prefix.rstrip("."), ctx.probe)
+        return _Named(ctx.prefix.rstrip("."), ctx.run.probe)
 
 
 class _Named:
-    """A probe that is told the layer's name."""
+    """Probe that passes the name of the layer on."""
 
-    def __init__(self, name: str, probe: Any) -> None:
+    def __init__(self, name: str, probe: Probe) -> None:
         self.name, self.probe = name, probe
         self.any_thread = getattr(probe, "any_thread", False)
 
-    def __call__(self, t0: int, t1: int, dh: Any, da: Any) -> None:
+    def __call__(self, t0: int, t1: int, dh: AnyArray, da: AnyArray) -> None:
         self.probe(self.name, t0, t1, dh, da)
 
 
 class Projecting(Recurrent):
-    """A recurrent layer with input weights, from `input_size` inputs to `hidden_size` units."""
+    """Base class of recurrent layers with input weights, from D inputs to H units."""
 
     input_size: int
     hidden_size: int
@@ -88,7 +74,7 @@ class Projecting(Recurrent):
 
 
 class Independent(Recurrent):
-    """A recurrent layer whose neurons have one recurrent weight each: u (H,), its start and its bound."""
+    """Base class of layers with a single recurrent weight for each neuron: u (H,)."""
 
     activation: str
     recurrent_init: str | float
@@ -98,6 +84,7 @@ class Independent(Recurrent):
     def _check_recurrence(self) -> None:
         where = type(self).__name__
         _check.choice(where, "activation", self.activation, ACTIVATIONS)
+        _check.at_least(where, "gamma", self.gamma, 0.0, strictly=True)
         if isinstance(self.recurrent_init, str):
             _check.choice(where, "recurrent_init", self.recurrent_init, init.RECURRENT)
 
@@ -105,14 +92,7 @@ class Independent(Recurrent):
         return {"u": init.recurrent_bound(self.activation, self.gamma, steps)} if self.constrain else {}
 
     def _recurrent_weight(self, units: int, steps: int | None) -> Parameter:
-        """u as it starts: within the bound, also if training does not keep it there, where T tells what it is."""
+        """Return u with its initialiser, which respects the bound if T is known, even without `constrain`."""
         bounded = self.constrain or (steps is not None and self.recurrent_init != "ones")
         bound = init.recurrent_bound(self.activation, self.gamma, steps) if bounded else math.inf
         return Parameter((units,), init.recurrent(self.recurrent_init, bound, self.gamma, steps))
-
-
-class Named:
-    """A layer's own workspace, as ops expect it (`work=`)."""
-
-    def __init__(self, ctx: Context) -> None:
-        self.array = ctx.array

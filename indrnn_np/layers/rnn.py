@@ -1,39 +1,44 @@
-"""The recurrent layer whose neurons all see each other's last state (Elman 1990)."""
+"""Recurrent layer with a full recurrent matrix (Elman 1990)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
-
-import numpy as np
+from typing import ClassVar
 
 from .. import _check, init
-from ..ops.recurrence import ACTIVATIONS
+from .._types import AnyArray, Record, State
+from ..ops.recurrence.activation import ACTIVATIONS
 from .base import Context, Parameter
 from .cell import Cell
-from .recurrent import Named
+from .fusion import arriving
 
 
 @dataclass(frozen=True)
 class RNN(Cell):
-    """h_t = φ(W x_t + U h_{t-1} + b), with U (H, H) a matrix: a rival of the IndRNN.
-
-    Shapes     x (T, B, input_size) to y (T, B, hidden_size)
-    Parameters W (H, D), U (H, H), b (H,)
-    State      (B, H): the last state, given back as the initial state of the next window; None starts from zero
-
-    The IRNN (Le et al. 2015, arXiv:1504.00941) is `RNN(D, H, "relu", recurrent_init="identity", input_init=0.001)`.
+    """Recurrent layer with a full recurrent matrix, for comparison with the IndRNN.
 
     Parameters
     ----------
-    activation
+    input_size, hidden_size : int
+        Number of inputs D and of units H.
+    activation : str
         φ: "tanh", "relu", "sigmoid" or "identity".
-    recurrent_init
-        How U starts: "orthogonal", "identity" or a number times the identity (init.recurrent_matrix).
-    input_init
-        How W starts: "glorot" or a standard deviation (init.input_matrix).
-    reverse
-        Walk from each sample's last step to its first.
+    recurrent_init : str or float
+        Initial U: "orthogonal", "identity" or a multiple of the identity (init.recurrent_matrix).
+    input_init : str or float
+        Initial W: "glorot" or a standard deviation (init.input_matrix).
+    reverse : bool
+        Run from each sample's last step to its first.
+
+    Notes
+    -----
+    h_t = φ(W x_t + U h_{t-1} + b)
+
+    Maps x (T, B, D) to y (T, B, H). The learned arrays are W (H, D), U (H, H) and b (H,). The state is the
+    last hidden state (B, H), to be passed on to the next window; None starts from zero.
+
+    The IRNN (Le et al. 2015, arXiv:1504.00941) is
+    `RNN(D, H, "relu", recurrent_init="identity", input_init=0.001)`.
     """
 
     gates: ClassVar[int] = 1
@@ -51,24 +56,26 @@ class RNN(Cell):
         _check.choice("RNN", "activation", self.activation, ACTIVATIONS)
         if isinstance(self.recurrent_init, str):
             _check.choice("RNN", "recurrent_init", self.recurrent_init, init.MATRIX)
+        else:
+            _check.finite_number("RNN", "recurrent_init", self.recurrent_init)
 
     def parameters(self, steps: int | None) -> dict[str, Parameter]:
         return self._weights(self.recurrent_init)
 
-    def forward(self, x: np.ndarray, state: Any, ctx: Context) -> tuple[np.ndarray, Any, Any]:
+    def forward(self, x: AnyArray, state: State, ctx: Context) -> tuple[AnyArray, State, Record]:
         h0, (W, U, b) = self._start(x, state, ctx), (ctx.param(name) for name in "WUb")
-        h = ctx.ops.rnn.forward(x, W, U, b, h0, self.activation, ctx.lengths, self.reverse, Named(ctx))
+        h = ctx.ops.rnn.forward(x, W, U, b, h0, self.activation, ctx.run.lengths, self.reverse, ctx)
         return h[1:], self._last(h, ctx), (x, h)
 
     def backward(
-        self, dy: Any, tape: Any, dstate: Any, ctx: Context
-    ) -> tuple[Any, Any, dict[str, np.ndarray]]:
-        (x, h), (dh, dhT) = tape, self._arriving(dy, dstate, ctx)
+        self, dy: AnyArray, tape: Record, dstate: State, ctx: Context
+    ) -> tuple[AnyArray, State, dict[str, AnyArray]]:
+        (x, h), (dh, dhT) = tape, arriving(dy, dstate, self.reverse, ctx)
         dx, dW, dU, db, dh0 = ctx.ops.rnn.backward(
-            dh, x, h, ctx.param("W"), ctx.param("U"), dhT, self.activation, ctx.lengths, self.reverse, ctx.scratch,
+            dh, x, h, ctx.param("W"), ctx.param("U"), dhT, self.activation, ctx.run.lengths, self.reverse, ctx.scratch,
             self._probe(ctx),
         )  # fmt: skip
         return dx, dh0, {"W": dW, "U": dU, "b": db}
 
-    def rectified(self, tape: Any) -> list[Any]:
-        return [tape[1][1:]] if self.activation == "relu" else []
+    def rectified(self, tape: Record) -> list[AnyArray]:
+        return [tape[1][1:]] if ACTIVATIONS[self.activation].rectified else []

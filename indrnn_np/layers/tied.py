@@ -1,33 +1,36 @@
-"""The affine read-out whose weights are those of the embedding."""
+"""Affine read-out that shares its weights with the embedding."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
-
-import numpy as np
+from typing import ClassVar
 
 from .. import _check, init
+from .._types import AnyArray, Record, State
 from .base import Context, Layer, Parameter
 
 
 @dataclass(frozen=True)
 class Tied(Layer):
-    """y = E x + b with the network's own embedding E (Press & Wolf 2017, arXiv:1608.05859).
-
-    Shapes     x (B, input_size) or (T, B, input_size) to y (..., output_size), a score for each symbol
-    Parameters b (V,), which starts at 0; E belongs to the embedding, where both gradients are added up. The embedding's
-               weight_dropout does not reach E here.
+    """Affine read-out with the embedding E of the network as its weights.
 
     Parameters
     ----------
-    input_size, output_size
-        The embedding's size H and its number of symbols V.
-    to
-        The number of the network's layer that is the embedding.
+    input_size, output_size : int
+        Size H of the embedding and its number of symbols V.
+    to : int
+        Number of the embedding among the layers of the network.
+
+    Notes
+    -----
+    y = E x + b        (Press & Wolf 2017, arXiv:1608.05859)
+
+    Maps x (B, H) or (T, B, H) to y (..., V), a score for each symbol. The learned array is b (V,),
+    initially 0. E belongs to the embedding, where both gradients are summed. The option
+    `embedding_dropout` of the embedding does not affect E here.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("embedding",)  # there is none without it
+    needs: ClassVar[tuple[str, ...]] = ("embedding",)  # without the op there is no embedding to share
 
     input_size: int
     output_size: int
@@ -49,20 +52,20 @@ class Tied(Layer):
     def parameters(self, steps: int | None) -> dict[str, Parameter]:
         return {"b": Parameter((self.output_size,), init.constant(0.0))}
 
-    def forward(self, x: np.ndarray, state: Any, ctx: Context) -> tuple[np.ndarray, Any, Any]:
-        _check.array("Tied.forward", "x", x, (2, 3), "(B, D) or (T, B, D)")
+    def forward(self, x: AnyArray, state: State, ctx: Context) -> tuple[AnyArray, State, Record]:
+        _check.arrays("Tied.forward", "x: any T? B D", x)
         out = ctx.array("y", (*x.shape[:-1], self.output_size))
         return ctx.ops.affine.forward(x, ctx.params[self._table], ctx.param("b"), out), None, x
 
     def backward(
-        self, dy: Any, tape: Any, dstate: Any, ctx: Context
-    ) -> tuple[Any, Any, dict[str, np.ndarray]]:
+        self, dy: AnyArray, tape: Record, dstate: State, ctx: Context
+    ) -> tuple[AnyArray, State, dict[str, AnyArray]]:
         x, dy = tape, ctx.dense(dy)
         dx, dE, db = ctx.ops.affine.backward(dy, x, ctx.params[self._table], ctx.scratch.array("dx", x.shape))
         ctx.ops.rows.add(ctx.grads[self._table], dE, ctx.grads[self._table])
         return dx, None, {"b": db}
 
-    def step(self, x_t: np.ndarray, state: Any, ctx: Context) -> tuple[np.ndarray, Any]:
+    def step(self, x_t: AnyArray, state: State, ctx: Context) -> tuple[AnyArray, State]:
         return ctx.ops.affine.forward(x_t, ctx.params[self._table], ctx.param("b")), None
 
     @property

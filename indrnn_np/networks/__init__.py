@@ -1,4 +1,4 @@
-"""Networks as the papers build them: plain stacks, residual blocks, dense blocks (docs/networks.md).
+"""Networks of the papers: plain stacks, residual blocks and dense blocks (docs/networks.md).
 
 A = Li et al. 2018, arXiv:1803.04831; B = Li et al. 2019, arXiv:1910.06251.
 """

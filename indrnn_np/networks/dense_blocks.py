@@ -1,21 +1,23 @@
-"""The densely connected network: each layer reads the outputs of all those before it in its block."""
+"""Densely connected network: each layer reads the outputs of all earlier layers of its block."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from .. import _check
+from .. import _check, _renamed
+from .._types import Value
 from ..layers import Concat, Layer
-from ..sequential import Sequential
+from ..settings.tables import MOST_LAYERS
 from .parts import LAST, Ends, Units, rates, units_of
+from .sequential import Sequential
 
-# Rates of the authors' runs on sequential MNIST (B, 5.2.2). Their code takes the rate of a transition for the last one.
+# Rates of the authors' runs on sequential MNIST (B, 5.2.2). Their code uses the rate of a transition for "last".
 DROPOUT = {"first": 0.2, "dense": 0.2, "bottleneck": 0.1, "transition": 0.1, "last": 0.1}
 PLACES = ("embedding", *DROPOUT)
 FIRST = 6  # neurons of the first layer, in units of the growth
 
 
+@_renamed.keywords(_renamed.NETWORKS)
 def dense(
     input_size: int,
     output_size: int,
@@ -27,41 +29,71 @@ def dense(
     first: bool = True,
     dropout: float | Mapping[str, float] = DROPOUT,
     output: str = LAST,
+    *,
     embedding: int | None = None,
     tied: bool = False,
-    weight_dropout: float = 0.0,
-    **options: Any,
+    embedding_dropout: float = 0.0,
+    **options: Value,
 ) -> Sequential:
-    """The dense IndRNN of 2 · Σ blocks + len(blocks) + 1 recurrent layers: a first one of 6 k neurons for the growth k,
-    and for each block its dense layers y = [x, F(x)] and a transition to a share of the neurons (B, section 4).
+    """Build a densely connected IndRNN.
 
-    Equation   F, norm="after"    W, Recurrence, batch norm, dropout: 4 k neurons, and again: k neurons
-               F, norm="before"   W, batch norm, Recurrence, dropout: 4 k neurons, and again: k neurons
-    Sources    The figure shows "before", and a transition between two blocks. The authors' runs on sequences of pixels
-               and skeletons have "after", the default, and their code a transition behind the last block too, whose
-               recurrent weights start with long memories if only the last step is read.
+    The network has 2 · Σ blocks + len(blocks) + 1 recurrent layers: a first layer of 6 k neurons for the
+    growth k, and for each block its dense layers y = [x, F(x)] and a transition that reduces the width
+    (B, section 4).
 
     Parameters
     ----------
-    growth
-        Neurons k that each dense layer adds.
-    blocks
-        Dense layers of each block.
-    bottleneck
-        Neurons of a dense layer's first half, in units of k.
-    reduction
-        Share of its inputs' number that a transition has neurons. With `tied` the last one has the embedding's size.
-    first
-        False: the first dense layer reads the input, or the embedding, itself.
-    dropout
-        A rate for all places, or rates by place, 0 where none is given: behind the "embedding", the "first" layer, both
-        halves of each dense layer ("bottleneck", then "dense"), each "transition", and the "last" one.
+    input_size, output_size : int
+        Number of inputs and of outputs.
+    steps : int or None
+        Sequence length T, from which the bounds on |u| follow.
+    growth : int
+        Number of neurons k that each dense layer adds.
+    blocks : sequence of int
+        Number of dense layers of each block.
+    bottleneck : int
+        Width of the first half of a dense layer, in units of k.
+    reduction : float
+        Width of a transition divided by its number of inputs. With `tied`, the last transition has the
+        size of the embedding.
+    first : bool
+        Use the first layer. If False, the first dense layer reads the input or embedding directly.
+    dropout : float or mapping
+        Rate of all places, or rates by place, 0 by default: after the "embedding", after the "first"
+        layer, after both halves of each dense layer ("bottleneck", then "dense"), after each
+        "transition", and after the "last" transition.
+    output : str
+        As in `plain`.
+    embedding : int, optional
+        Size of an embedding of symbols. x is then (T, B) integers below `input_size`.
+    tied : bool
+        Share the weights of the read-out with the embedding (parts.Ends).
+    embedding_dropout : float
+        Share of the rows of the embedding that is dropped in each batch.
     **options
-        As those of `plain`, with batchnorm=True if not given.
+        As in `plain`; batchnorm defaults to True.
+
+    Returns
+    -------
+    Sequential
+
+    Notes
+    -----
+    F is, with norm_place="after", W, Recurrence, batch norm and dropout, first to 4 k neurons and then to
+    k neurons. With norm_place="before" it is W, batch norm, Recurrence and dropout, with the same widths.
+
+    The figure of the paper shows "before" and transitions between blocks only. The authors' runs on
+    sequences of pixels and skeletons use "after", the default. Their code also has a transition after
+    the last block, whose recurrent weights start with long memories if only the last step is read.
     """
+    if not isinstance(blocks, Sequence) or isinstance(blocks, str | bytes):
+        _check.fail("dense", f"blocks is a {type(blocks).__name__}", "numbers of layers", error=TypeError)
     for name, value in (("growth", growth), ("bottleneck", bottleneck), ("blocks", len(blocks))):
         _check.at_least("dense", name, value, 1)
-    ends = Ends("dense", input_size, output_size, output, embedding, tied, weight_dropout)
+    for number, count in enumerate(blocks):
+        _check.at_least("dense", f"blocks[{number}]", count, 1)
+    _check.between("dense", "the sum of blocks", sum(blocks), 1, MOST_LAYERS + 1)
+    ends = Ends("dense", input_size, output_size, output, embedding, tied, embedding_dropout)
     units, options = units_of("dense", output, options)
     rate = rates("dense", dropout, PLACES)
     stack, width = ends.front(rate["embedding"]), ends.width
@@ -69,7 +101,6 @@ def dense(
         stack += units.weighted(width, FIRST * growth, rate["first"])
         width = FIRST * growth
     for number, count in enumerate(blocks, 1):
-        _check.at_least("dense", f"blocks[{number - 1}]", count, 1)
         for _ in range(count):
             stack.append(_dense_layer(units, width, growth, bottleneck, rate))
             width += growth

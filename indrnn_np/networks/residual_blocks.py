@@ -1,18 +1,20 @@
-"""The residual network: what a block of two recurrent layers gives is added to what it got."""
+"""Residual network: the output of a block of two recurrent layers is added to its input."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-from .. import _check
+from .. import _check, _renamed
+from .._types import Value
 from ..layers import Layer, Residual
-from ..sequential import Sequential
+from ..settings.tables import MOST_LAYERS
 from .parts import LAST, Ends, Units, dropped, rates, units_of
+from .sequential import Sequential
 
 PLACES = ("embedding", "block", "last")  # of dropout
 
 
+@_renamed.keywords(_renamed.NETWORKS)
 def residual(
     input_size: int,
     hidden: int,
@@ -21,31 +23,54 @@ def residual(
     steps: int | None,
     dropout: float | Mapping[str, float] = 0.0,
     output: str = LAST,
+    *,
     embedding: int | None = None,
     tied: bool = False,
-    weight_dropout: float = 0.0,
-    **options: Any,
+    embedding_dropout: float = 0.0,
+    **options: Value,
 ) -> Sequential:
-    """The residual IndRNN of 2 · blocks + 1 recurrent layers: an affine layer, `blocks` times y = x + F(x), a
-    recurrence, and the read-out (A, figure 1 (b); B, figure 3 (b)).
+    """Build a residual IndRNN of 2 · blocks + 1 recurrent layers.
 
-    Equation   F, norm="after"    Recurrence, batch norm, dropout, W, Recurrence, batch norm, dropout, W'
-               F, norm="before"   batch norm, Recurrence, dropout, W, batch norm, Recurrence, dropout, W'
-    Sources    The figures show "before". "after" is the default because the authors' runs on sequences of pixels and
-               skeletons have it; their runs on language have "before". W with the recurrence behind it is an IndRNN.
+    The network is an affine layer, `blocks` times y = x + F(x), a recurrence, and the read-out
+    (A, figure 1 (b); B, figure 3 (b)).
 
     Parameters
     ----------
-    blocks
-        Blocks of two recurrent layers each.
-    dropout
-        A rate for all places, or rates by place, 0 where none is given: behind the "embedding", behind both recurrent
-        layers of each "block", and behind the "last" recurrent layer.
+    input_size, hidden, output_size : int
+        Number of inputs, of units in each layer, and of outputs.
+    blocks : int
+        Number of blocks of two recurrent layers.
+    steps : int or None
+        Sequence length T, from which the bounds on |u| follow.
+    dropout : float or mapping
+        Rate of all places, or rates by place, 0 by default: after the "embedding", after both recurrent
+        layers of each "block", and after the "last" recurrent layer.
+    output : str
+        As in `plain`.
+    embedding : int, optional
+        Size of an embedding of symbols. x is then (T, B) integers below `input_size`.
+    tied : bool
+        Share the weights of the read-out with the embedding (parts.Ends).
+    embedding_dropout : float
+        Share of the rows of the embedding that is dropped in each batch.
     **options
-        As those of `plain`, with batchnorm=True if not given.
+        As in `plain`; batchnorm defaults to True.
+
+    Returns
+    -------
+    Sequential
+
+    Notes
+    -----
+    With norm_place="after", F is Recurrence, batch norm, dropout, W, Recurrence, batch norm, dropout, W'.
+    With norm_place="before", F is batch norm, Recurrence, dropout, W, batch norm, Recurrence, dropout, W'.
+    W followed by a recurrence is an IndRNN.
+
+    The figures show "before". "after" is the default because the authors' runs on sequences of pixels
+    and skeletons use it; their runs on language use "before".
     """
-    _check.at_least("residual", "blocks", blocks, 1)
-    ends = Ends("residual", input_size, output_size, output, embedding, tied, weight_dropout)
+    _check.between("residual", "blocks", blocks, 1, MOST_LAYERS + 1)
+    ends = Ends("residual", input_size, output_size, output, embedding, tied, embedding_dropout)
     units, options = units_of("residual", output, options)
     rate = rates("residual", dropout, PLACES)
     stack = [*ends.front(rate["embedding"]), units.linear(ends.width, hidden)]

@@ -6,7 +6,7 @@
     affine                   y = W x + b                                     cpu,cuda
     batchnorm                y = scale ⊙ (x - mean) / √(var + eps) + shift   cpu,cuda
     dropout                  y_t = m ⊙ x_t / (1 - rate), one m for all t     cpu,cuda
-    rows                     rows copied, added, put side by side            cuda
+    rows                     rows copied, added, concatenated                cuda
     random                   bits = Philox4x32-10(seed; stream, iteration)   cpu,cuda
     softmax_cross_entropy    L = -mean log softmax(y)[target]                cpu,cuda
     mse                      L = mean (y - target)²                          cpu,cuda
@@ -14,7 +14,7 @@
     adam                     p ← p - lr m̂ / (√v̂ + eps)                       cpu,cuda
     gradient                 ‖g‖, clipping by norm and by value              cpu,cuda
     project                  u ← min(max(u, -bound), bound)                  cuda
-    finite                   where the first NaN or Inf stands               cpu,cuda
+    finite                   index of the first NaN or Inf                   cpu,cuda
     adding                   sum of the two marked values of a sequence      cpu,cuda
     embedding                y = E[id]                                       cpu,cuda
     layernorm                y = scale ⊙ (x - mean) / √(var + eps) + shift   cpu,cuda
@@ -22,12 +22,12 @@
     lstm                     h_t = o_t ⊙ tanh(f_t ⊙ c_{t-1} + i_t ⊙ g_t)     cpu
     gru                      h_t = (1 - z_t) ⊙ n_t + z_t ⊙ h_{t-1}           cpu
 
-Letters, everywhere in this package: T steps, B batch, D inputs, H units, K classes, P parameters. Arrays are
-time-major and C-contiguous: x (T, B, D), a (T, B, H), W (H, D), u and b (H,), h0 (B, H); states have T+1 rows
-with h[0] = h0. A gradient is the name with a `d` in front.
+Letters in this package: T time steps, B batch size, D inputs, H units, K classes, P parameters.
+Arrays are time-major and C-contiguous: x (T, B, D), a (T, B, H), W (H, D), u and b (H,), h0 (B, H).
+States have T+1 rows with h[0] = h0. The name of a gradient is the name of the array after a `d`.
 
-Each op's `__init__` says in `TWINS` which backends have a module of its own; the others are served by the
-reference, which takes no arrays in a GPU's memory: "cuda" refuses an op without a twin. An op changes nothing but what
-is passed as `out=` (an optimizer: the parameters and moments that it is given; batchnorm.update: the running
-statistics).
+`TWINS` in the `__init__` of each op lists the backends that have a module for the op. The reference
+serves the other CPU backends. It takes no arrays in GPU memory, so "cuda" refuses an op without a
+twin. An op writes to `out=` only. Exceptions are the optimizers, which change parameters and moments,
+and batchnorm.update, which changes the running statistics.
 """

@@ -1,7 +1,7 @@
-"""Draws what training, benchmarks and studies wrote, without a display.
+"""Figures of training runs, benchmarks and studies, drawn without a display.
 
-`learning_curve`, `reproduction`, `bench`, `crossover` and `depth` write a file. The others take findings of `study` and
-return a Figure; each is named as the finding's `kind`.
+`learning_curve`, `reproduction`, `bench`, `crossover`, `ladder` and `depth` write a file. Each other
+function takes findings of `study` whose `kind` is its name, and returns a Figure.
 """
 
 from .bugs import bugs
@@ -13,13 +13,13 @@ from .flow import depth, flow, flow_film
 from .memory import memory, memory_film
 from .neurons import one_neuron, ranking, traces
 from .reproduction import reproduction
-from .speed import bench, crossover
+from .speed import bench, crossover, ladder
 from .step_sizes import step_sizes
 from .style import theme
 from .truncation import truncation
 
 __all__ = [
     "bench", "bugs", "clipping", "closed_form", "crossover", "curve", "depth", "explosion", "flow", "flow_film",
-    "learning_curve", "memory", "memory_film", "one_neuron", "ranking", "reproduction", "step_sizes", "theme",
+    "ladder", "learning_curve", "memory", "memory_film", "one_neuron", "ranking", "reproduction", "step_sizes", "theme",
     "traces", "truncation",
 ]  # fmt: skip

@@ -1,49 +1,50 @@
-"""The learning curve of one run, with the paper's points."""
+"""Learning curve of a run, with published points."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from .. import published
+from ..reproduce import published
 from ..training.metrics import DERIVED
-from ..training.run_directory import RunDirectory, read_metrics
+from ..training.records import read_metrics, read_summary
+from ..training.run_directory import RunDirectory
 from . import style
 from .style import BLUE, GREEN, GREY, ORANGE, Lines
 
-LABELS = {"mse": "mean squared error", "bits": "bits a character"}
-LINEAR = ("bits",)  # a logarithm already
+LABELS = {"mse": "mean squared error", "bits": "bits per character"}
+LINEAR = ("bits",)  # metrics that are logarithms, on a linear axis
 
 
 def learning_curve(run: str | Path, path: str | Path) -> Path:
-    """Draw loss and validation metric of a run over its iterations, with the paper's points, into a PNG file."""
-    path = Path(path)
-    curve(run).savefig(path)
-    return path
+    """Draw loss and validation metric of a run over its iterations, with published points, into a PNG file."""
+    return style.save(curve(run), path)
 
 
 def curve(run: str | Path) -> Any:
-    """The same as a Figure."""
+    """Return the learning curve as a Figure."""
     directory = RunDirectory(run)
-    metrics = read_metrics(directory.metrics)
-    summary = json.loads(directory.summary.read_text(encoding="utf-8"))
-    figure = style.empty(7.2, 4.5)
+    return figure(read_metrics(directory.metrics), read_summary(directory.summary))
+
+
+def figure(metrics: Lines, summary: dict[str, Any]) -> Any:
+    """Return the Figure of lines of metrics.jsonl and a summary; lines of training may be absent."""
+    result = style.empty(7.2, 4.5)
     if summary["metric"] == "accuracy":
-        _accuracy(figure, metrics, summary)
+        _accuracy(result, metrics, summary)
     else:
-        _error(figure.subplots(), metrics, summary)
-    return figure
+        _error(result.subplots(), metrics, summary)
+    return result
 
 
 def _series(metrics: Lines, kind: str, name: str) -> tuple[list[int], list[float]]:
-    """Return iterations and values of one metric; values that were not finite are null in the file and left out."""
-    found = [line for line in metrics if line["kind"] == kind and line.get(name) is not None]
-    return [line["iteration"] for line in found], [line[name] for line in found]
+    """Return iterations and values of one metric, without values that are null because they were not finite."""
+    lines = [line for line in metrics if line["kind"] == kind and line.get(name) is not None]
+    return [line["iteration"] for line in lines], [line[name] for line in lines]
 
 
 def _end(axes: Any, metrics: Lines) -> int:
-    """Let the x axis end a little after the run, and return where."""
+    """Set the x axis to end a little after the run, and return its end."""
     last = max((line["iteration"] for line in metrics), default=1)
     axes.set_xlim(0, last * 1.04)
     axes.set_xlabel("iteration (update of the parameters)")
@@ -52,13 +53,15 @@ def _end(axes: Any, metrics: Lines) -> int:
 
 
 def _error(axes: Any, metrics: Lines, summary: dict[str, Any]) -> None:
-    """One panel: the error in training and validation, the blind guess, the paper's points."""
+    """Draw one panel: training and validation error, the blind guess and published points."""
     task, name = summary["task"], summary["metric"] if summary["metric"] in DERIVED else summary["loss"]
     axes.set_yscale("linear" if name in LINEAR else "log")
-    axes.plot(*_series(metrics, "train", name), color=BLUE, linewidth=1.1, alpha=0.75,
-              label="training, mean since the last line")  # fmt: skip
-    axes.plot(*_series(metrics, "validation", name), color=ORANGE, linewidth=1.6, label="validation, fresh sequences"
-              if task["task"] == "adding" else "validation")  # fmt: skip
+    training = _series(metrics, "train", name)
+    if training[0]:
+        label = "training, mean since the last line"
+        axes.plot(*training, color=BLUE, linewidth=1.1, alpha=0.75, label=label)
+    label = "validation, new sequences" if task["task"] == "adding" else "validation"
+    axes.plot(*_series(metrics, "validation", name), color=ORANGE, linewidth=1.6, label=label)
     end = _end(axes, metrics)
     if summary["baseline"] is not None:
         axes.axhline(summary["baseline"], color=GREY, linestyle="--", linewidth=1)
@@ -70,29 +73,27 @@ def _error(axes: Any, metrics: Lines, summary: dict[str, Any]) -> None:
     if points:
         middle = [(low * high) ** 0.5 for low, high in points.values()]
         lows, highs = zip(*points.values(), strict=True)
-        # where the figure shows a noisy band
-        axes.vlines(list(points), lows, highs, color=GREEN, linewidth=1.5, zorder=3)
+        axes.vlines(list(points), lows, highs, color=GREEN, linewidth=1.5, zorder=3)  # bands of noise
         axes.plot(list(points), middle, "o", color=GREEN, markerfacecolor="white", markersize=6,
                   label="Li et al. 2018, read off figure 2", zorder=4)  # fmt: skip
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    if name in DERIVED:  # less than a power of ten: the ticks between have numbers too
+    if name in DERIVED:  # the range is less than a power of ten, so minor ticks need numbers
         axes.yaxis.set_minor_formatter(lambda value, _: f"{value:g}")
-    style.dress(axes, LABELS.get(name, name))
     title = f"{task['task']}, {task['steps']} steps" if "steps" in task else task["task"]
-    axes.set_title(title, loc="left", fontsize=11)
+    style.dress(axes, LABELS.get(name, name), title, size=11)
     axes.legend(frameon=False, fontsize=8, loc="best" if name in DERIVED else "lower left")
 
 
 def _accuracy(figure: Any, metrics: Lines, summary: dict[str, Any]) -> None:
-    """Two panels: the error rate in validation, and the training loss."""
-    top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
+    """Draw the validation error rate and, if present, the training loss in a second panel."""
+    training = _series(metrics, "train", summary["loss"])
+    panels = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2]) if training[0] else [figure.subplots()]
+    top, bottom = panels[0], panels[-1]
     iterations, accuracy = _series(metrics, "validation", "accuracy")
     task, batch = summary["task"], summary["plan"]["batch"]
     top.set_yscale("log")
-    # none at all has no place on a logarithmic axis
-    errors = [100 * (1 - a) if a < 1 else None for a in accuracy]
-    top.plot(iterations, errors, color=ORANGE, marker="s", markersize=3.5, linewidth=1.6,
-             label="validation")  # fmt: skip
+    errors = [100 * (1 - a) if a < 1 else None for a in accuracy]  # a logarithmic axis has no 0
+    top.plot(iterations, errors, color=ORANGE, marker="s", markersize=3.5, linewidth=1.6, label="validation")
     end = _end(bottom, metrics)
     network = published.COUNTS.get(summary.get("parameters", 0), "plain-6")
     known = published.MNIST.get(task["task"], {}).get(network, {})
@@ -102,10 +103,10 @@ def _accuracy(figure: Any, metrics: Lines, summary: dict[str, Any]) -> None:
         top.plot(list(points), list(points.values()), "o", color=GREEN, markerfacecolor="white", markersize=6,
                  label=f"authors' log, {network}, validation", zorder=3)  # fmt: skip
     style.percents(top, [*points.values(), *(error for error in errors if error is not None)])
-    style.dress(top, "error rate / %")
-    top.set_title(f"{task['task']}, {task['steps']} steps, batch {batch}" if "steps" in task else task["task"],
-                  loc="left", fontsize=11)  # fmt: skip
+    title = f"{task['task']}, {task['steps']} steps, batch {batch}" if "steps" in task else task["task"]
+    style.dress(top, "error rate / %", title, size=11)
     top.legend(frameon=False, fontsize=8, loc="upper right")
-    bottom.plot(*_series(metrics, "train", summary["loss"]), color=BLUE, linewidth=1.1)
-    bottom.set_ylim(bottom=0)
-    style.dress(bottom, "training loss / nats")
+    if training[0]:
+        bottom.plot(*training, color=BLUE, linewidth=1.1)
+        bottom.set_ylim(bottom=0)
+        style.dress(bottom, "training loss / nats")

@@ -1,4 +1,4 @@
-"""Where gradients explode and vanish: growth over |u|, over an RNN's largest eigenvalue, over γ and over depth."""
+"""Growth of gradients over |u|, over the spectral radius of an RNN, over γ and over depth."""
 
 from __future__ import annotations
 
@@ -8,87 +8,87 @@ import numpy as np
 
 from . import style
 
-COLORS = (style.BLUE, style.ORANGE, style.GREEN, style.GREY)  # one a T, or a depth
+COLORS = (style.BLUE, style.ORANGE, style.GREEN, style.GREY)  # for each T or depth
 LINES = ("-", "--", "-.", ":")
 MARKS = ("o", "x", "^", "s")
-STRETCH = 0.01  # weights nearer to 1 than this are drawn to scale, others by their order of magnitude
+STRETCH = 0.01  # distance from 1 within which the scale of weights is linear; beyond it is logarithmic
 TICKS = (0.01, 0.1, 0.5, 0.9, 0.99, 1, 1.01, 1.1, 2, 10, 100)
-DECADES = 2.2  # the picture ends so many decades beyond the limits
+DECADES = 2.2  # decades that panels show beyond the limits
 
 
 def explosion(*findings: Any) -> Any:
-    """Draw four panels for each finding: lines are theory, marks are measured, the band is within the limits."""
+    """Draw four panels for each finding: theory as lines, measurements as marks, the limits as a band."""
     figure = style.empty(10, 7.6 * len(findings))
     panels = style.grid(figure, 2 * len(findings), 2)
     for i, one in enumerate(findings):
         (single, dense), (bounded, deep) = panels[2 * i : 2 * i + 2]
         _weights(single, one, False, "IndRNN: growth over its recurrent weight", "|u|")
-        _weights(dense, one, True, "RNN: growth over its recurrent matrix", "largest |eigenvalue| ρ of U")
+        _weights(dense, one, True, "RNN: growth over its recurrent matrix", r"\rho")
         _gammas(bounded, one)
         _depths(deep, one)
         for axes in (single, dense, bounded, deep):
             axes.set_yscale("log")
             axes.axhspan(*one.limits, color=style.GREEN, alpha=0.1, linewidth=0)
-            style.dress(axes, "‖∂L/∂h_1‖ / ‖∂L/∂h_T‖")
+            style.dress(axes, r"$\Vert\partial L/\partial h_1\Vert \,/\, \Vert\partial L/\partial h_T\Vert$")
             axes.set_ylim(one.limits[0] / 10**DECADES, one.limits[1] * 10**DECADES)
         bounded.set_ylim(0.1)
     return figure
 
 
-def _weights(axes: Any, one: Any, dense: bool, title: str, label: str) -> None:
-    """A colour for each T, a mark for each kind of network."""
+def _weights(axes: Any, one: Any, dense: bool, title: str, symbol: str) -> None:
+    """Draw growth over the weight `symbol`: a colour for each T, a mark for each kind of network."""
     chosen = [s for s, is_dense in enumerate(one.dense) if is_dense == dense]
     for k, (T, w) in enumerate(zip(one.steps, one.weights, strict=True)):
-        fine = np.geomspace(w[0], w[-1], 300)  # between measured weights theory is curved on this scale
-        _line(axes, fine, fine ** (T - 1), k, f"T = {T:,}: {'ρ' if dense else '|u|'}^(T−1)")
+        fine = np.geomspace(w[0], w[-1], 300)  # theory is curved on this scale
+        _line(axes, fine, fine ** (T - 1), k, f"$T = {T}$: ${symbol}^{{T-1}}$")
         for mark, s in zip(MARKS, chosen, strict=False):
             _marks(axes, w, one.growth[s, k], COLORS[k % len(COLORS)], mark)
     for mark, s in zip(MARKS, chosen, strict=False):
         _marks(axes, [], [], style.GREY, mark, one.series[s].split(", ", 1)[-1])
     _around_1(axes, one.weights)
-    axes.set_xlabel(f"{label} (scale stretched around 1)")
+    name = f"spectral radius ${symbol}$ of $U$" if dense else f"${symbol}$"
+    axes.set_xlabel(f"{name} (scale stretched around 1)")
     axes.set_title(title, loc="left", fontsize=10)
     axes.legend(frameon=False, fontsize=8, loc="upper left")
 
 
 def _gammas(axes: Any, one: Any) -> None:
-    """The largest growth of a neuron within the bound."""
+    """Draw the largest growth of a neuron within the bound."""
     for k, T in enumerate(one.steps):
-        _line(axes, one.gammas, one.gammas ** ((T - 1) / T), k, f"T = {T:,}: γ^((T−1)/T)")
+        _line(axes, one.gammas, one.gammas ** ((T - 1) / T), k, rf"$T = {T}$: $\gamma^{{(T-1)/T}}$")
         _marks(axes, one.gammas, one.grown[k], COLORS[k % len(COLORS)], MARKS[k % len(MARKS)])
     axes.set_xscale("log")
-    axes.set_xlabel("γ of the bound |u| ≤ γ^(1/T)")
+    axes.set_xlabel(r"$\gamma$ of the bound $|u| \leq \gamma^{1/T}$")
     axes.set_title("IndRNN within its bound: the largest growth of a neuron", loc="left", fontsize=10)
     axes.legend(frameon=False, fontsize=8, loc="lower right")
 
 
 def _depths(axes: Any, one: Any) -> None:
-    """A colour for each number of layers."""
+    """Draw growth over |u|, with a colour for each number of layers."""
     for k, L in enumerate(one.depths):
         _line(axes, one.deep_weights, one.deep_theory[k], k, f"{L} layer{'s' if L > 1 else ''}")
         _marks(axes, one.deep_weights, one.deep[k], COLORS[k % len(COLORS)], MARKS[k % len(MARKS)])
-    axes.set_xlabel("|u| of all layers")
-    title = f"IndRNNs in a stack, T = {one.depth_steps:,}: C(T+L−2, L−1) |u|^(T−1)"
+    axes.set_xlabel("$|u|$ of all layers")
+    theory = r"$\binom{T+L-2}{L-1}\,|u|^{T-1}$"
+    title = f"$L$ IndRNNs in a stack, $T = {one.depth_steps}$: {theory}"
     axes.set_title(title, loc="left", fontsize=10)
     axes.legend(frameon=False, fontsize=8, loc="lower right")
 
 
 def _line(axes: Any, x: Any, y: Any, k: int, label: str) -> None:
-    """What theory says, in the k-th colour and line style."""
-    axes.plot(
-        x, y, color=COLORS[k % len(COLORS)], linestyle=LINES[k % len(LINES)], linewidth=1.2, label=label
-    )
+    """Draw the theoretical values in the k-th colour and line style."""
+    color, dashes = COLORS[k % len(COLORS)], LINES[k % len(LINES)]
+    axes.plot(x, y, color=color, linestyle=dashes, linewidth=1.2, label=label)
 
 
 def _marks(axes: Any, x: Any, y: Any, color: str, mark: str, label: str = "_nolegend_") -> None:
-    """What was measured."""
-    axes.plot(
-        x, y, color=color, linestyle="", marker=mark, markersize=4.5, markerfacecolor="none", label=label
-    )
+    """Draw the measured values."""
+    ring = {"linestyle": "", "marker": mark, "markersize": 4.5, "markerfacecolor": "none"}
+    axes.plot(x, y, color=color, label=label, **ring)
 
 
 def _around_1(axes: Any, weights: np.ndarray) -> None:
-    """A scale on which weights a thousandth and a factor of ten away from 1 are told apart."""
+    """Set a scale that resolves both a weight within 0.1 % of 1 and a factor of ten."""
     stretched = lambda w: np.arcsinh(np.log(np.maximum(w, 1e-12)) / STRETCH)  # noqa: E731
     axes.set_xscale("function", functions=(stretched, lambda z: np.exp(STRETCH * np.sinh(np.clip(z, -9, 9)))))
     axes.set_xlim(weights.min(), weights.max())

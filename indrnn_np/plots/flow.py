@@ -1,4 +1,4 @@
-"""How the gradient goes through layers and time."""
+"""Norm of the gradient over layers and time steps."""
 
 from __future__ import annotations
 
@@ -10,29 +10,58 @@ import numpy as np
 from . import style
 
 COLORS = (style.BLUE, style.GREEN, style.ORANGE, style.GREY)
-FACTOR = 30.0  # within it a ratio counts as kept
-DECADES = 24.0  # of the scale of colours; what is smaller than that is as good as nothing
+LINES = ((style.BLUE, "-"), (style.ORANGE, "--"), (style.GREEN, "-."))  # for each layer
+COLUMNS = 3  # panels of lines in a row
+FACTOR = 30.0  # a ratio of norms within this factor of 1 is shaded
+DECADES = 24.0  # range of the colour scale; smaller values have the last colour
 
 
 def flow(*findings: Any) -> Any:
-    """Draw ‖∂L/∂h_t‖ as layers x time, one panel a network, all in one scale of colours."""
-    figure = style.empty(8, 1.2 + sum(_height(len(one.layers)) for one in findings))
-    panels = style.grid(
-        figure, len(findings), 1, sharex=True, height_ratios=[_height(len(one.layers)) for one in findings]
-    )[:, 0]
+    """Draw ‖∂L/∂h_t‖ over time, a panel per network: as lines for up to three layers, else as colours."""
+    return (_lines if max(len(one.layers) for one in findings) <= len(LINES) else _colors)(findings)
+
+
+def _lines(findings: Any) -> Any:
+    """Draw a line for each layer, on one logarithmic scale for all networks."""
+    columns = min(COLUMNS, len(findings))
+    figure = style.empty(2.0 + 2.8 * columns, 0.7 + 2.5 * -(-len(findings) // columns))
+    panels = style.tiles(figure, len(findings), columns, sharex=True, sharey=True)
+    (low, high), _ = _limits([one.norms for one in findings])
+    for axes, one in zip(panels, findings, strict=True):
+        steps = np.arange(1, one.norms.shape[1] + 1)
+        for name, norms, (color, dashes) in zip(one.layers, one.norms, LINES, strict=False):
+            drawn = np.where(norms >= low, norms, np.nan)
+            axes.plot(steps, drawn, color=color, linestyle=dashes, linewidth=1.6, label=f"layer {name}")
+        axes.set(yscale="log", ylim=(low / 3, high * 3))
+        style.dress(axes, title=one.title)
+        axes.tick_params(labelbottom=True)
+    figure.supxlabel(style.STEP, fontsize=10)
+    figure.supylabel(style.GRADIENT_NORM, fontsize=10)
+    longest = max(panels, key=lambda axes: len(axes.lines))
+    style.legend(figure, [longest], 3, "upper right", size=9)
+    return figure
+
+
+def _colors(findings: Any) -> Any:
+    """Draw layers x time as colours, with one scale for all networks."""
+    heights = [min(0.9 + 0.3 * len(one.layers), 5.0) for one in findings]  # inches
+    figure = style.empty(8, 1.2 + sum(heights))
+    panels = style.grid(figure, len(findings), 1, sharex=True, height_ratios=heights)[:, 0]
     limits, cut = _limits([one.norms for one in findings])
     for axes, one in zip(panels, findings, strict=True):
         L, T = one.norms.shape
         image = style.log_image(axes, one.norms, limits, (0.5, T + 0.5, 0.5, L + 0.5))
-        _name_layers(axes, one.layers)
+        every = -(-len(one.layers) // 12)  # at most twelve names fit
+        axes.set_yticks(range(1, len(one.layers) + 1, every), one.layers[::every])
+        axes.set_ylabel("layer")
         axes.set_title(one.title, loc="left", fontsize=10)
-    panels[-1].set_xlabel("time step t")
-    style.color_bar(figure, image, list(panels), "‖∂L/∂h_t‖ over the batch", cut)
+    panels[-1].set_xlabel(style.STEP)
+    style.color_bar(figure, image, list(panels), style.GRADIENT_NORM, cut)
     return figure
 
 
 def flow_film(*films: Any) -> Any:
-    """Draw ‖∂L/∂h_t‖ along training: iterations x time for each layer, a row of panels a network."""
+    """Draw ‖∂L/∂h_t‖ during training: iterations x time for each layer, a row of panels per network."""
     columns = max(len(one.frames[0].layers) for one in films)
     figure = style.empty(1.5 + 3.4 * columns, 0.8 + 2.6 * len(films))
     panels = style.grid(figure, len(films), columns, sharex=True)
@@ -43,44 +72,29 @@ def flow_film(*films: Any) -> Any:
                 axes.set_visible(False)
                 continue
             values = np.stack([frame.norms[k] for frame in one.frames])
-            image = style.log_image(
-                axes, values, limits, (0.5, values.shape[1] + 0.5, -0.5, len(values) - 0.5)
-            )
-            _name_iterations(axes, one.iterations)
+            extent = (0.5, values.shape[1] + 0.5, -0.5, len(values) - 0.5)
+            image = style.log_image(axes, values, limits, extent)
+            style.name_iterations(axes, one.iterations)
             axes.set_title(f"{one.title}, layer {one.frames[0].layers[k]}", loc="left", fontsize=10)
         row[0].set_ylabel("iteration")
     for axes in panels[-1]:
-        axes.set_xlabel("time step t")
-    style.color_bar(figure, image, panels, "‖∂L/∂h_t‖ over the batch", cut)
+        axes.set_xlabel(style.STEP)
+    style.color_bar(figure, image, panels, style.GRADIENT_NORM, cut)
     return figure
 
 
 def _limits(norms: list[Any]) -> tuple[tuple[float, float], bool]:
-    """The ends of the scale of colours, and whether norms are smaller than the lower one."""
+    """Return the limits of the colour scale, and whether a norm lies below the lower limit."""
     values = np.concatenate([one.ravel() for one in norms])
     low, high = style.decades(values, DECADES)
     return (low, high), bool(((values > 0) & (values < low)).any())
 
 
-def _height(layers: int) -> float:
-    """Inches of a panel of so many layers."""
-    return min(0.9 + 0.3 * layers, 5.0)
-
-
-def _name_layers(axes: Any, names: tuple[str, ...]) -> None:
-    every = -(-len(names) // 12)  # at most twelve names fit
-    axes.set_yticks(range(1, len(names) + 1, every), names[::every])
-    axes.set_ylabel("layer")
-
-
-def _name_iterations(axes: Any, iterations: Any) -> None:
-    every = -(-len(iterations) // 6)
-    axes.set_yticks(range(0, len(iterations), every), [f"{i:,}" for i in iterations[::every]])
-
-
 def depth(result: dict[str, Any], path: str | Path) -> Path:
-    """Draw what benchmarks/depth.py measured into a PNG file: the gradient norm of each layer over that of the last,
-    at the first measurement (dashed) and at the end of training; and the first layer's over the iterations.
+    """Draw the results of benchmarks/depth.py into a PNG file.
+
+    Left: gradient norm of each layer relative to the last layer, before (dashed) and after training.
+    Right: that of the first layer over the iterations.
     """
     figure = style.empty(10, 4.2)
     left, right = figure.subplots(1, 2)
@@ -93,21 +107,18 @@ def depth(result: dict[str, Any], path: str | Path) -> Path:
         ratios = [_shares(one["norms"])[0] for one in record["measured"]]
         right.plot(times, ratios, color=color, linewidth=1.6, marker="o", markersize=3, label=record["name"])
     right.axhspan(1 / FACTOR, FACTOR, color=style.BLUE, alpha=0.08, linewidth=0)
-    for axes, label in (
-        (left, "‖∂L/∂h‖ of the layer over the last one's"),
-        (right, "the same of the first layer"),
-    ):
+    norm = r"$\Vert\partial L/\partial h\Vert$ relative to the last layer"
+    style.dress(left, norm, f"{result['task']}, {result['hidden']} units", size=11)
+    style.dress(right, f"{norm}, first layer")
+    for axes in (left, right):
         axes.set_yscale("log")
-        style.dress(axes, label)
     left.xaxis.get_major_locator().set_params(integer=True)
     left.set_xlabel("recurrent layer (dashed: before training)")
     right.set_xlabel("iteration (update of the parameters)")
-    left.set_title(f"{result['task']}, {result['hidden']} units", loc="left", fontsize=11)
     left.legend(frameon=False, fontsize=8)
-    figure.savefig(path)
-    return Path(path)
+    return style.save(figure, path)
 
 
 def _shares(norms: list[float]) -> list[float]:
-    """Each norm over the last one; what has underflowed is drawn at the smallest number."""
+    """Return norms relative to the last one; underflowed norms become 1e-300."""
     return [max(norm, 1e-300) / max(norms[-1], 1e-300) for norm in norms]

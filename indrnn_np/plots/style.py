@@ -1,21 +1,26 @@
-"""What all drawings share: colours, an empty figure, axes. Only this file imports matplotlib, when it draws."""
+"""Shared style of all figures: colours, empty figures, axes. Only this file imports matplotlib, when it draws."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .. import _check
+from .. import _check, _files
 
-# After Okabe & Ito, so that colour-blind people tell them apart; the blue a little lighter, which dark pages carry too.
+# After Okabe & Ito, distinguishable for colour-blind readers; the blue is lighter, for dark pages.
 BLUE, ORANGE, GREEN, GREY = "#1f83c4", "#D55E00", "#009E73", "#7a7a7a"
+
+# Labels of several figures, with mathtext.
+STEP = "time step $t$"
+GRADIENT_NORM = r"$\Vert\partial L/\partial h_t\Vert$ over the batch"
 
 Lines = list[dict[str, Any]]
 LIGHT, DARK = THEMES = ("light", "dark")
-# What differs on a dark page; the colours of lines are read on both.
+# Settings for dark pages; the colours of lines are readable on both.
 NIGHT = {
     "text.color": "#e6e6e6", "axes.labelcolor": "#e6e6e6", "axes.edgecolor": "#a0a0a0", "xtick.color": "#d0d0d0",
     "ytick.color": "#d0d0d0", "axes.facecolor": "#16181d", "figure.facecolor": "#16181d",
@@ -25,7 +30,7 @@ NIGHT = {
 
 @contextmanager
 def theme(name: str = LIGHT) -> Iterator[None]:
-    """What is drawn inside is for a page of this kind: "light" or "dark"."""
+    """Draw the figures inside this context for a "light" or "dark" page."""
     from matplotlib import rc_context
 
     _check.choice("plots.theme", "name", name, THEMES)
@@ -34,15 +39,15 @@ def theme(name: str = LIGHT) -> Iterator[None]:
 
 
 def color_bar(figure: Any, image: Any, axes: Any, label: str, cut: bool = False) -> None:
-    """The scale of a picture's colours, with its unit; a point at its lower end if values are cut there."""
+    """Draw a colour bar with its unit, with a pointed lower end if values are cut there."""
     bar = figure.colorbar(image, ax=axes, label=label, extend="min" if cut else "neither")
     bar.outline.set_visible(False)
 
 
 def decades(values: Any, most: float = 300.0) -> tuple[float, float]:
-    """Limits of a logarithmic scale that holds all positive values; smaller ones than the largest's 10^-most are cut.
+    """Return limits of a logarithmic scale for positive values, cut at 10^-most times the largest value.
 
-    Without any positive value (1, 10).
+    Without positive values the limits are (1, 10).
     """
     positive = values[values > 0]
     if not positive.size:
@@ -53,7 +58,7 @@ def decades(values: Any, most: float = 300.0) -> tuple[float, float]:
 
 
 def empty(width: float, height: float) -> Any:
-    """An empty figure of that many inches."""
+    """Return an empty figure with a size in inches."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -62,10 +67,18 @@ def empty(width: float, height: float) -> Any:
     return figure
 
 
+def save(figure: Any, path: str | Path) -> Path:
+    """Write a figure in the format of the suffix (PNG without one), and return the path."""
+    path = _files.user_path("plots", "path", path)
+    path = path if path.suffix else path.with_name(f"{path.name}.png")
+    _files.replace("plots", path, lambda file: figure.savefig(file, format=path.suffix[1:]))
+    return path
+
+
 def log_image(
     axes: Any, values: Any, limits: tuple[float, float], extent: tuple[float, float, float, float]
 ) -> Any:
-    """A picture of positive values (rows, columns) in logarithmic colours; zeros stay grey."""
+    """Draw positive values (rows, columns) as logarithmic colours; zeros stay grey."""
     from matplotlib.colors import LogNorm
 
     image = axes.imshow(
@@ -77,41 +90,70 @@ def log_image(
 
 
 def log_with_zero(axes: Any, side: str, end: float, name: str) -> None:
-    """Let the axis "x" or "y" go from 0 to `end`, which is called `name`, in powers of ten from 1 on."""
+    """Scale the axis "x" or "y" from 0 to `end`, logarithmic from 1 on, and label it `name`."""
     scale, limit = (axes.set_xscale, axes.set_xlim) if side == "x" else (axes.set_yscale, axes.set_ylim)
     scale("symlog", linthresh=1.0, linscale=0.4)
     limit(-0.3, 1.5 * end)
     decades = 10.0 ** np.arange(np.ceil(np.log10(max(end, 1.0))) + 1)
-    nearest = 0.1 if side == "x" else 0.4  # names side by side need more room
+    nearest = 0.1 if side == "x" else 0.4  # labels side by side need more space
     places = [0.0, *decades[decades <= nearest * end]]
     axis = axes.xaxis if side == "x" else axes.yaxis
     axis.set_ticks([*places, end], [*(f"{value:,.0f}" for value in places), name])
     axis.set_ticks([], minor=True)
 
 
-def patch() -> dict[str, Any]:
-    """The box behind a number that stands on a drawing: the page's colour, half through."""
+def annotate(axes: Any, text: str, place: tuple[Any, Any], size: float = 8, box: bool = False) -> None:
+    """Write a text to the right of a point, with `box` on a semi-transparent background."""
     from matplotlib import rcParams
 
-    return {"facecolor": rcParams["axes.facecolor"], "edgecolor": "none", "alpha": 0.7, "pad": 1.0}
+    patch = {"facecolor": rcParams["axes.facecolor"], "edgecolor": "none", "alpha": 0.7, "pad": 1.0}
+    axes.annotate(
+        text, place, xytext=(6 if box else 3, 0), textcoords="offset points", va="center", fontsize=size,
+        bbox=patch if box else None,
+    )  # fmt: skip
 
 
 def grid(figure: Any, rows: int, columns: int, **options: Any) -> Any:
-    """Panels (rows, columns), always as an array of two axes."""
+    """Return the panels (rows, columns), always as a 2-D array."""
     return figure.subplots(rows, columns, squeeze=False, **options)
 
 
-def dress(axes: Any, label: str) -> None:
-    """Name the y axis and give the panel its look."""
+def tiles(figure: Any, count: int, columns: int, **options: Any) -> Any:
+    """Return `count` panels in rows of `columns`; the others of the last row are hidden."""
+    panels = grid(figure, -(-count // columns), columns, **options).ravel()
+    for axes in panels[count:]:
+        axes.set_visible(False)
+    return panels[:count]
+
+
+def legend(figure: Any, panels: Any, columns: int, side: str = "lower center", size: float = 8) -> None:
+    """Draw one legend for the lines of several panels, outside them."""
+    named: dict[str, Any] = {}
+    for axes in panels:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            named.setdefault(label, handle)
+    figure.legend(named.values(), named, loc=f"outside {side}", ncols=columns, frameon=False, fontsize=size)
+
+
+def dress(axes: Any, label: str = "", title: str | None = None, size: float = 10) -> None:
+    """Label the y axis, set the title in font size `size`, and style the panel."""
     axes.set_ylabel(label)
+    if title is not None:
+        axes.set_title(title, loc="left", fontsize=size)
     axes.grid(True, which="major", color="#888888", alpha=0.3, linewidth=0.6)
     axes.set_axisbelow(True)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
 
 
+def name_iterations(axes: Any, iterations: Any) -> None:
+    """Label the rows of frames with their iterations, at most six of them."""
+    every = -(-len(iterations) // 6)
+    axes.set_yticks(range(0, len(iterations), every), [f"{i:,}" for i in iterations[::every]])
+
+
 def percents(axes: Any, values: list[float]) -> None:
-    """Let a logarithmic axis of percentages begin and end at round ones."""
+    """Set round limits and ticks on a logarithmic axis of percentages."""
     ticks = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100]
     values = values or [1.0]
     first = max(0, sum(tick < 0.95 * min(values) for tick in ticks) - 1)

@@ -1,12 +1,12 @@
-"""The papers' tables, run again: rows of (task, model), each with the paper's number and what it takes.
+"""Reproduce the papers' tables: rows of (task, model) with the paper's number and its settings.
 
-    rows.py     what a row is; adding.py, images.py, language.py, skeletons.py: the rows of the papers; ablations.py and
-                comparisons.py: what they lack
-    runner.py   runs rows, goes on where it was stopped
-    table.py    reached beside the paper's, as Markdown and JSON
+    rows.py     the definition of a row; adding.py, images.py, language.py, skeletons.py: rows of the papers;
+                ablations.py, comparisons.py: rows that the papers lack
+    runner.py   run rows, and resume interrupted runs
+    table.py    results beside the papers' numbers, as Markdown and JSON
 
-Every row has two forms: the paper's settings in full, and a budgeted one with the range that the authors' own learning
-curves lead to expect at its end.
+Every row has two forms: the paper's settings in full, and a shorter run within a budget. The budgeted
+form has a range for its final value, which comes from the authors' learning curves.
 """
 
 from .rows import FORMS, Row, catalogue, find

@@ -1,7 +1,8 @@
-"""What the papers lack: the adding problem at T = 500 with one thing changed at a time.
+"""Ablations that the papers lack: the adding problem at T = 500 with one setting changed at a time.
 
-The network of section 5.1 (Li et al. 2018, arXiv:1803.04831), two layers of 128 at the constant rate 2e-4, and beside
-it: no bound on u, no long memory at the start of the last layer, batch norm in either place, other γ.
+The baseline is the network of section 5.1 (Li et al. 2018, arXiv:1803.04831): two layers of 128 units
+at a constant learning rate of 2e-4. The changes are: no bound on u, no long-memory initialiser in the
+last layer, batch norm in either place, other values of γ.
 """
 
 from __future__ import annotations
@@ -15,19 +16,19 @@ NORMALISED = {"batchnorm": True, "input_init": "kaiming", "bn_batch": 500}
 CHANGES: dict[str, tuple[str, dict[str, Any]]] = {
     "as-published": ("nothing changed", {}),
     "constraint-off": ("no bound on |u|", {"constrain": False}),
-    "last-init-off": ("the last layer's u starts as the others'", {"last_init": "uniform"}),
+    "last-init-off": ("u of the last layer starts as in the others", {"last_init": "uniform"}),
     "bn-after": ("batch norm after the recurrence", NORMALISED),
-    "bn-before": ("batch norm before the recurrence", NORMALISED | {"bn_place": "before"}),
-    "gamma-1": ("γ = 1 in place of 2", {"gamma": 1.0}),
+    "bn-before": ("batch norm before the recurrence", NORMALISED | {"norm_place": "before"}),
+    "gamma-1": ("γ = 1 instead of 2", {"gamma": 1.0}),
     "gamma-5": ("γ = 5", {"gamma": 5.0}),
     "gamma-10": ("γ = 10", {"gamma": 10.0}),
 }
 
 
 def _row(model: str) -> Row:
-    says, changes = CHANGES[model]
+    label, changes = CHANGES[model]
     full = {"task": "adding", "steps": STEPS, "iterations": 20_000, "batch": 50, "lr": 2e-4, **changes}
-    return Row(f"ablations/{model}", None, f"no paper has it: {says}", full, {"iterations": 3000})
+    return Row(f"ablations/{model}", None, f"in no paper: {label}", full, {"iterations": 3000})
 
 
 ROWS = tuple(_row(model) for model in CHANGES)

@@ -1,19 +1,20 @@
-"""The adding problem: Li et al. 2018, arXiv:1803.04831, section 5.1 and figure 2, details from the code beside it.
+"""The adding problem: Li et al. 2018, arXiv:1803.04831, section 5.1 and figure 2; details from the authors' code.
 
-Rivals have one layer of 128 units, the IndRNN two; the learning rate is 2e-3 where φ is tanh, 2e-4 where it is relu,
-and 1e-5 for the IRNN from T = 500 on; it falls by 10 every 20,000 iterations, and the figure ends at 60,000.
+The IndRNN has two layers of 128 units, the other models have one. The learning rate is 2e-3 with tanh,
+2e-4 with relu, and 1e-5 for the IRNN from T = 500. It is divided by 10 every 20,000 iterations, and
+the figure ends at 60,000 iterations.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from .. import published
+from . import published
 from .rows import Row
 
-BLIND = (0.15, 0.19)  # around the 0.167 of always answering 1; 1000 sequences scatter by 0.01
+BLIND = (0.15, 0.19)  # around 0.167, the error of the constant prediction 1, which varies by 0.01
 SOLVED = (0.0, 0.01)
-ITERATIONS = {100: 8000, 500: 12_000, 1000: 4000, 5000: 4000}  # of the budgeted form, for all models alike
+ITERATIONS = {100: 8000, 500: 12_000, 1000: 4000, 5000: 4000}  # of the budgeted form, for all models
 FIGURE = "Li et al. 2018, figure 2"
 NEVER = f"{FIGURE}: stays at 0.167"
 
@@ -35,12 +36,12 @@ EXPECTED: dict[int, dict[str, tuple[float, float]]] = {
     1000: {"rnn-tanh": BLIND, "irnn": BLIND, "lstm": BLIND, "indrnn": SOLVED},
     5000: {"indrnn": (0.0, 0.05)},
 }
-# From T = 1000 on the constant rate can leave almost no neuron alive (docs/results.md); a rate that rises cures it.
+# From T = 1000 a constant rate can leave almost no active neuron (docs/results.md), unlike a rising rate.
 RISING = {"lr": 5e-4, "schedule": "one-cycle", "clip_value": 0.0, "clip_norm": 1.0}
 
 
 def _cell(model: str, steps: int) -> dict[str, Any]:
-    """The settings that make a model."""
+    """Return the settings of a model."""
     if model == "indrnn":
         return {"layers": 2, "lr": 2e-4}
     lr = 2e-3 if model != "irnn" else 2e-4 if steps == 100 else 1e-5

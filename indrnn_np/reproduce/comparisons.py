@@ -1,4 +1,4 @@
-"""Comparisons that the papers lack: copying memory, a small text, spoken vowels. Rivals train as the IndRNN does."""
+"""Comparisons that the papers lack: copying memory, a small text, spoken vowels."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from .rows import Row
 
 DELAYS = (100, 500)
-NEW = "no paper has it"
+NEW = "in no paper"
 ITERATIONS = {100: 4000, 500: 4000}
 
 
@@ -20,13 +20,13 @@ def _copying(delay: int, model: str) -> Row:
     return Row(f"copying-{delay}/{model}", None, says, full, {"iterations": ITERATIONS[delay]})
 
 
-# The same number of parameters, as near as whole units allow (191,937 and 192,723 for 65 symbols), and the same
-# minutes: epochs by what an update of each takes. Each has its own whole cycle of the learning rate.
+# Equal numbers of parameters, up to rounding to whole units (191,937 and 192,723 for 65 symbols), and equal
+# training times: epochs in inverse proportion to the time of an iteration. Each model has a full one-cycle schedule.
 TEXT: dict[str, Any] = {"task": "chars", "schedule": "one-cycle", "lr": 2e-3}
 CELLS: dict[str, tuple[dict[str, Any], float]] = {
-    "indrnn-3": ({"layers": 3, "hidden": 256, "bn_place": "after"}, 40.0),
+    "indrnn-3": ({"layers": 3, "hidden": 256, "norm_place": "after"}, 40.0),
     "lstm": ({"cell": "lstm", "layers": 1, "hidden": 154, "batchnorm": False}, 43.0),
-}  # and the epochs of the budgeted form
+}  # settings, and epochs of the budgeted form
 
 ROWS = (
     *(_copying(delay, model) for delay in DELAYS for model in ("indrnn", "lstm", "rnn-tanh")),

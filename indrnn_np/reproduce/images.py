@@ -1,17 +1,18 @@
 """Sequential and permuted MNIST: Li et al. 2019, arXiv:1910.06251, table 2; settings of the authors' later code.
 
-The curves are those of the authors' training logs (validation with batch statistics, epochs of 1700 batches of 32).
+The curves come from the authors' training logs (validation with batch statistics, epochs of 1700
+batches of 32).
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from .. import published
+from . import published
 from .rows import Row
 
 BATCHES = 1700
-MARGIN = 0.05  # below the log: 3000 images scatter by 0.007, and two runs differ by more so early
+MARGIN = 0.05  # 3000 images give a standard error of 0.007, and early in training runs differ by more
 NETWORKS: dict[str, dict[str, Any]] = {
     "plain-6": {"layers": 6},
     "plain-12": {"layers": 12},
@@ -34,8 +35,8 @@ def _row(table: str, model: str) -> Row:
     return Row(
         f"{table}/{model}", PAPER[table][model], f"Li et al. 2019, table 2: error rate {error:.2f} %", full,
         {"epochs": 1.0, "validate_every": BATCHES // 4}, (log[1] - MARGIN, log[5] + 0.02),
-        f"{100 * log[1]:.1f} % after the first epoch in the authors' log, less 5 points, to 2 points above "
-        "what it has after five",
+        f"{100 * log[1]:.1f} % after the first epoch in the authors' log, less 5 points, to 2 points above the log "
+        "after five epochs",
         {epoch * BATCHES: accuracy for epoch, accuracy in log.items()},
     )  # fmt: skip
 

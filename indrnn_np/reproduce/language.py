@@ -1,9 +1,11 @@
 """Penn Treebank: characters (Li et al. 2018, arXiv:1803.04831, table 2; 2019, arXiv:1910.06251, table 3) and words
-(tables 3 and 4). The files are not free to be copied; `--data chars=DIR` and `--data words=DIR` name their folder.
+(tables 3 and 4). The files may not be redistributed; `--data chars=DIR` and `--data words=DIR`
+name their folder.
 
-2000 units, batches of 128, batch norm for each step before the recurrence, for words one array as embedding and
-read-out, epochs at random offsets. The normal start of u in the first paper's word model is not offered.
-The budgeted form is ten epochs; its range comes from the authors' logs (validation).
+Networks have 2000 units, batches of 128, and batch norm with statistics per time step before the
+recurrence. Word models tie the embedding and the read-out. Epochs start at random offsets. The normal
+initialiser of u in the first paper's word model is not available. The budgeted form is ten epochs;
+its range comes from the authors' logs (validation).
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from typing import Any
 from .rows import Row
 
 COMMON = {
-    "hidden": 2000, "batch": 128, "batchnorm": True, "bn_place": "before", "bn_per_step": True, "schedule": "plateau",
+    "hidden": 2000, "batch": 128, "batchnorm": True, "norm_place": "before", "per_step": True, "schedule": "plateau",
     "lr_factor": 0.2, "epochs": 500.0, "input_init": "kaiming",
 }  # fmt: skip
 DENSE = "embedding=0.65,dense=0.5,bottleneck=0.1,transition=0.4,last=0.65"
@@ -38,11 +40,11 @@ WORDS: dict[str, tuple[float, str, dict[str, Any]]] = {
 # Validation in the authors' logs by epoch: six layers at T = 50, and the dense network on words.
 LOG_CHARS = {10: 1.670, 20: 1.469, 50: 1.395, 100: 1.364, 200: 1.343, 300: 1.336}
 LOG_WORDS = {10: 548.0, 20: 302.0, 50: 248.0, 100: 84.5, 200: 71.4, 400: 66.9, 1000: 64.0}
-SYMBOLS = {"chars": 5_017_483, "words": 929_589}  # of the training text
+SYMBOLS = {"chars": 5_017_483, "words": 929_589}  # symbols of the training text
 
 
 def _row(task: str, model: str, value: float, where: str, changes: dict[str, Any]) -> Row:
-    unit = "bits a character" if task == "chars" else "perplexity"
+    unit = "bits per character" if task == "chars" else "perplexity"
     words = {"embedding": 600, "tied": True, "steps": 50, "reset": 0.1} if task == "words" else {}
     full = {"task": task, **COMMON, **words, **changes}
     log, logged = (LOG_CHARS, "plain-6-t50") if task == "chars" else (LOG_WORDS, "dense")

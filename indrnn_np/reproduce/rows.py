@@ -1,4 +1,4 @@
-"""What a row of the papers' tables is, and where all of them are found."""
+"""The definition of a row of the papers' tables, and the catalogue of all rows."""
 
 from __future__ import annotations
 
@@ -10,38 +10,34 @@ from typing import Any
 from .. import _check
 
 BUDGET, FULL = FORMS = ("budget", "full")
-TABLES = (
-    "adding",
-    "images",
-    "language",
-    "skeletons",
-    "ablations",
-    "comparisons",
-)  # files of this package that hold rows
+# Modules of this package that define rows.
+TABLES = ("adding", "images", "language", "skeletons", "ablations", "comparisons")
 
 
 @dataclass(frozen=True)
 class Row:
-    """One number of the papers.
+    """Number in the papers, and the run that reproduces it.
 
     Parameters
     ----------
-    name
-        As the command line has it: TABLE/MODEL, such as "adding-1000/indrnn".
-    paper
-        The paper's number, in the task's metric (accuracies as a share); None where it gives a curve only.
-    says
-        What the paper says, and where.
-    full
-        The settings of the paper, `task` among them (setting_tables.py); what is not named is the task's default.
-    budget
-        What the budgeted form changes of them.
-    expected
-        Lowest and highest value of the metric that the budgeted form should end with in validation.
-    because
-        Where `expected` comes from.
-    curve
-        {iteration: value} that the paper or the authors' log has, of the same metric in validation.
+    name : str
+        TABLE/MODEL on the command line, such as "adding-1000/indrnn".
+    paper : float or None
+        The paper's number in the task's metric (accuracies from 0 to 1). None: the paper shows only
+        a curve.
+    says : str
+        The statement of the paper, with its source.
+    full : mapping
+        The settings of the paper, including `task` (settings/tables.py). Other settings have the
+        defaults of the task.
+    budget : mapping
+        Changes to `full` in the budgeted form.
+    expected : pair of float, optional
+        Range of the final validation metric of the budgeted form.
+    because : str
+        The source of `expected`.
+    curve : mapping
+        {iteration: value}, the validation metric in the paper or the authors' log.
     """
 
     name: str
@@ -55,7 +51,7 @@ class Row:
 
     @property
     def table(self) -> str:
-        """The first part of the name: rows of one table are drawn together."""
+        """The first part of the name. The rows of a table share a plot."""
         return self.name.split("/")[0]
 
     @property
@@ -69,10 +65,10 @@ class Row:
         return self.full["task"]
 
     def settings(self, form: str) -> dict[str, Any]:
-        """The settings of a form, without the task's name."""
+        """Return the settings of a form, without the task's name."""
         _check.choice("reproduce", "form", form, FORMS)
         used = {**self.full, **(self.budget if form == BUDGET else {})}
-        if form == BUDGET:  # one of them says how long
+        if form == BUDGET:  # only one of them sets the length of the run
             for name, other in (("iterations", "epochs"), ("epochs", "iterations")):
                 if name in self.budget:
                     used.pop(other, None)
@@ -80,29 +76,27 @@ class Row:
 
 
 def catalogue() -> tuple[Row, ...]:
-    """All rows, in the order of the papers."""
+    """Return all rows in the order of the papers."""
     return tuple(row for table in TABLES for row in import_module(f".{table}", __package__).ROWS)
 
 
 def find(names: Iterable[str], among: Iterable[Row] | None = None) -> list[Row]:
-    """The rows of these names; a table's name stands for all its rows, "all" for every row.
+    """Return the rows with these names; the name of a table selects its rows, "all" selects every row.
 
     Raises
     ------
     ValueError
-        For a name that is neither; the message lists tables and rows.
+        If a name is unknown; the message lists the tables and rows.
     """
     known = catalogue() if among is None else tuple(among)
-    found: dict[str, Row] = {}
+    selected: dict[str, Row] = {}
     for name in names:
-        chosen = [row for row in known if name in ("all", row.name, row.table)]
-        if not chosen:
-            tables = dict.fromkeys(row.table for row in known)
-            words = [
-                f"{table}/ ({', '.join(r.model for r in known if r.table == table)})" for table in tables
-            ]
-            _check.fail(
-                "reproduce", f"row is {name!r}", "all, a table or TABLE/MODEL out of " + "; ".join(words)
-            )
-        found |= {row.name: row for row in chosen}
-    return list(found.values())
+        matches = [row for row in known if name in ("all", row.name, row.table)]
+        if not matches:
+            models: dict[str, list[str]] = {}
+            for row in known:
+                models.setdefault(row.table, []).append(row.model)
+            listed = "; ".join(f"{table}/ ({', '.join(group)})" for table, group in models.items())
+            _check.fail("reproduce", f"row is {name!r}", f"all, a table or TABLE/MODEL out of {listed}")
+        selected |= {row.name: row for row in matches}
+    return list(selected.values())

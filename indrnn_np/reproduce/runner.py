@@ -1,18 +1,19 @@
-"""Runs rows, each seed in a folder of its own, and goes on with what was begun."""
+"""Run rows, each seed in a separate folder, and resume interrupted runs."""
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import build, settings
-from ..training import run_directory
+from .. import _files
+from ..settings import build, settings
+from ..training import records, run_directory
 from ..training.progress import Reporter
 from ..training.run_directory import RunDirectory
+from ..training.trainer import Callback
 from .rows import Row
 
 INTERRUPTED = "interrupted"
@@ -20,7 +21,7 @@ INTERRUPTED = "interrupted"
 
 @dataclass(frozen=True)
 class Job:
-    """One run: a row in one of its forms, from one seed. given: what the user sets beside it (data, threads)."""
+    """Run of a row in one form from one seed; `given` holds settings of the user (data, threads)."""
 
     row: Row
     form: str
@@ -30,51 +31,59 @@ class Job:
 
     @property
     def directory(self) -> RunDirectory:
-        """The folder of the run: OUT/FORM/TABLE/MODEL-seedN."""
+        """The folder of the run, OUT/FORM/TABLE/MODEL-seedN."""
         return RunDirectory(self.out / self.form / self.row.table / f"{self.row.model}-seed{self.seed}")
 
     def settings(self) -> dict[str, Any]:
-        """All settings of the run."""
-        own = settings.check(self.row.settings(self.form), self.row.task, f"row {self.row.name}")
+        """Return all settings of the run."""
+        row = settings.check(self.row.settings(self.form), self.row.task, f"row {self.row.name}")
         known = settings.of_task(self.row.task)
-        given = {name: value for name, value in self.given.items() if name in known}
-        return settings.merge(self.row.task, own, {**given, "seed": self.seed})
+        chosen = {name: value for name, value in self.given.items() if name in known}
+        return settings.merge(self.row.task, row, {**chosen, "seed": self.seed})
 
     def summary(self) -> dict[str, Any] | None:
-        """What the run came to, None if it has not ended; an interrupted one has not."""
+        """Return the summary of the run, None if the run is unfinished or interrupted."""
         path = self.directory.summary
         if not path.is_file():
             return None
-        found = json.loads(path.read_text(encoding="utf-8"))
-        return None if found["ended"] == INTERRUPTED else found
+        summary = records.read_summary(path)
+        return None if summary["ended"] == INTERRUPTED else summary
 
     def begun(self) -> bool:
-        """Whether there is a checkpoint to go on from."""
-        return any(self.directory.checkpoints.glob(run_directory.PATTERN))
+        """Return whether there is a checkpoint to resume from."""
+        return bool(self.directory.files())
 
 
 def jobs(
     rows: Iterable[Row], form: str, seeds: Iterable[int], out: str | Path, given: Mapping[str, Any]
 ) -> list[Job]:
-    """Every row with every seed, the first seed of all rows before the second of any."""
-    rows = list(rows)
-    return [Job(row, form, seed, Path(out), dict(given)) for seed in seeds for row in rows]
+    """Return a job for every row and seed, ordered by seed first."""
+    rows, folder = list(rows), _files.user_path("reproduce", "out", out)
+    return [Job(row, form, seed, folder, dict(given)) for seed in seeds for row in rows]
 
 
 def run(
-    todo: Iterable[Job],
-    reporter: Reporter,
-    minutes: float = 0.0,
-    after: Callable[[Job], object] = lambda job: None,
-) -> bool:
-    """Run jobs one after another; `after` is called when one has ended.
+    jobs: Iterable[Job], reporter: Reporter, minutes: float = 0.0, after: Callable[[Job], object] = lambda job: None
+) -> bool:  # fmt: skip
+    """Run jobs in turn and return whether all have ended; a later call resumes unfinished jobs.
 
-    minutes: when so many have gone, the run that goes on is interrupted, and no other is begun; 0: no limit. Returns
-    whether all have ended; False after Ctrl-C or the limit, and a later call goes on.
+    Parameters
+    ----------
+    jobs : iterable of Job
+        Jobs from `jobs`.
+    reporter : Reporter
+        Shows the progress.
+    minutes : float
+        Time limit: the current run is interrupted and no other starts. 0: no limit.
+    after : callable
+        Called with each job that has ended.
     """
     end = time.monotonic() + 60 * minutes if minutes else None
-    over = lambda: end is not None and time.monotonic() >= end  # noqa: E731
-    for job in todo:
+
+    def over(iteration: int = 0) -> bool:
+        return end is not None and time.monotonic() >= end
+
+    for job in jobs:
         if job.summary() is not None:
             reporter.log(f"{job.row.name} seed {job.seed}: done before, {job.directory.path}")
             continue
@@ -84,18 +93,20 @@ def run(
     return True
 
 
-def _run(job: Job, reporter: Reporter, over: Callable[[], bool]) -> str:
-    """Begin or go on with one job; returns how it ended."""
+def _run(job: Job, reporter: Reporter, over: Callback) -> str:
+    """Start or resume a job and return how it ended."""
     used, directory = job.settings(), job.directory
     resume = directory.path if job.begun() else None
-    said = [] if resume is None else _changes(job, used)
-    notes = [f"{job.row.name}, seed {job.seed}, {job.form} form", *said]
-    return build.fit(used, directory, resume, reporter, notes, over).summary["ended"]
+    with directory.writing(resume):
+        changes = [] if resume is None else _changes(job, used)
+        notes = [f"{job.row.name}, seed {job.seed}, {job.form} form", *changes]
+        return build.fit(used, directory, resume, reporter, notes, [over]).summary["ended"]
 
 
 def _changes(job: Job, used: dict[str, Any]) -> list[str]:
-    """What a run that goes on changes; an error if the row means another run by now."""
-    before = run_directory.read_checkpoint(job.directory.path).header["meta"].get("settings") or {}
+    """Return the changed settings of a resumed run; raise if the row now defines a different run."""
+    contents = run_directory.read_checkpoint(job.directory.path)
+    before = settings.of_run("reproduce", contents.path, contents.header["meta"].get("settings"))
     try:
         return [f"changed from the run: {change}" for change in settings.changes(before, used)]
     except ValueError as error:

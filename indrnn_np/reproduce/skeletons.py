@@ -1,8 +1,8 @@
 """Skeletons of NTU RGB+D: Li et al. 2018, arXiv:1803.04831, table 4, and 2019, arXiv:1910.06251, table 5.
 
-The data must be asked for from its owners and given by `--data skeleton=PATH`. The dense network with geometric
-features beside the joints (86.70 and 93.97 %) is not built. No learning curve of these networks is at hand, so the
-budgeted form has no expected range.
+The data must be requested from its owners; `--data skeleton=PATH` names its path. The dense network
+with geometric features in addition to the joints (86.70 and 93.97 %) is not implemented. No learning
+curves of these networks are available, so the budgeted form has no expected range.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ def _row(protocol: str, model: str) -> Row:
     full = {
         "task": "skeleton", "protocol": protocol, "dropout": DROPOUT[protocol], "lr_factor": 0.2, **NETWORKS[model],
     }  # fmt: skip
-    says = f"Li et al. {WHERE[model]}: {100 * accuracy:.2f} % ({WORDS[protocol]})"
-    return Row(f"ntu-{protocol}/{model}", accuracy, says, full, {"epochs": 20.0})
+    statement = f"Li et al. {WHERE[model]}: {100 * accuracy:.2f} % ({WORDS[protocol]})"
+    return Row(f"ntu-{protocol}/{model}", accuracy, statement, full, {"epochs": 20.0})
 
 
 ROWS = tuple(_row(protocol, model) for protocol, models in PAPER.items() for model in models)

@@ -1,4 +1,4 @@
-"""What the runs in a folder came to, beside the papers' numbers: Markdown for people, JSON for scripts."""
+"""Tables of the results in a folder, with the numbers of the papers, in Markdown and JSON."""
 
 from __future__ import annotations
 
@@ -10,42 +10,42 @@ from typing import Any
 import numpy as np
 
 from .. import _files
-from ..training.run_directory import read_metrics
+from ..settings import settings
+from ..training.records import read_metrics
 from .rows import BUDGET, FORMS, Row
 from .runner import Job
 
 UNITS = {"accuracy": "%", "softmax_cross_entropy": "nats", "mse": "", "bits": "bits", "perplexity": ""}
 HEAD = ("row", "form", "paper", "test", "validation", "expected", "iterations", "minutes", "seeds", "machine")
 LEGEND = (
-    "Means over the seeds, with the lowest and the highest. budget: a shorter run, whose validation is to be compared",
-    "with `expected`; full: the paper's settings, whose test value is to be compared with the paper's.",
+    "Means over the seeds, with the range in parentheses. budget: a shorter run; compare its validation value",
+    "with `expected`. full: the settings of the paper; compare the test value with that of the paper.",
 )
 
 
 def collect(rows: Iterable[Row], out: str | Path) -> list[dict[str, Any]]:
-    """One entry for each row and form that has a run in `out`: the row's facts, and a list of its runs."""
-    found = []
+    """Return an entry for each row and form with a run in `out`: the numbers of the row, and its runs."""
+    entries, folder = [], _files.user_path("reproduce", "out", out)
     for row in rows:
         for form in FORMS:
-            runs = [run for job in _jobs(row, form, Path(out)) if (run := _run(job)) is not None]
+            runs = [run for job in _jobs(row, form, folder) if (run := _run(job)) is not None]
             if runs:
-                found.append(_entry(row, form, runs))
-    return found
+                entries.append(_entry(row, form, runs))
+    return entries
 
 
 def write(entries: Sequence[dict[str, Any]], out: str | Path) -> list[Path]:
     """Write table.md and table.json into the folder and return their paths."""
-    text, data = Path(out) / "table.md", Path(out) / "table.json"
-    _files.replace("reproduce", text, lambda file: file.write(markdown(entries).encode()))
-    _files.replace(
-        "reproduce", data, lambda file: file.write((json.dumps(entries, indent=2) + "\n").encode())
-    )
+    folder = _files.user_path("reproduce", "out", out)
+    text, data = folder / "table.md", folder / "table.json"
+    _files.replace_text("reproduce", text, markdown(entries))
+    _files.replace_text("reproduce", data, json.dumps(entries, indent=2) + "\n")
     return [text, data]
 
 
 def markdown(entries: Sequence[dict[str, Any]]) -> str:
-    """The table, a legend, and what the papers say about each row."""
-    lines = ["# The papers' tables, run again", "", "| " + " | ".join(HEAD) + " |", "|---" * len(HEAD) + "|"]
+    """Return the table, its legend and the statement of the paper about each row, in Markdown."""
+    lines = ["# Reproduced tables", "", "| " + " | ".join(HEAD) + " |", "|---" * len(HEAD) + "|"]
     lines += ["| " + " | ".join(_cells(entry)) + " |" for entry in entries]
     lines += ["", *LEGEND, ""]
     for entry in entries:
@@ -56,23 +56,24 @@ def markdown(entries: Sequence[dict[str, Any]]) -> str:
 
 
 def _jobs(row: Row, form: str, out: Path) -> list[Job]:
-    """The runs of a row that are in the folder, whichever seeds they have."""
+    """Return the runs of a row in the folder, for all seeds."""
     seeds = []
     for path in (out / form / row.table).glob(f"{row.model}-seed*"):
         number = path.name.removeprefix(f"{row.model}-seed")
-        seeds += [int(number)] if number.isdigit() else []
+        seeds += [int(number)] if number.isascii() and number.isdigit() else []
     return [Job(row, form, seed, out, {}) for seed in sorted(seeds)]
 
 
 def _run(job: Job) -> dict[str, Any] | None:
-    """One run; None if there is nothing of it yet. An unfinished one has its curve, and no final values."""
+    """Return a run, None before its first record; an unfinished run has no final values."""
     if not job.directory.metrics.is_file():
         return None
     lines = read_metrics(job.directory.metrics)
     summary = job.summary()
     curve = [line for line in lines if line["kind"] == "validation"]
     run = {"seed": job.seed, "ended": None, "iterations": lines[-1]["iteration"] if lines else 0,
-           "directory": job.directory.path.relative_to(job.out).as_posix(), "validation": curve}  # fmt: skip
+           "directory": job.directory.path.relative_to(job.out).as_posix(), "validation": curve,
+           "settings": _settings(job.directory.config)}  # fmt: skip
     if summary is None:
         return run
     return run | {
@@ -83,11 +84,20 @@ def _run(job: Job) -> dict[str, Any] | None:
     }  # fmt: skip
 
 
+def _settings(path: Path) -> dict[str, Any]:
+    """Return the settings in a run's config.toml, without the folder of the data."""
+    used = settings.read(path) if path.is_file() else {}
+    return {name: value for name, value in used.items() if name != "data"}
+
+
 def _entry(row: Row, form: str, runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the entry of a row in a form."""
     done = [run for run in runs if run["ended"] is not None]
     metric = done[0]["metric"] if done else None
-    values = {split: [run["final"][split][metric] for run in done if split in run["final"]]
-              for split in ("test", "validation")}  # fmt: skip
+    values = {
+        split: [value for run in done if (value := run["final"].get(split, {}).get(metric)) is not None]
+        for split in ("test", "validation")
+    }
     expected = row.expected if form == BUDGET else None
     inside = None
     if expected and values["validation"]:
@@ -96,18 +106,28 @@ def _entry(row: Row, form: str, runs: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "row": row.name, "form": form, "metric": metric, "paper": row.paper, "says": row.says, "reached": values,
         "expected": expected, "because": row.because, "as expected": inside, "paper's curve": dict(row.curve),
-        "runs": runs,
+        **_with_shared_settings(runs),
     }  # fmt: skip
 
 
+def _with_shared_settings(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the settings that all runs of a row share, and the runs with their other settings."""
+    first, *others = (run["settings"].items() for run in runs)
+    shared = {name: value for name, value in first if all((name, value) in items for items in others)}
+    for run in runs:
+        run["settings"] = {name: value for name, value in run["settings"].items() if name not in shared}
+    return {"settings": shared, "runs": runs}
+
+
 def _cells(entry: dict[str, Any]) -> list[str]:
+    """Return the cells of an entry in the order of HEAD."""
     metric, done = entry["metric"], [run for run in entry["runs"] if run["ended"] is not None]
     begun = [run for run in entry["runs"] if run["ended"] is None]
     expected = "" if entry["expected"] is None else " to ".join(_value(v, metric) for v in entry["expected"])
     if entry["as expected"] is not None:
         expected += ": yes" if entry["as expected"] else ": **no**"
     machines = dict.fromkeys(_machine(run["machine"]) for run in done)
-    seeds = [str(run["seed"]) for run in done] + [f"({run['seed']}, going on)" for run in begun]
+    seeds = [str(run["seed"]) for run in done] + [f"({run['seed']}, unfinished)" for run in begun]
     return [
         entry["row"], entry["form"], _value(entry["paper"], metric), _spread(entry["reached"]["test"], metric),
         _spread(entry["reached"]["validation"], metric), expected,
@@ -116,13 +136,13 @@ def _cells(entry: dict[str, Any]) -> list[str]:
     ]  # fmt: skip
 
 
-def _machine(found: dict[str, Any]) -> str:
-    threads = found["threads"]
-    return f"{found['cpu']}, {threads} thread{'s' if threads > 1 else ''}"
+def _machine(machine: dict[str, Any]) -> str:
+    threads = machine["threads"]
+    return f"{machine['cpu']}, {threads} thread{'s' if threads > 1 else ''}"
 
 
 def _value(value: float | None, metric: str | None) -> str:
-    """A value in its unit; accuracies as percent."""
+    """Return a value with its unit; accuracies are in percent."""
     if value is None:
         return ""
     if metric == "accuracy":
@@ -133,12 +153,8 @@ def _value(value: float | None, metric: str | None) -> str:
 def _spread(values: Sequence[float], metric: str | None) -> str:
     if not values:
         return ""
-    mean = _value(float(np.mean(values)), metric)
-    return (
-        mean
-        if len(values) == 1
-        else f"{mean} ({_value(min(values), metric)} to {_value(max(values), metric)})"
-    )
+    mean, low, high = (_value(float(f(values)), metric) for f in (np.mean, np.min, np.max))
+    return mean if len(values) == 1 else f"{mean} ({low} to {high})"
 
 
 def _range(values: Sequence[float], form: str) -> str:

@@ -1,22 +1,22 @@
-"""The gradient laboratory: numbers about gradients and neurons.
+"""Instruments that measure gradients and neurons.
 
-Every instrument is one function that returns a `Finding` (finding.py): arrays, the main number in words, `.table()`,
-`.save("x.npz")`, `.plot()`. None changes the network that it looks at.
+Each instrument is a function that returns a `Finding` (finding.py): arrays, a sentence with the main
+number, `.table()`, `.save("x.npz")` and `.plot()`. Only `film`, which trains, changes its network.
 
 flow.py          gradient_flow: the norm of ∂L/∂h_t for every recurrent layer and step
 closed_form.py   closed_form: ∂h_T/∂h_t of every neuron, by backpropagation and by equation 4
-explosion.py     explosion: recurrent weights, γ, T and depth swept, beside what theory says
-memory.py        memory, horizon: how long neurons remember, by their weight u and through their gates
+explosion.py     explosion: gradient growth over sweeps of recurrent weights, γ, T and depth, with theory
+memory.py        memory, horizon: how long neurons remember, by weight u alone and through their gates
 traces.py        traces: the states of neurons over one sequence
-ranking.py       ranking: which neurons of the last recurrent layer make the output
-one_neuron.py    one_neuron: one of them kept, the read-out fitted anew
-truncation.py    truncation: bias and variance of back-propagation cut after k steps
-clipping.py      clipping: four ways to bound u, the same run four times
-report/          report: one HTML file about a trained run
-step_sizes.py    step_sizes: the error of numerical derivatives against their step
-bugs.py          bugs: classic mistakes in a backward pass, and what the gradient check says (backwards.py)
-film.py          film: any of them along a training run
-subjects.py      networks to study: a run's checkpoint, or a fresh one out of settings
+ranking.py       ranking: contributions of the last recurrent layer's neurons to the output
+one_neuron.py    one_neuron: the error with a single neuron and a refitted read-out
+truncation.py    truncation: bias and variance of back-propagation truncated after k steps
+clipping.py      clipping: one training run with each of four ways to bound u
+report/          report: an HTML report about a trained run
+step_sizes.py    step_sizes: the error of numerical derivatives against their step size
+bugs.py          bugs: classic mistakes in a backward pass (backwards.py) and the gradient check
+film.py          film: any instrument, applied several times during a training run
+subjects.py      networks to study: from a run's checkpoint, or new from settings
 """
 
 from .bugs import Bugs, bugs

@@ -1,7 +1,8 @@
-"""Classic mistakes in a backward pass, each beside the right one: short NumPy functions to be read and to be checked.
+"""Classic mistakes in a backward pass as short NumPy functions, with the correct versions.
 
-The right ones are those of ops/recurrence, ops/affine and ops/dropout, written shortly. `bugs` (bugs.py) checks them.
-dh (T, B, H) is the gradient on the outputs h[1:], dhT (B, H) the one on the last state, slope(h) = φ' from the output.
+The correct versions restate ops/recurrence, ops/affine and ops/dropout. `bugs` (bugs.py) checks all of
+them. dh (T, B, H) is the gradient of the outputs h[1:], dhT (B, H) that of the last state, and slope(h)
+is φ' computed from the output.
 """
 
 from __future__ import annotations
@@ -10,22 +11,24 @@ from collections.abc import Callable
 
 import numpy as np
 
-Slope = Callable[[np.ndarray], np.ndarray]
-Gradients = tuple[np.ndarray, ...]
+from .._types import Array
+
+Slope = Callable[[Array], Array]
+Gradients = tuple[Array, ...]
 
 
-def recurrence(dh: np.ndarray, dhT: np.ndarray, h: np.ndarray, u: np.ndarray, slope: Slope) -> Gradients:
-    """The right one: da_t = φ'_t ⊙ (dh_t + u ⊙ da_{t+1}), du = Σ da_t ⊙ h_{t-1}, dh0 = u ⊙ da_1."""
+def recurrence(dh: Array, dhT: Array, h: Array, u: Array, slope: Slope) -> Gradients:
+    """Return the correct gradients: da_t = φ'_t ⊙ (dh_t + u ⊙ da_{t+1}), du = Σ da_t ⊙ h_{t-1}, dh0 = u ⊙ da_1."""
     da, du, carry = np.empty_like(dh), np.zeros_like(u), dhT
     for t in reversed(range(len(dh))):
-        da[t] = slope(h[t + 1]) * (dh[t] + carry)  # h[t + 1] is the output of step t, h[t] its past
+        da[t] = slope(h[t + 1]) * (dh[t] + carry)  # h[t + 1]: output of step t, h[t]: state before
         du += np.sum(da[t] * h[t], axis=0)
         carry = u * da[t]
     return da, du, carry
 
 
-def h0_forgotten(dh: np.ndarray, dhT: np.ndarray, h: np.ndarray, u: np.ndarray, slope: Slope) -> Gradients:
-    """The first step's term of du, da_1 ⊙ h_0, is missing."""
+def h0_forgotten(dh: Array, dhT: Array, h: Array, u: Array, slope: Slope) -> Gradients:
+    """Omit the term of the first step, da_1 ⊙ h_0, from du."""
     da, du, carry = np.empty_like(dh), np.zeros_like(u), dhT
     for t in reversed(range(len(dh))):
         da[t] = slope(h[t + 1]) * (dh[t] + carry)
@@ -35,20 +38,20 @@ def h0_forgotten(dh: np.ndarray, dhT: np.ndarray, h: np.ndarray, u: np.ndarray, 
     return da, du, carry
 
 
-def time_index(dh: np.ndarray, dhT: np.ndarray, h: np.ndarray, u: np.ndarray, slope: Slope) -> Gradients:
-    """In du the state is that of the step itself."""
+def time_index(dh: Array, dhT: Array, h: Array, u: Array, slope: Slope) -> Gradients:
+    """Use h_t instead of h_{t-1} in du."""
     da, du, carry = np.empty_like(dh), np.zeros_like(u), dhT
     for t in reversed(range(len(dh))):
         da[t] = slope(h[t + 1]) * (dh[t] + carry)
-        du += np.sum(da[t] * h[t + 1], axis=0)  # wrong: u is multiplied by the state before, h[t]
+        du += np.sum(da[t] * h[t + 1], axis=0)  # wrong: u multiplies the previous state, h[t]
         carry = u * da[t]
     return da, du, carry
 
 
-def gate_of_step_0(dh: np.ndarray, dhT: np.ndarray, h: np.ndarray, u: np.ndarray, slope: Slope) -> Gradients:
-    """One gate for all steps."""
+def gate_of_step_0(dh: Array, dhT: Array, h: Array, u: Array, slope: Slope) -> Gradients:
+    """Use the gate of the first step for all steps."""
     da, du, carry = np.empty_like(dh), np.zeros_like(u), dhT
-    gate = slope(h[1])  # wrong: which units are open changes from step to step
+    gate = slope(h[1])  # wrong: gates change from step to step
     for t in reversed(range(len(dh))):
         da[t] = gate * (dh[t] + carry)
         du += np.sum(da[t] * h[t], axis=0)
@@ -56,10 +59,8 @@ def gate_of_step_0(dh: np.ndarray, dhT: np.ndarray, h: np.ndarray, u: np.ndarray
     return da, du, carry
 
 
-def slope_of_step_before(
-    dh: np.ndarray, dhT: np.ndarray, h: np.ndarray, u: np.ndarray, slope: Slope
-) -> Gradients:
-    """φ' is taken from the state of step t - 1."""
+def slope_of_step_before(dh: Array, dhT: Array, h: Array, u: Array, slope: Slope) -> Gradients:
+    """Compute φ' from the state of step t - 1."""
     da, du, carry = np.empty_like(dh), np.zeros_like(u), dhT
     for t in reversed(range(len(dh))):
         da[t] = slope(h[t]) * (dh[t] + carry)  # wrong: row t is the state before step t
@@ -68,8 +69,8 @@ def slope_of_step_before(
     return da, du, carry
 
 
-def carry_forgotten(dh: np.ndarray, dhT: np.ndarray, h: np.ndarray, u: np.ndarray, slope: Slope) -> Gradients:
-    """Each step is differentiated for itself, as if the state before it were a constant."""
+def carry_forgotten(dh: Array, dhT: Array, h: Array, u: Array, slope: Slope) -> Gradients:
+    """Differentiate each step as if the previous state were a constant."""
     da, du, carry = np.empty_like(dh), np.zeros_like(u), dhT
     for t in reversed(range(len(dh))):
         da[t] = slope(h[t + 1]) * (dh[t] + (dhT if t == len(dh) - 1 else 0))  # wrong: without u ⊙ da[t + 1]
@@ -78,31 +79,31 @@ def carry_forgotten(dh: np.ndarray, dhT: np.ndarray, h: np.ndarray, u: np.ndarra
     return da, du, carry
 
 
-def assigned(dh: np.ndarray, dhT: np.ndarray, h: np.ndarray, u: np.ndarray, slope: Slope) -> Gradients:
-    """Of two gradients that meet at the last step one overwrites the other."""
+def assigned(dh: Array, dhT: Array, h: Array, u: Array, slope: Slope) -> Gradients:
+    """Overwrite dh_T with dhT at the last step instead of adding them."""
     da, du, carry = np.empty_like(dh), np.zeros_like(u), dhT
     for t in reversed(range(len(dh))):
-        dh_t = carry if t == len(dh) - 1 else dh[t] + carry  # wrong: the last output may be read as well
+        dh_t = carry if t == len(dh) - 1 else dh[t] + carry  # wrong: the loss may read the last output too
         da[t] = slope(h[t + 1]) * dh_t
         du += np.sum(da[t] * h[t], axis=0)
         carry = u * da[t]
     return da, du, carry
 
 
-def mean_for_sum(dh: np.ndarray, dhT: np.ndarray, h: np.ndarray, u: np.ndarray, slope: Slope) -> Gradients:
-    """The gradient of u is averaged over the samples that share it."""
+def mean_for_sum(dh: Array, dhT: Array, h: Array, u: Array, slope: Slope) -> Gradients:
+    """Average the gradient of u over the samples instead of summing it."""
     da, du, carry = np.empty_like(dh), np.zeros_like(u), dhT
     for t in reversed(range(len(dh))):
         da[t] = slope(h[t + 1]) * (dh[t] + carry)
-        du += np.mean(da[t] * h[t], axis=0)  # wrong: dh has been divided by B already, where L is a mean
+        du += np.mean(da[t] * h[t], axis=0)  # wrong: if L is a mean, dh is divided by B already
         carry = u * da[t]
     return da, du, carry
 
 
 def recurrence_with_lengths(
-    dh: np.ndarray, dhT: np.ndarray, h: np.ndarray, u: np.ndarray, slope: Slope, lengths: np.ndarray
+    dh: Array, dhT: Array, h: Array, u: Array, slope: Slope, lengths: Array
 ) -> Gradients:
-    """The right one for samples of several lengths (B,): nothing happens in padding, the carry waits there."""
+    """Return the correct gradients for samples with lengths (B,): padding does not change the carry."""
     da, du, carry = np.empty_like(dh), np.zeros_like(u), dhT
     for t in reversed(range(len(dh))):
         valid = (t < lengths)[:, None]
@@ -112,35 +113,33 @@ def recurrence_with_lengths(
     return da, du, carry
 
 
-def padding_not_masked(
-    dh: np.ndarray, dhT: np.ndarray, h: np.ndarray, u: np.ndarray, slope: Slope, lengths: np.ndarray
-) -> Gradients:
-    """The gradient walks through the padding."""
+def padding_not_masked(dh: Array, dhT: Array, h: Array, u: Array, slope: Slope, lengths: Array) -> Gradients:
+    """Propagate the gradient through the padding."""
     da, du, carry = np.empty_like(dh), np.zeros_like(u), dhT
     for t in reversed(range(len(dh))):
-        da[t] = slope(h[t + 1]) * (dh[t] + carry)  # wrong: what stands behind a sample's end is no output
+        da[t] = slope(h[t + 1]) * (dh[t] + carry)  # wrong: steps beyond a sample's length have no gradient
         du += np.sum(da[t] * h[t], axis=0)
         carry = u * da[t]
     return da, du, carry
 
 
-def product(dy: np.ndarray, x: np.ndarray, W: np.ndarray) -> Gradients:
-    """The right one of y = x Wᵀ: dx = dy W, dW = dyᵀ x."""
+def product(dy: Array, x: Array, W: Array) -> Gradients:
+    """Return the correct gradients of y = x Wᵀ: dx = dy W, dW = dyᵀ x."""
     return dy @ W, dy.T @ x
 
 
-def not_transposed(dy: np.ndarray, x: np.ndarray, W: np.ndarray) -> Gradients:
-    """The same matrix there and back."""
-    return dy @ W.T, dy.T @ x  # wrong: y = x Wᵀ goes back through W; shapes fit where W is square
+def not_transposed(dy: Array, x: Array, W: Array) -> Gradients:
+    """Apply Wᵀ in the backward pass too."""
+    return dy @ W.T, dy.T @ x  # wrong: dx = dy W; the shapes fit because W is square
 
 
-def dropout(dy: np.ndarray, rate: float, seed: int) -> Gradients:
-    """The right one of y = x ⊙ mask: the mask of the forward pass."""
+def dropout(dy: Array, rate: float, seed: int) -> Gradients:
+    """Return the correct gradient of y = x ⊙ mask: use the mask of the forward pass."""
     mask = np.random.default_rng(seed).random(dy.shape[1:]) >= rate
     return (dy * mask / (1 - rate),)
 
 
-def mask_drawn_anew(dy: np.ndarray, rate: float, seed: int) -> Gradients:
-    """Another mask than the one of the forward pass."""
-    mask = np.random.default_rng(seed + 1).random(dy.shape[1:]) >= rate  # wrong: not the forward one
+def mask_drawn_anew(dy: Array, rate: float, seed: int) -> Gradients:
+    """Draw a new mask instead of using the mask of the forward pass."""
+    mask = np.random.default_rng(seed + 1).random(dy.shape[1:]) >= rate  # wrong: another seed
     return (dy * mask / (1 - rate),)

@@ -1,4 +1,4 @@
-"""Four ways to keep |u| within its bound, and what becomes of the same run with each."""
+"""Four ways to bound the recurrent weight u, compared on the same training run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .. import _check
-from ..sequential import Sequential
+from .._types import Array
+from ..networks.sequential import Sequential
 from ..tasks import Task
 from ..training.metrics import loss_of
 from ..workspace import Workspace
@@ -21,53 +22,61 @@ WHERE = "study.clipping"
 PROJECTION, GRAPH, PENALTY, NONE = WAYS = ("projection", "graph", "penalty", "none")
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 Observer = Callable[[str, int, float], None]
-Recurrent = Mapping[str, tuple[np.ndarray, float]]  # each u by name, as it is now, with its bound
+Recurrent = Mapping[str, tuple[Array, float]]  # by name: the current value of u and its bound
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Clipping(Finding):
-    """What `clipping` saw: W ways, I updates.
+    """Result of `clipping` for W ways and I iterations.
 
-    ways (W,): names. loss, norm (W, I): loss of the task and gradient norm before each update, with what the way adds.
-    quantiles (W, I + 1, 5): of |u| over its bound, all neurons together, smallest, quartiles and largest, before the
-    first update and after each; outside (W, I + 1): the share of neurons above the bound. visited (W,): neurons that
-    were outside at any time; returned (W,): those of them inside at the end. diverged (W,): the update that met a loss,
-    a gradient or a parameter that is not finite, counted from 1, where the way's run ends (NaN from there on); -1:
-    none. neurons: how many.
+    Attributes
+    ----------
+    ways : tuple of str (W,)
+        Names of the ways.
+    loss, norm : array (W, I)
+        Task loss and gradient norm before each iteration; the norm includes the penalty.
+    quantiles : array (W, I + 1, 5)
+        Minimum, quartiles and maximum of |u| / bound before the first iteration and after each one.
+    outside : array (W, I + 1)
+        Share of neurons above the bound.
+    visited, returned : array (W,)
+        Number of neurons that were outside at any time, and of these inside at the end.
+    diverged : array (W,)
+        Iteration, from 1, at which a value was not finite and the run ended; -1: none.
+    neurons : int
+        Number of neurons.
     """
 
     kind: ClassVar[str] = "clipping"
 
     ways: tuple[str, ...]
-    loss: np.ndarray
-    norm: np.ndarray
-    quantiles: np.ndarray
-    outside: np.ndarray
-    visited: np.ndarray
-    returned: np.ndarray
-    diverged: np.ndarray
+    loss: Array
+    norm: Array
+    quantiles: Array
+    outside: Array
+    visited: Array
+    returned: Array
+    diverged: Array
     neurons: int
     title: str = ""
 
-    def final(self, share: float = 0.1) -> np.ndarray:
-        """The mean loss over the last updates, a tenth of all, (W,); NaN for a way whose run ended before."""
+    def final(self, share: float = 0.1) -> Array:
+        """Return the mean loss (W,) over the last `share` of the iterations; NaN for a run that diverged."""
         return self.loss[:, -max(1, round(share * self.loss.shape[1])) :].mean(axis=1)
 
     def words(self) -> str:
-        """Each way's loss at the end, and how many neurons were outside and stayed there."""
-        told = []
+        """Return the final loss of each way, and how many neurons left the bound and stayed outside."""
+        sentences = []
         for w, way in enumerate(self.ways):
             loss = f"loss {self.final()[w]:.3g}"
             if self.diverged[w] >= 0:
-                loss = f"diverged at update {self.diverged[w]}"
-            stuck = self.visited[w] - self.returned[w]
-            told.append(
-                f"{way}: {loss}, {self.visited[w]} neurons went outside, {stuck} are there at the end"
-            )
-        return f"{'; '.join(told)} ({self.neurons} neurons, {self.loss.shape[1]} updates)"
+                loss = f"diverged at iteration {self.diverged[w]}"
+            left, outside = f"{self.visited[w]} neurons left the bound", self.visited[w] - self.returned[w]
+            sentences.append(f"{way}: {loss}, {left}, {outside} are outside at the end")
+        return f"{'; '.join(sentences)} ({self.neurons} neurons, {self.loss.shape[1]} iterations)"
 
     def table(self) -> Table:
-        """A line for each way and update, counted from 1; u as it is after it."""
+        """Return one row for each way and iteration, counted from 1, with |u| after the iteration."""
         W, rounds = self.loss.shape
         return {
             "way": np.repeat(self.ways, rounds),
@@ -84,40 +93,42 @@ def clipping(
     net: Sequential, task: Task, optimizer: Any, iterations: int, ways: Sequence[str] = WAYS, batch: int = 50,
     strength: float = 1.0, clip_norm: float | None = None, title: str = "", observe: Observer | None = None,
 ) -> Clipping:  # fmt: skip
-    """Train copies of `net` on the same batches, each with another way to bound u; net and optimizer stay as they are.
+    """Train copies of `net` on the same batches, each with another way to bound u.
 
     projection   u ← clip(u) after each update
-    graph        the forward pass uses clip(u); backward, du is 0 where |u| > bound, as clip' says
-    penalty      L + λ Σ max(|u| - bound, 0)², so du + 2 λ sign(u) max(|u| - bound, 0); the loss told is L alone
-    none         nothing
+    graph        the forward pass uses clip(u); du = 0 where |u| > bound, because clip'(u) = 0
+    penalty      L + λ Σ max(|u| - bound, 0)²; the reported loss is L alone
+    none         u is not bounded
+
+    The network and the optimizer are not changed.
 
     Parameters
     ----------
-    net
-        Its bounds (`net.bounds`) are those that count.
-    task
-        Where the batches come from; a stream (Batch.carry) goes on with its state.
-    optimizer
-        A copy of it is used for each run.
-    iterations
-        Updates of each run.
-    ways
-        Out of the four above.
-    batch
+    net : Sequential
+        Network; `net.bounds` holds the bounds on |u|.
+    task : Task
+        Source of the batches.
+    optimizer : Optimizer
+        Each run uses a copy.
+    iterations : int
+        Iterations of each run.
+    ways : sequence of str
+        Names of the ways to compare.
+    batch : int
         Samples in a batch.
-    strength
-        λ.
-    clip_norm
-        Limit of the gradient's global norm; None: none. Norms are told as they were before.
-    title
-        Whose finding it is, for pictures.
-    observe
-        Called with way, updates done and loss after each update, for a progress bar.
+    strength : float
+        Factor λ of the penalty.
+    clip_norm : float, optional
+        Limit of the global gradient norm. Reported norms are those before clipping.
+    title : str
+        Title of the figures.
+    observe : callable, optional
+        Called after each iteration with the way, the number of iterations done and the loss.
 
     Raises
     ------
     ValueError
-        For a network without bounds (constrain=False, or another cell), or an unknown way.
+        If the network has no bounds (constrain=False, or another cell), or a way is unknown.
     """
     for way in ways:
         _check.choice(WHERE, "way", way, WAYS)
@@ -129,25 +140,25 @@ def clipping(
         _check.fail(WHERE, "the network has no bounds", "an IndRNN with a bound on |u|", because)
     runs = []
     for way in ways:
-        one = _Run(net.astype(net.dtype), task, copy.deepcopy(optimizer), way, strength, iterations)
-        with np.errstate(over="ignore", invalid="ignore"):  # a run that diverges is a finding
+        run = _Run(net.astype(net.dtype), task, copy.deepcopy(optimizer), way, strength, iterations)
+        with np.errstate(over="ignore", invalid="ignore"):  # a run may diverge
             for i in range(iterations):
-                if not one.iterate(i, batch, clip_norm):
+                if not run.iterate(i, batch, clip_norm):
                     break
                 if observe is not None:
-                    observe(way, i + 1, float(one.loss[i]))
-        runs.append(one)
-    stacked = {name: np.stack([getattr(one, name) for one in runs]) for name in ("loss", "norm", "quantiles")}
+                    observe(way, i + 1, float(run.loss[i]))
+        runs.append(run)
+    stacked = {name: np.stack([getattr(run, name) for run in runs]) for name in ("loss", "norm", "quantiles")}
     return Clipping(
-        tuple(ways), **stacked, outside=np.stack([one.outside for one in runs]),
-        visited=np.array([one.ever.sum() for one in runs]),
-        returned=np.array([(one.ever & ~one.now).sum() for one in runs]),
-        diverged=np.array([one.diverged for one in runs]), neurons=runs[0].ever.size, title=title,
+        tuple(ways), **stacked, outside=np.stack([run.outside for run in runs]),
+        visited=np.array([run.ever.sum() for run in runs]),
+        returned=np.array([(run.ever & ~run.now).sum() for run in runs]),
+        diverged=np.array([run.diverged for run in runs]), neurons=runs[0].ever.size, title=title,
     )  # fmt: skip
 
 
 class _Run:
-    """One copy of the network on its way; the arrays are those of Clipping."""
+    """Training run with one way to bound u; its arrays are those of Clipping."""
 
     def __init__(
         self, net: Sequential, task: Task, optimizer: Any, way: str, strength: float, iterations: int
@@ -161,10 +172,10 @@ class _Run:
         self._state: Any = None
         self.now = np.zeros(sum(net.params[name].shape[0] for name in net.bounds), bool)
         self.ever = self.now.copy()
-        self._look(0)
+        self._measure(0)
 
     def iterate(self, i: int, batch: int, clip_norm: float | None) -> bool:
-        """One update, or False where a number is not finite."""
+        """Run one iteration; return False if a number is not finite."""
         net = self.net
         data, u = self.task.batch(net.iteration, batch), self._recurrent()
         if self.way == GRAPH:
@@ -172,7 +183,7 @@ class _Run:
         y, after, tape = net.forward(
             data.x, self._state if data.carry else None, data.lengths, work=self._work
         )
-        self.loss[i], dy = loss_of(self.task.loss, y, data, net.backend)
+        self.loss[i], dy = loss_of(self.task.loss, y, data, net.ops)
         grads = net.backward(dy, tape)[2]
         if self.way == GRAPH:
             self._put({name: value for name, (value, _) in u.items()})
@@ -188,37 +199,35 @@ class _Run:
         self._state = after
         if net.ops.finite.first(net.flat) >= 0:
             return self._end(i)
-        self._look(i + 1)
+        self._measure(i + 1)
         return True
 
     def _change(self, grads: Any, u: Recurrent) -> None:
-        """What the way makes of du."""
+        """Change du as the way requires: du = 0 outside for "graph", du + 2 λ sign(u) max(|u| - bound, 0)."""
         for name, (value, bound) in u.items():
-            du = self.net.ops.to_host(grads[name])
+            du = self.net.device.to_host(grads[name])
             if self.way == GRAPH:  # clip'(u) = 0 outside
-                self.net.ops.assign(grads[name], np.where(np.abs(value) > bound, 0, du))
+                self.net.device.assign(grads[name], np.where(np.abs(value) > bound, 0, du))
             if self.way == PENALTY:
                 over = np.maximum(np.abs(value) - bound, 0)
-                self.net.ops.assign(grads[name], du + 2 * self.strength * np.sign(value) * over)
+                self.net.device.assign(grads[name], du + 2 * self.strength * np.sign(value) * over)
 
     def _recurrent(self) -> Recurrent:
-        params, host = self.net.params, self.net.ops.to_host
+        """Return copies of the recurrent weights with their bounds."""
+        params, host = self.net.params, self.net.device.to_host
         return {name: (np.array(host(params[name])), bound) for name, bound in self.net.bounds.items()}
 
-    def _put(self, values: Mapping[str, np.ndarray]) -> None:
+    def _put(self, values: Mapping[str, Array]) -> None:
         for name, value in values.items():
-            self.net.ops.assign(self.net.params[name], value)
+            self.net.device.assign(self.net.params[name], value)
 
-    def _look(self, i: int) -> None:
-        """Where u stands after i updates; its bound is taken in its own dtype, as the projection does."""
-        found = [
-            np.abs(u.astype(np.float64)) / float(u.dtype.type(bound))
-            for u, bound in self._recurrent().values()
-        ]
-        size = np.concatenate(found)
-        self.now = size > 1
+    def _measure(self, i: int) -> None:
+        """Record |u| / bound after i iterations; the bound is cast to the dtype of u, as in the projection."""
+        weights = self._recurrent().values()
+        ratios = np.concatenate([np.abs(u.astype(np.float64)) / float(u.dtype.type(b)) for u, b in weights])
+        self.now = ratios > 1
         self.ever |= self.now
-        self.quantiles[i], self.outside[i] = np.quantile(size, QUANTILES), self.now.mean()
+        self.quantiles[i], self.outside[i] = np.quantile(ratios, QUANTILES), self.now.mean()
 
     def _end(self, i: int) -> bool:
         self.diverged = i + 1

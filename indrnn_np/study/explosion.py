@@ -1,4 +1,4 @@
-"""Where gradients explode and where they vanish: recurrent weights, γ, T and depth swept, beside what theory says."""
+"""Where gradients explode or vanish: sweeps of recurrent weights, γ, T and depth, compared with theory."""
 
 from __future__ import annotations
 
@@ -10,21 +10,40 @@ from typing import ClassVar
 import numpy as np
 
 from .. import _check
+from .._types import Array
 from . import sweeps
 from .finding import Finding, Table
 
-REACH = 1.5  # the sweep goes so many times as far, in decades, as theory says that the limits are
+REACH = 1.5  # range of the sweep in decades, as a multiple of the range between the limits in theory
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Explosion(Finding):
-    """What `explosion` measured; growth is ‖∂L/∂h_1‖ over ‖∂L/∂h_T‖, the loss is read at the last step.
+    """Result of `explosion`. Growth is ‖∂L/∂h_1‖ / ‖∂L/∂h_T‖ for a loss on the last step.
 
-    series (S,); dense (S,): has a matrix U. steps (K,): T. limits: what a gradient should stay within.
-    weights (K, G): |u| of an IndRNN, largest |eigenvalue| ρ of an RNN's U; growth (S, K, G).
-    depths (L,), depth_steps: T; deep_weights (G,), deep (L, G): of relu IndRNNs in a stack, from the last layer's last
-    step to the first one's first; deep_theory (L, G). gammas (M,), grown (K, M): the largest growth of any neuron of an
-    IndRNN that starts as `long`.
+    Attributes
+    ----------
+    series : tuple of str (S,)
+        Names of the networks.
+    dense : tuple of bool (S,)
+        Whether the recurrent weight is a matrix U.
+    steps : tuple of int (K,)
+        Sequence lengths T.
+    limits : tuple of float
+        Smallest and largest growth accepted.
+    weights : array (K, G)
+        |u| of an IndRNN, or the spectral radius ρ of U.
+    growth : array (S, K, G)
+        Growth of each network, length and weight.
+    depths, depth_steps : tuple of int (L,), int
+        Numbers of layers, and the T of their sweep.
+    deep_weights : array (G,)
+        |u| of the sweep of depths.
+    deep, deep_theory : array (L, G)
+        Growth in a stack of relu IndRNNs, from the last step of the last layer to the first step of
+        the first layer.
+    gammas, grown : array (M,), (K, M)
+        Values of γ, and the largest growth of any neuron of an IndRNN with `recurrent_init="long"`.
     """
 
     kind: ClassVar[str] = "explosion"
@@ -33,25 +52,25 @@ class Explosion(Finding):
     dense: tuple[bool, ...]
     steps: tuple[int, ...]
     limits: tuple[float, float]
-    weights: np.ndarray
-    growth: np.ndarray
+    weights: Array
+    growth: Array
     depths: tuple[int, ...]
     depth_steps: int
-    deep_weights: np.ndarray
-    deep: np.ndarray
-    deep_theory: np.ndarray
-    gammas: np.ndarray
-    grown: np.ndarray
+    deep_weights: Array
+    deep: Array
+    deep_theory: Array
+    gammas: Array
+    grown: Array
     title: str = ""
 
-    def theory(self) -> np.ndarray:
-        """(K, 2): |u|^(T-1) = limit, the weights at which a gradient through open gates leaves the limits."""
+    def theory(self) -> Array:
+        """Return the |u| (K, 2) at which a gradient through open gates reaches the limits: |u|^(T-1) = limit."""
         return np.array([[limit ** (1 / (T - 1)) for limit in self.limits] for T in self.steps])
 
-    def crossings(self) -> np.ndarray:
-        """(S, K, 2): the weights between which the measured growth stays within the limits.
+    def crossings(self) -> Array:
+        """Return the weights (S, K, 2) between which the measured growth stays within the limits.
 
-        NaN: none in the sweep; it does not leave them, or is outside at weight 1 already.
+        NaN: the growth stays within the limits in the sweep, or is outside at weight 1.
         """
         return np.array([
             [[_crossing(w, g, limit, up) for limit, up in zip(self.limits, (False, True), strict=True)]
@@ -60,7 +79,7 @@ class Explosion(Finding):
         ])  # fmt: skip
 
     def words(self) -> str:
-        """The range of |u| at the largest T, measured and in theory."""
+        """Return the range of |u| at the largest T, measured and in theory."""
         T, (low, high), (low_th, high_th) = self.steps[-1], self.crossings()[0, -1], self.theory()[-1]
         return (
             f"at T = {T} the gradient of {self.series[0]} stays within {self.limits[0]:g} and {self.limits[1]:g} for "
@@ -68,13 +87,13 @@ class Explosion(Finding):
         )
 
     def table(self) -> Table:
-        """A line for each curve and T: where it leaves the limits."""
+        """Return one row for each curve and T: the weights at which it leaves the limits."""
         S, K = self.growth.shape[:2]
-        found, theory = self.crossings().reshape(S * K, 2), np.tile(self.theory(), (S, 1))
+        measured, theory = self.crossings().reshape(S * K, 2), np.tile(self.theory(), (S, 1))
         return {
             "series": np.repeat(self.series, K), "T": np.tile(self.steps, S),
-            "weight at lower limit": found[:, 0], "theory, lower": theory[:, 0],
-            "weight at upper limit": found[:, 1], "theory, upper": theory[:, 1],
+            "weight at lower limit": measured[:, 0], "theory, lower": theory[:, 0],
+            "weight at upper limit": measured[:, 1], "theory, upper": theory[:, 1],
             "growth at weight 1": self.growth[:, :, self.weights.shape[1] // 2].ravel(),
         }  # fmt: skip
 
@@ -85,54 +104,59 @@ def explosion(
     points: int = 12, backend: str = "cpu", seed: int = 0, progress: Callable[[str, int, int], None] | None = None,
     title: str = "",
 ) -> Explosion:  # fmt: skip
-    """Sweep recurrent weights, γ and depth, and measure how a gradient grows on its way from step T to step 1.
+    """Sweep recurrent weights, γ and depth, and measure the growth of the gradient from step T to step 1.
 
-    Equation   IndRNN         |∂h_T/∂h_1| = |u|^(T-1) Π φ'                  (Li et al. 2018, arXiv:1803.04831, eq. 4)
-               RNN            ‖∂h_T/∂h_1‖ is about ρ^(T-1) Π φ', ρ the largest |eigenvalue| of U (Pascanu et al. 2013)
-               L layers       C(T+L-2, L-1) |u|^(T-1): as many ways lead through time and layers, all weights between
-                              layers being 1
-               |u| <= γ^(1/T) the largest growth is γ^((T-1)/T)
-    Raises     ValueError for a T below 2 or one limit not below 1 and the other above
-
-    All in float64, by the network's own backward pass.
+    All values come from the network's backward pass in float64.
 
     Parameters
     ----------
-    steps
+    steps : sequence of int
         Sequence lengths T, at least 2, increasing.
-    limits
-        The gradient should neither be smaller nor larger than these.
-    hidden
-        Units of the dense RNN, and neurons of the sweep of γ.
-    depths
-        Numbers of layers, measured at the second T (or the only one).
-    gammas
+    limits : tuple of float
+        Smallest and largest growth accepted, below and above 1.
+    hidden : int
+        Hidden units of the dense RNN and of the sweep of γ.
+    depths : sequence of int
+        Numbers of layers, measured at the second T (or the only T).
+    gammas : sequence of float
         Values of γ, at least 1.
-    points
-        Recurrent weights below 1, and as many above it.
-    backend
-        Who computes; "cuda" has no dense RNN and refuses.
-    seed
-        Of inputs and matrices.
-    progress
-        Called with what is measured next, the parts done and the parts there are.
-    title
-        For pictures.
+    points : int
+        Number of recurrent weights below 1, and of those above 1.
+    backend : str
+        "cpu" or "reference". "cuda" is refused, because it has no dense RNN.
+    seed : int
+        Seed of inputs and matrices.
+    progress : callable, optional
+        Called with the name of the next part, the number of parts done and the total.
+    title : str
+        Title of the figures.
+
+    Raises
+    ------
+    ValueError
+        If a T is below 2, or the limits do not lie on both sides of 1.
+
+    Notes
+    -----
+    IndRNN: |∂h_T/∂h_1| = |u|^(T-1) Π φ' (Li et al. 2018, arXiv:1803.04831, eq. 4). RNN: ‖∂h_T/∂h_1‖ is
+    about ρ^(T-1) Π φ', where ρ is the spectral radius of U (Pascanu et al. 2013). L layers:
+    C(T+L-2, L-1) |u|^(T-1), the number of paths through time and layers, if all weights between layers
+    are 1. With |u| <= γ^(1/T) the largest growth is γ^((T-1)/T).
     """
     _check_sweep(steps, limits, points, gammas)
-    tell = progress or (lambda text, done, parts: None)
+    progress = progress or (lambda text, done, parts: None)
     parts = len(sweeps.SERIES) * len(steps) + 2
     weights = np.array([_around_1(T, limits, points) for T in steps])
     growth = np.empty((len(sweeps.SERIES), *weights.shape))
     for s, series in enumerate(sweeps.SERIES):
         for k, T in enumerate(steps):
-            tell(f"{series.title}, T = {T}", s * len(steps) + k, parts)
+            progress(f"{series.title}, T = {T}", s * len(steps) + k, parts)
             growth[s, k] = sweeps.of_weights(series, T, weights[k], hidden, backend, seed)
     middle = min(1, len(steps) - 1)
-    tell("depth", parts - 2, parts)
+    progress("depth", parts - 2, parts)
     deep = np.stack([sweeps.stack(L, steps[middle], weights[middle], backend, seed) for L in depths])
     paths = np.array([math.comb(steps[middle] + L - 2, L - 1) for L in depths], np.float64)
-    tell("γ", parts - 1, parts)
+    progress("γ", parts - 1, parts)
     grown = np.array([[sweeps.bounded(gamma, T, hidden, backend, seed) for gamma in gammas] for T in steps])
     return Explosion(
         tuple(series.title for series in sweeps.SERIES), tuple(series.dense for series in sweeps.SERIES),
@@ -141,15 +165,15 @@ def explosion(
     )  # fmt: skip
 
 
-def _around_1(T: int, limits: Sequence[float], points: int) -> np.ndarray:
-    """Recurrent weights, 1 in their middle, whose powers T - 1 are equally far apart in decades on either side."""
+def _around_1(T: int, limits: Sequence[float], points: int) -> Array:
+    """Return recurrent weights around 1 whose powers T - 1 are evenly spaced in decades on either side."""
     low, high = (REACH * math.log10(limit) for limit in limits)
     decades = np.concatenate([np.linspace(low, 0, points + 1), np.linspace(0, high, points + 1)[1:]])
     return 10 ** (decades / (T - 1))
 
 
-def _crossing(weights: np.ndarray, growth: np.ndarray, limit: float, up: bool) -> float:
-    """The first weight, from 1 on, at which growth passes the limit, between two points as a power law; NaN: none."""
+def _crossing(weights: Array, growth: Array, limit: float, up: bool) -> float:
+    """Return the first weight, from 1 on, at which growth passes the limit (power-law interpolation), or NaN."""
     middle = len(weights) // 2
     order = np.arange(middle, len(weights)) if up else np.arange(middle, -1, -1)
     with np.errstate(divide="ignore"):
@@ -164,12 +188,13 @@ def _crossing(weights: np.ndarray, growth: np.ndarray, limit: float, up: bool) -
 
 
 def _check_sweep(steps: Sequence[int], limits: Sequence[float], points: int, gammas: Sequence[float]) -> None:
+    """Check the arguments of `explosion`."""
     where = "study.explosion"
     _check.at_least(where, "the number of steps", len(steps), 1)
     for T in steps:
         _check.at_least(where, "a T of steps", T, 2)
     _check.between(where, "limits[0]", limits[0], np.nextafter(0, 1), 1)
-    _check.at_least(where, "limits[1]", limits[1], 1, strictly=True)
+    _check.at_least(where, "limits[1]", limits[1], 1.0, strictly=True)
     _check.at_least(where, "points", points, 1)
     for gamma in gammas:
-        _check.at_least(where, "a γ of gammas", gamma, 1)
+        _check.at_least(where, "a γ of gammas", gamma, 1.0)

@@ -1,4 +1,4 @@
-"""What every instrument returns: arrays by name, the main number in words, a table, a picture."""
+"""Base class of the results of instruments: arrays, a sentence with the main number, a table, a figure."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ import io
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from .. import _check, _files
+from .._types import Array, Json, Value
 
 SUFFIXES = (".npz", ".csv")
-Table = Mapping[str, Any]  # columns of one length by name: arrays or lists
+Table = Mapping[str, Value]  # columns of one length by name: arrays or lists
 
 
 class Finding(ABC):
-    """What one instrument found out about one network.
+    """Result of an instrument for one network.
 
-    A subclass is a frozen dataclass of arrays, names and numbers with a field `title` (whose it is, such as "IndRNN").
-    `kind` is the name of its drawing in `indrnn_np.plots`. In a notebook the last line of a cell shows its words, and
-    `.plot()` the picture.
+    A subclass is a frozen dataclass of arrays, names and numbers. Its field `title` names the network in
+    figures, such as "IndRNN". `kind` is the name of its function in `indrnn_np.plots`. The repr is the
+    sentence of `.words()`, which notebooks show.
     """
 
     kind: ClassVar[str]
@@ -31,52 +32,57 @@ class Finding(ABC):
 
     @abstractmethod
     def words(self) -> str:
-        """The main number, in one sentence."""
+        """Return a sentence with the main number."""
 
     @abstractmethod
     def table(self) -> Table:
-        """The numbers worth reading one by one: columns of one length by name, with their units."""
+        """Return the main numbers as named columns of equal length; the names carry units."""
 
-    def arrays(self) -> dict[str, np.ndarray]:
-        """All fields by name, as NumPy arrays; None is left out."""
+    def arrays(self) -> dict[str, Array]:
+        """Return all fields by name as NumPy arrays, without fields that are None."""
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}  # type: ignore[arg-type]
         return {name: np.asarray(value) for name, value in values.items() if value is not None}
 
     def save(self, path: str | Path) -> Path:
-        """Write all arrays as .npz (readable by numpy.load, without pickles), or the table as .csv; returns the path.
+        """Write all arrays as .npz (without pickles) or the table as .csv, and return the path.
 
-        Raises ValueError for another suffix.
+        Raises
+        ------
+        ValueError
+            If the suffix of `path` is neither .npz nor .csv.
         """
-        path = Path(path)
+        path = _files.user_path("Finding.save", "path", path)
         _check.choice("Finding.save", "the suffix of path", path.suffix, SUFFIXES)
         if path.suffix == ".csv":
-            text = to_csv(self.table())
-            _files.replace("Finding.save", path, lambda file: file.write(text.encode()))
+            _files.replace_text("Finding.save", path, to_csv(self.table()))
         else:
-            named: dict[str, Any] = {
-                "kind": np.asarray(self.kind),
-                "words": np.asarray(self.words()),
-                **self.arrays(),
-            }
-            _files.replace("Finding.save", path, lambda file: np.savez_compressed(file, **named))
+            arrays: Json = {"kind": np.asarray(self.kind), "words": np.asarray(self.words()), **self.arrays()}
+            _files.replace("Finding.save", path, lambda file: np.savez_compressed(file, **arrays))
         return path
 
-    def plot(self, *others: Finding, path: str | Path | None = None, theme: str = "light") -> Any:
-        """Draw it, `others` of its kind beside it; returns a matplotlib Figure, written to `path` too if that is given.
+    def plot(self, *others: Finding, path: str | Path | None = None, theme: str = "light") -> Value:
+        """Draw the finding, next to `others` of the same kind, and return a matplotlib Figure.
 
-        theme "light" or "dark"; the suffix of path says which format (.png, .svg, .pdf).
+        Parameters
+        ----------
+        *others : Finding
+            Further findings of the same kind.
+        path : path, optional
+            File to write the figure to. Its suffix selects the format (.png, .svg, .pdf).
+        theme : {"light", "dark"}
+            Colours of the figure.
         """
         from .. import plots
 
-        strange = {other.kind for other in others} - {self.kind}
-        if strange:
+        mismatched = {other.kind for other in others} - {self.kind}
+        if mismatched:
             _check.fail(
-                "Finding.plot", f"others hold {sorted(strange)}", f"findings of kind {self.kind!r} only"
+                "Finding.plot", f"others hold {sorted(mismatched)}", f"findings of kind {self.kind!r} only"
             )
         with plots.theme(theme):
             figure = getattr(plots, self.kind)(self, *others)
             if path is not None:
-                figure.savefig(path)
+                plots.style.save(figure, path)
         return figure
 
     def __repr__(self) -> str:
@@ -85,7 +91,7 @@ class Finding(ABC):
 
 
 def to_csv(table: Table) -> str:
-    """A table as CSV with a line of names; numbers are written so that they are read back exactly."""
+    """Return a table as CSV with a header line; numbers survive a round trip exactly."""
     lengths = {name: len(column) for name, column in table.items()}
     if len(set(lengths.values())) > 1:
         _check.fail("to_csv", f"columns have lengths {lengths}", "one length")

@@ -1,4 +1,4 @@
-"""How long each neuron remembers: by its recurrent weight alone, and through its gates."""
+"""Memory length of each neuron: by its recurrent weight alone, and through its gates."""
 
 from __future__ import annotations
 
@@ -9,22 +9,34 @@ from typing import ClassVar
 import numpy as np
 
 from .. import _check
-from ..ops.recurrence.reference import dφ
-from ..sequential import Sequential
+from .._types import Array
+from ..networks.sequential import Sequential
+from ..ops.recurrence.activation import ACTIVATIONS
 from .finding import Finding, Table
-from .states import Heard, listen, parts
+from .states import Heard, ends_of, listen, parts, with_weight
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Memory(Finding):
-    """What `memory` measured. N neurons in L recurrent layers, from input to output.
+    """Result of `memory` for N neurons in L recurrent layers, from input to output.
 
-    layers, sizes (L,): names, and how many of the N neurons, in a row, belong to each. steps T and eps ε: of the
-    bounds. upper (L,): the bound on |u| that training keeps, NaN without one; the lower one is ε^(1/T).
-    u (N,): recurrent weights. horizon (N,): steps by u alone. measured (N,): steps through the gates, back from each
-    sample's last one, mean over samples; at most the steps of the sample. open_share (N,): mean of φ' over steps and
-    samples; for relu the share of its gates that are open. open (L, T'): the same per layer and step, mean over samples
-    and units, for the T' steps of the sequences.
+    Attributes
+    ----------
+    layers, sizes : tuple (L,)
+        Names of the layers, and their numbers of neurons.
+    steps, eps : int, float
+        T and ε of the bounds.
+    upper : array (L,)
+        Upper bound on |u| in training, NaN without one; the lower bound is ε^(1/T).
+    u, horizon : array (N,)
+        Recurrent weights, and memory in steps by u alone.
+    measured : array (N,)
+        Memory in steps through the gates, counted back from the last step of each sample, mean over
+        samples; at most the length of the sample.
+    open_share : array (N,)
+        Mean of φ' over steps and samples; for relu the share of open gates.
+    open : array (L, T')
+        Mean of φ' over samples and units for each of the T' steps of the sequences.
     """
 
     kind: ClassVar[str] = "memory"
@@ -33,41 +45,41 @@ class Memory(Finding):
     sizes: tuple[int, ...]
     steps: int
     eps: float
-    upper: np.ndarray
-    u: np.ndarray
-    horizon: np.ndarray
-    measured: np.ndarray
-    open_share: np.ndarray
-    open: np.ndarray
+    upper: Array
+    u: Array
+    horizon: Array
+    measured: Array
+    open_share: Array
+    open: Array
     title: str = ""
 
     @property
     def lower(self) -> float:
-        """ε^(1/T): from this |u| on the gradient through open gates is at least ε after T steps."""
+        """ε^(1/T), the smallest |u| that keeps a share ε of the gradient over T steps with open gates."""
         return self.eps ** (1 / self.steps)
 
     @property
-    def dead(self) -> np.ndarray:
-        """(N,): no gate was open at any step of any sample."""
+    def dead(self) -> Array:
+        """Whether no gate was open at any step of any sample, (N,)."""
         return self.open_share == 0
 
     def of_layers(self) -> list[tuple[str, slice]]:
-        """Each layer's name, and which of the N neurons are its own."""
+        """Return the name of each layer and the slice of its neurons among the N."""
         return parts(self.layers, self.sizes)
 
     def words(self) -> str:
-        """How many neurons of the last layer hold a gradient over the whole sequence, and how many of all are dead."""
-        name, own = self.of_layers()[-1]
-        T = self.open.shape[1]
-        reach, held = (self.horizon[own] >= T).mean(), np.nanmean(self.measured[own])
+        """Return the share of the last layer's neurons that remember the whole sequence, and of dead neurons."""
+        name, part = self.of_layers()[-1]
+        T, plural = self.open.shape[1], "s" if len(self.layers) > 1 else ""
+        reach, held = (self.horizon[part] >= T).mean(), np.nanmean(self.measured[part])
         return (
-            f"by their weights {reach:.0%} of the neurons of layer {name} keep {self.eps:g} of a gradient for all {T} "
-            f"steps, through their gates they keep it for {held:.3g} steps on average; {self.dead.mean():.0%} of the "
-            f"{len(self.u)} neurons in {len(self.layers)} layer{'s' if len(self.layers) > 1 else ''} are dead"
+            f"by weight alone {reach:.0%} of the neurons of layer {name} keep {self.eps:g} of a gradient for all {T} "
+            f"steps; through the gates they keep it for {held:.3g} steps on average; {self.dead.mean():.0%} of the "
+            f"{len(self.u)} neurons in {len(self.layers)} layer{plural} are dead"
         )
 
     def table(self) -> Table:
-        """A line for each neuron."""
+        """Return one row for each neuron."""
         return {
             "layer": np.repeat(self.layers, self.sizes),
             "neuron": np.concatenate([np.arange(size) for size in self.sizes]),
@@ -78,13 +90,30 @@ class Memory(Finding):
         }
 
 
-def horizon(u: float | np.ndarray, eps: float = 0.5) -> np.ndarray:
-    """The steps over which a recurrent weight keeps the share ε of a gradient, where its gates are open.
+def horizon(u: float | Array, eps: float = 0.5) -> Array:
+    """Return the number of steps after which open gates leave a share ε of the gradient.
 
-    Equation   |u|^k = ε at k = ln ε / ln |u|; 0 for u = 0; infinite for |u| >= 1 (nothing is lost, above 1 it grows)
-    Shapes     as u, float64
-    Raises     ValueError unless 0 < eps < 1
-    Source     ∂h_T/∂h_t = u^(T-t) Π φ': Li et al. 2018, arXiv:1803.04831, eq. 4
+    Parameters
+    ----------
+    u : float or array
+        Recurrent weights.
+    eps : float
+        Share ε, 0 < ε < 1.
+
+    Returns
+    -------
+    array of float64, shape of u
+        Steps; 0 for u = 0, infinite for |u| >= 1.
+
+    Notes
+    -----
+    |u|^k = ε at k = ln ε / ln |u|, from ∂h_T/∂h_t = u^(T-t) Π φ' (Li et al. 2018, arXiv:1803.04831, eq. 4).
+
+    Examples
+    --------
+    >>> from indrnn_np import study
+    >>> study.horizon([0.0, 0.5, 1.0])
+    array([ 0.,  1., inf])
     """
     _check_eps("study.horizon", eps)
     size = np.abs(np.asarray(u, np.float64))
@@ -94,64 +123,62 @@ def horizon(u: float | np.ndarray, eps: float = 0.5) -> np.ndarray:
 
 
 def memory(
-    net: Sequential, x: np.ndarray, lengths: np.ndarray | None = None, eps: float = 0.5, title: str = ""
+    net: Sequential, x: Array, lengths: Array | None = None, eps: float = 0.5, title: str = ""
 ) -> Memory:
-    """Measure how far back the neurons of every layer with a weight u remember.
+    """Measure the memory length of the neurons in every layer with a weight u.
 
-    Equation   ∂h_T/∂h_{T-k} = Π_{s=T-k+1}^T u φ'_s, whose size is |u|^k through open gates of a relu, and 0 from the
-               first closed one on                                    (Li et al. 2018, arXiv:1803.04831, eq. 4)
-               horizon: ln ε / ln |u|. measured: the number of steps k = 1, 2, ... from the last one back for which the
-               product stays at ε or above, at most the steps of the sample
-    Raises     ValueError if no layer has a weight u, and unless 0 < eps < 1
-
-    Batch norm takes the statistics of this batch, as in training; nothing is dropped. The network stays as it is.
+    Batch norm uses the statistics of this batch, dropout is off, and the network is not changed.
 
     Parameters
     ----------
-    net
-        The network. Layers with a recurrent matrix are left out: their neurons have no memory of their own.
-    x
-        (T, B, D), or (T, B) symbols.
-    lengths
-        (B,) valid steps of each sample.
-    eps
-        ε, the share of a gradient that still counts. 0.5 is the 1/γ of `recurrent_init="long"` at γ = 2.
-    title
-        Whose memory it is, for pictures.
+    net : Sequential
+        Network. Layers with a recurrent matrix are left out, because their neurons share one memory.
+    x : array (T, B, D) or (T, B)
+        Input, or symbols.
+    lengths : array (B,), optional
+        Valid steps of each sample.
+    eps : float
+        Share ε of a gradient that counts as remembered. 0.5 is 1/γ of `recurrent_init="long"` at γ = 2.
+    title : str
+        Title of the figures.
+
+    Raises
+    ------
+    ValueError
+        If no layer has a weight u, or unless 0 < eps < 1.
+
+    Notes
+    -----
+    ∂h_T/∂h_{T-k} = Π_{s=T-k+1}^T u φ'_s (Li et al. 2018, arXiv:1803.04831, eq. 4). Through open relu
+    gates its absolute value is |u|^k; behind a closed gate it is 0. horizon: ln ε / ln |u|. measured: the
+    number of steps k, counted back from the last one, for which the absolute value stays at or above ε.
     """
     where = "study.memory"
     _check_eps(where, eps)
-    found = listen(net, x, lengths, training=True).states
-    own = {name: heard for name, heard in found.items() if f"{name}.u" in net.params}
-    if not own:
-        _check.fail(
-            where,
-            "no layer has a recurrent weight u",
-            "an IndRNN or a Recurrence",
-            "whose memory is measured",
-        )
+    states = listen(net, x, lengths, training=True).states
+    states = with_weight(where, net, states)
     T, B = x.shape[:2]
-    ends = np.full(B, T) if lengths is None else np.asarray(lengths, np.int64)
-    u = {name: net.ops.to_host(net.params[f"{name}.u"]).astype(np.float64) for name in own}
-    measured = [_measured(heard, u[name], ends, eps) for name, heard in own.items()]
-    slopes = [_slopes(heard, ends) for heard in own.values()]
+    ends = ends_of(lengths, T, B)
+    u = {name: net.device.to_host(net.params[f"{name}.u"]).astype(np.float64) for name in states}
+    measured = [_measured(heard, u[name], ends, eps) for name, heard in states.items()]
+    slopes = [_slopes(heard, ends) for heard in states.values()]
     whole = np.concatenate(list(u.values()))
-    upper = [net.bounds.get(f"{name}.u", math.nan) for name in own]
+    upper = [net.bounds.get(f"{name}.u", math.nan) for name in states]
     return Memory(
-        tuple(own), tuple(map(len, u.values())), net.steps or T, eps, np.array(upper), whole, horizon(whole, eps),
+        tuple(states), tuple(map(len, u.values())), net.steps or T, eps, np.array(upper), whole, horizon(whole, eps),
         np.concatenate(measured), np.concatenate([by_neuron for by_neuron, _ in slopes]),
         np.stack([by_step for _, by_step in slopes]), title,
     )  # fmt: skip
 
 
-def _measured(heard: Heard, u: np.ndarray, ends: np.ndarray, eps: float) -> np.ndarray:
-    """(H,): the steps back from each sample's last one until |Π u φ'| falls below ε, mean over samples."""
+def _measured(heard: Heard, u: Array, ends: Array, eps: float) -> Array:
+    """Return the number of last steps over which |Π u φ'| stays at or above ε, as the mean over samples (H,)."""
     T, B, H = heard.h.shape
-    slope, samples = dφ[heard.layer.activation], np.arange(B)  # type: ignore[attr-defined]
+    slope, samples = ACTIVATIONS[heard.layer.activation].array_dphi, np.arange(B)  # type: ignore[attr-defined]
     product, left = np.ones((B, H)), np.repeat((ends > 0)[:, None], H, axis=1)
     steps = np.zeros((B, H))
     for k in range(T):
-        t = np.full(B, k) if heard.layer.reverse else ends - 1 - k  # a walk in reverse ends at step 0
+        t = np.full(B, k) if heard.layer.reverse else ends - 1 - k  # a reverse layer ends at step 0
         rows = heard.h[np.clip(t, 0, T - 1), samples].astype(np.float64)
         with np.errstate(over="ignore", invalid="ignore"):
             product *= np.abs(u * slope(rows))
@@ -163,10 +190,10 @@ def _measured(heard: Heard, u: np.ndarray, ends: np.ndarray, eps: float) -> np.n
     return steps[counted].mean(axis=0) if counted.any() else np.full(H, np.nan)
 
 
-def _slopes(heard: Heard, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean of φ' for each neuron (H,), and for each step (T,) over the samples that reach it; NaN where none does."""
+def _slopes(heard: Heard, ends: Array) -> tuple[Array, Array]:
+    """Return the mean of φ' for each neuron (H,) and for each step (T,), NaN at steps that no sample reaches."""
     T, _, H = heard.h.shape
-    slope = dφ[heard.layer.activation]  # type: ignore[attr-defined]
+    slope = ACTIVATIONS[heard.layer.activation].array_dphi  # type: ignore[attr-defined]
     by_neuron, by_step, count = np.zeros(H), np.full(T, np.nan), 0
     for t in range(T):
         rows = slope(heard.h[t, t < ends]).astype(np.float64)

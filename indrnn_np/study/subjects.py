@@ -1,70 +1,94 @@
-"""Networks to look at: out of a run's checkpoint, or fresh out of settings; each with its task."""
+"""Networks to study with their tasks: from a run's checkpoint, or new from settings."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from .. import build, checkpoint, settings
+from .._types import Json, Value
+from ..layers.chain import named_layers
+from ..networks.sequential import Sequential
+from ..settings import build, settings
 from ..tasks import Batch, Task
 from ..training import run_directory
 
 CELLS = {
-    "indrnn": "IndRNN",
-    "rnn-tanh": "RNN-tanh",
-    "rnn-relu": "RNN-relu",
-    "irnn": "IRNN",
-    "lstm": "LSTM",
-    "gru": "GRU",
-}
+    "indrnn": "IndRNN", "rnn-tanh": "RNN-tanh", "rnn-relu": "RNN-relu", "irnn": "IRNN", "lstm": "LSTM", "gru": "GRU",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A network with its task. title: what pictures call it; settings: all that it was made with."""
+    """Network with its title in figures, its task, and the settings that built both."""
 
     title: str
-    net: Any
+    net: Sequential
     task: Task
-    settings: Mapping[str, Any]
+    settings: Json
 
     def batch(self, size: int | None = None, iteration: int | None = None) -> Batch:
-        """A training batch: of the run's size, and the one that the next update would see, unless told otherwise."""
+        """Return a training batch, by default that of the next iteration in the batch size of the run."""
         number = self.net.iteration if iteration is None else iteration
         return self.task.batch(number, self.settings["batch"] if size is None else size)
 
 
+@dataclass(frozen=True)
+class Absent:
+    """Task of a run whose data are in no file; `batch` raises the reason."""
+
+    reason: str
+
+    def batch(self, iteration: int, size: int) -> Batch:
+        """Raise ValueError with the reason."""
+        raise ValueError(self.reason)
+
+
 def from_run(
-    path: str | Path, which: str = "last", backend: str | None = None, data: str | None = None
-) -> Subject:
-    """The network of a run's folder ("last" or "best" checkpoint), or of one checkpoint.
+    path: str | Path, which: str = "last", backend: str | None = None, data: str | None = None,
+    needs_data: bool = True,
+) -> Subject:  # fmt: skip
+    """Load the network of a run's folder or of a checkpoint file.
 
-    backend: another one than the run's; data: its folder or file, if that has moved.
+    Parameters
+    ----------
+    path : path
+        Folder of the run, or a checkpoint.
+    which : {"last", "best"}
+        Checkpoint of the run.
+    backend : str, optional
+        Name of a backend. By default that of the run.
+    data : str, optional
+        Folder or file of the data, if they have moved.
+    needs_data : bool
+        False accepts a run of `ir.fit` on arrays, whose task raises ValueError in `batch`.
     """
-    file = run_directory.find_checkpoint(path, which)
-    loaded = checkpoint.load(file, backend)
-    used = loaded.meta.get("settings")
-    if not used:
-        raise ValueError(f"study: {file} holds no settings, expected a checkpoint of `indrnn train`")
-    used = settings.merge(
-        used["task"], used, {"backend": loaded.net.backend}
-    )  # older runs lack newer settings
-    title = f"{CELLS[used['cell']]}, iteration {loaded.net.iteration}"
-    return Subject(title, loaded.net, build.task(used, data), used)
+    file, loaded = run_directory.load(path, which, backend)
+    used = build.settings_of_run("study", file, loaded)
+    task: Value
+    try:
+        task = build.task_of_run("study", file, loaded, used, data)
+    except ValueError as error:
+        if needs_data or loaded.meta["settings"]:
+            raise
+        task = Absent(str(error))
+    recurrent = (layer for _, layer in named_layers(loaded.net.layers) if layer.state_size)
+    kind = CELLS[used["cell"]] if "cell" in used else type(next(recurrent, loaded.net)).__name__
+    return Subject(f"{kind}, iteration {loaded.net.iteration}", loaded.net, task, used)
 
 
-def from_settings(task: str, **given: Any) -> Subject:
-    """A fresh network for a task, made as `indrnn train TASK` makes it; `given` are its settings by name.
+def from_settings(task: str, **options: Value) -> Subject:
+    """Build a new network for a task, as `indrnn train TASK` does, with settings by name.
 
-    Raises ValueError for an unknown setting, and for one that the task or the network has no use for.
+    Raises
+    ------
+    ValueError
+        If a setting is unknown, or unused by the task or the network.
     """
     where = "study.from_settings"
     if task not in settings.TASKS:
         raise ValueError(f"{where}: task is {task!r}, expected one of " + ", ".join(settings.TASKS))
-    given = settings.check(given, task, where)
-    used = settings.merge(task, given)
-    settings.check_use(used, given, where)
-    of = build.task(used)
-    return Subject(CELLS[used["cell"]], build.network(used, of), of, used)
+    options = settings.check(options, task, where)
+    used = settings.merge(task, options)
+    settings.check_use(used, options, where)
+    built = build.task(used)
+    return Subject(CELLS[used["cell"]], build.network(used, built), built, used)

@@ -1,4 +1,4 @@
-"""Networks whose gradient is swept: single neurons, a dense recurrent matrix, stacks, and neurons within a bound."""
+"""Gradient growth in single neurons, dense RNNs, stacks of layers, and neurons within a bound."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import _check
+from .._types import Array
 from ..layers import RNN, IndRNN, LastStep
-from ..sequential import Sequential
+from ..networks.sequential import Sequential
 
-INPUT = 0.01  # the input weight of the single neurons
-SAMPLES = 8  # of a dense RNN: its norm is that over so many random directions
+INPUT = 0.01  # input weight of the single neurons
+SAMPLES = 8  # random gradient directions in the norm of a dense RNN
 
 
 class Series(NamedTuple):
-    """One curve for each T. title; dense: a matrix U and not a vector u; activation; spread: how U is drawn."""
+    """Network of a sweep; `dense`: with a matrix U of the distribution `spread` instead of a vector u."""
 
     title: str
     dense: bool
@@ -34,26 +35,24 @@ SERIES = (
 )
 
 
-def of_weights(
-    series: Series, T: int, weights: np.ndarray, hidden: int, backend: str, seed: int
-) -> np.ndarray:
-    """(G,): ‖∂L/∂h_1‖ over ‖∂L/∂h_T‖ for each recurrent weight, |u| or ρ."""
+def of_weights(series: Series, T: int, weights: Array, hidden: int, backend: str, seed: int) -> Array:
+    """Return ‖∂L/∂h_1‖ / ‖∂L/∂h_T‖ for each recurrent weight, |u| or ρ, (G,)."""
     if series.dense:
         return np.fromiter(_dense(series, T, weights, hidden, backend, seed), np.float64, len(weights))
     return _single(series.activation, T, weights, backend, seed)
 
 
-def _single(activation: str, T: int, weights: np.ndarray, backend: str, seed: int) -> np.ndarray:
-    """(G,): as many neurons of one layer as there are weights; no neuron sees another one."""
+def _single(activation: str, T: int, weights: Array, backend: str, seed: int) -> Array:
+    """Return the growth (G,) of one independent neuron for each weight."""
     layer = IndRNN(1, len(weights), activation, recurrent_init=1.0, constrain=False)
     net = Sequential([layer, LastStep()], backend=backend, dtype="float64")
     _set(net, {"0.u": weights, "0.W": np.full((len(weights), 1), INPUT)})
-    x = np.random.default_rng(seed).random((T, 1, 1))  # not negative: gates of a relu are open
+    x = np.random.default_rng(seed).random((T, 1, 1))  # not negative, so that the gates of a relu are open
     return np.abs(_to_step_1(net, x, np.ones((1, len(weights)))))[0]
 
 
-def _dense(series: Series, T: int, weights: np.ndarray, H: int, backend: str, seed: int) -> Iterator[float]:
-    """One network for each ρ, in turn."""
+def _dense(series: Series, T: int, weights: Array, H: int, backend: str, seed: int) -> Iterator[float]:
+    """Yield the growth of a dense RNN for each ρ."""
     rng = np.random.default_rng(seed)
     U, x, dy = matrix(series.spread, H, rng), rng.random((T, SAMPLES, 1)), rng.standard_normal((SAMPLES, H))
     net = Sequential([RNN(1, H, series.activation), LastStep()], backend=backend, dtype="float64")
@@ -62,8 +61,8 @@ def _dense(series: Series, T: int, weights: np.ndarray, H: int, backend: str, se
         yield float(np.linalg.norm(_to_step_1(net, x, dy)) / np.linalg.norm(dy))
 
 
-def stack(L: int, T: int, weights: np.ndarray, backend: str, seed: int) -> np.ndarray:
-    """(G,): neuron n of each layer reads neuron n of the layer below, with weight 1."""
+def stack(L: int, T: int, weights: Array, backend: str, seed: int) -> Array:
+    """Return the growth (G,) in L layers; neuron n reads neuron n of the layer below with weight 1."""
     G = len(weights)
     layers = [IndRNN(G, G, "relu", recurrent_init=1.0, constrain=False) for _ in range(L)]
     net = Sequential([*layers, LastStep()], backend=backend, dtype="float64")
@@ -71,23 +70,24 @@ def stack(L: int, T: int, weights: np.ndarray, backend: str, seed: int) -> np.nd
         _set(net, {f"{i}.u": weights, f"{i}.W": np.eye(G)})
     x = INPUT * np.random.default_rng(seed).uniform(0.1, 1, (T, 1, G))
     _, _, tape = net.forward(x)
-    dx, _, _ = net.backward(net.ops.asarray(np.ones((1, G))), tape)
-    return np.array(net.ops.to_host(dx)[0, 0])  # = ∂L/∂h_1 of the first layer: its gates are open, its W is 1
+    dx, _, _ = net.backward(net.device.asarray(np.ones((1, G))), tape)
+    return np.array(net.device.to_host(dx)[0, 0])  # = ∂L/∂h_1 of the first layer, as φ' = 1 and W = 1
 
 
 def bounded(gamma: float, T: int, H: int, backend: str, seed: int) -> float:
-    """The largest growth of any neuron that starts within the bound of γ."""
+    """Return the largest growth of any neuron that is initialised within the bound of γ."""
     layer = IndRNN(1, H, "relu", recurrent_init="long", gamma=float(gamma))
     net = Sequential([layer, LastStep()], T, backend, "float64", seed)
     _set(net, {"0.W": np.full((H, 1), INPUT)})
     return float(_to_step_1(net, np.random.default_rng(seed).random((T, 1, 1)), np.ones((1, H))).max())
 
 
-def matrix(spread: str, H: int, rng: np.random.Generator) -> np.ndarray:
-    """A random U (H, H) whose largest |eigenvalue| is 1.
+def matrix(spread: str, H: int, rng: np.random.Generator) -> Array:
+    """Return a random U (H, H) with spectral radius 1.
 
-    gaussian    N(0, 1) everywhere, then scaled
-    triangular  eigenvalues U(-1, 1) on the diagonal, scaled, N(0, 1/H) above it: far from normal, ‖Uᵏ‖ grows at first
+    gaussian    N(0, 1), scaled
+    triangular  U(-1, 1) on the diagonal, scaled; N(0, 1/H) above it. U is far from a normal matrix, so
+                ‖Uᵏ‖ grows at first
     """
     _check.choice("study.explosion", "spread", spread, ("gaussian", "triangular"))
     if spread == "gaussian":
@@ -97,14 +97,14 @@ def matrix(spread: str, H: int, rng: np.random.Generator) -> np.ndarray:
     return np.triu(rng.standard_normal((H, H)) / math.sqrt(H), 1) + np.diag(diagonal / np.abs(diagonal).max())
 
 
-def _to_step_1(net: Sequential, x: np.ndarray, dy: np.ndarray) -> np.ndarray:
-    """∂L/∂h_1 (B, H): the gradient on the state with which a window of all but the first step starts."""
+def _to_step_1(net: Sequential, x: Array, dy: Array) -> Array:
+    """Return ∂L/∂h_1 (B, H), the gradient of the initial state of a window that starts at step 2."""
     _, state, _ = net.forward(x[:1])
     _, _, tape = net.forward(x[1:], state)
-    _, before, _ = net.backward(net.ops.asarray(dy), tape)
-    return np.array(net.ops.to_host(before[0]))
+    _, before, _ = net.backward(net.device.asarray(dy), tape)
+    return np.array(net.device.to_host(before[0]))
 
 
-def _set(net: Sequential, values: dict[str, np.ndarray]) -> None:
+def _set(net: Sequential, values: dict[str, Array]) -> None:
     for name, value in values.items():
-        net.ops.assign(net.params[name], np.ascontiguousarray(value))
+        net.device.assign(net.params[name], np.ascontiguousarray(value))

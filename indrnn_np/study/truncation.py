@@ -1,8 +1,9 @@
-"""What is lost when back-propagation through time is cut after k steps: bias and variance of every gradient."""
+"""Truncated back-propagation through time: bias and variance of every gradient after k steps."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -10,24 +11,34 @@ import numpy as np
 
 from .. import _check
 from ..layers.chain import named_layers
+from ..networks.sequential import Sequential
 from ..parameters import Views
-from ..sequential import Sequential
 from ..tasks import Batch
+from ..training.metrics import restored_statistics
 from .finding import Finding, Table
 from .objective import Loss, loss_and_gradient
 
 WHERE = "study.truncation"
-ALL = "all"  # the whole gradient, in the first column
+ALL = "all"  # name of the whole gradient
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Truncation(Finding):
-    """What `truncation` measured.
+    """Result of `truncation`; E is the mean over batches.
 
-    cuts (C,): the steps k after which the gradient ends, ascending; the last is T, the full gradient. names (P,):
-    "all", then the parameters by name. bias, deviation, cosine (C, P), float64: ‖E g_k - E g‖ / ‖E g‖,
-    √(E ‖g_k - E g_k‖²) / ‖E g‖ (the spread over batches), and the cosine between E g_k and E g, with E over the
-    batches; NaN where E g is 0. norms (P,): ‖E g‖. batches: how many.
+    Attributes
+    ----------
+    cuts : array (C,)
+        Numbers of steps k before truncation, ascending; the last is T, the full gradient.
+    names : tuple of str (P,)
+        "all", then the names of the parameters.
+    bias, deviation, cosine : array (C, P) of float64
+        ‖E g_k - E g‖ / ‖E g‖, √(E ‖g_k - E g_k‖²) / ‖E g‖, and the cosine between E g_k and E g; NaN
+        where E g is 0.
+    norms : array (P,)
+        ‖E g‖.
+    batches : int
+        Number of batches.
     """
 
     kind: ClassVar[str] = "truncation"
@@ -42,25 +53,21 @@ class Truncation(Finding):
     title: str = ""
 
     def reach(self, share: float = 0.1, name: str = ALL) -> int:
-        """The smallest k measured from which on a gradient's bias stays within `share`."""
+        """Return the smallest measured k from which the bias of a gradient stays within `share`."""
         outside = np.flatnonzero(~(self.bias[:, self.names.index(name)] <= share))
         return int(self.cuts[min(outside[-1] + 1, len(self.cuts) - 1)] if outside.size else self.cuts[0])
 
     def words(self) -> str:
-        """What the smallest k costs, and how long a k it takes to lose less than 10 %."""
+        """Return the bias at the smallest k, and the k from which the bias stays within 10 %."""
         T, first, reach = int(self.cuts[-1]), int(self.cuts[0]), self.reach()
-        enough = (
-            f"from k = {reach} on it is off by less than 10 %"
-            if reach < T
-            else "no shorter k comes within 10 %"
-        )
+        enough = f"below 10 % from k = {reach}" if reach < T else "above 10 % for every shorter k"
         return (
-            f"cut after {first} of {T} steps the gradient is off by {100 * self.bias[0, 0]:.3g} % (spread over "
-            f"batches: {100 * self.deviation[-1, 0]:.3g} %); {enough}"
+            f"truncated after {first} of {T} steps, the gradient has a bias of {100 * self.bias[0, 0]:.3g} % (standard "
+            f"deviation over batches: {100 * self.deviation[-1, 0]:.3g} %); the bias is {enough}"
         )
 
     def table(self) -> Table:
-        """A line for each k and parameter."""
+        """Return one row for each k and parameter."""
         C, P = self.bias.shape
         return {
             "k": np.repeat(self.cuts, P),
@@ -75,46 +82,44 @@ def truncation(
     net: Sequential, batches: Iterable[Batch], cuts: Sequence[int] | None = None, loss: Loss = None, title: str = "",
     observe: Callable[[int], None] | None = None,
 ) -> Truncation:  # fmt: skip
-    """Measure how far the gradient of back-propagation cut after k steps is from the full one; nothing is changed.
+    """Measure the error of gradients truncated after k steps; the network is not changed.
 
-    With an output at each step (T, B, K) the sequence is run in windows of k steps; the state is handed on, its
-    gradient ends at each window's edge. With the last step's output (B, K) only the last k steps of each sample carry
-    gradient, from the state before them. The forward pass is the same, so dy = ∂L/∂y is: for one linear neuron
+    With an output at each step (T, B, K) the sequence runs in windows of k steps: the state passes from
+    one window to the next, the gradient does not. With one output (B, K) only the last k steps of each
+    sample have gradients. The forward pass does not change. For one linear neuron
     du = Σ_t u^(T-t) h_{t-1} loses all terms with T - t >= k (Li et al. 2018, arXiv:1803.04831, eq. 4).
 
     Parameters
     ----------
-    net
-        The network; it runs as in training. Batch norm over the whole sequence and layers in reverse are refused.
-    batches
-        At least one tasks.Batch, all of one length T; bias and spread are over them.
-    cuts
-        Steps k, from 1 to T; T is always added. None: 1, 2, 5, 10, 20, 50, ... up to T.
+    net : Sequential
+        Network; it runs as in training. Batch norm over all steps and reverse layers are refused.
+    batches : iterable of Batch
+        At least one batch; all have the same length T.
+    cuts : sequence of int, optional
+        Numbers of steps k, from 1 to T; T is added. By default 1, 2, 5, 10, 20, 50, ... up to T.
     loss
-        Whose gradient: objective.loss_and_gradient says what is taken by default.
-    title
-        Whose finding it is, for pictures.
-    observe
-        Called with the number of batches done, for a progress bar.
+        Loss to differentiate, as in `objective.loss_and_gradient`.
+    title : str
+        Title of the figures.
+    observe : callable, optional
+        Called after each batch with the number of batches done.
 
     Raises
     ------
     ValueError
-        Without a batch, for batches of several lengths, for k outside 1 to T, for a layer that joins all steps.
+        If there is no batch, the batches differ in T, a k is outside 1 to T, or a layer needs all
+        steps at once.
     """
     _check_layers(net)
-    kept = net.ops.copy(net.buffers.flat)
-    try:
+    with restored_statistics(net):
         steps, moments = _measure(net, batches, cuts, loss, observe)
-    finally:
-        net.ops.assign(net.buffers.flat, kept)
     _check.at_least(WHERE, "number of batches", moments.count, 1)
-    found = moments.compared(net.params.shapes)
-    return Truncation(np.array(steps), (ALL, *net.params), *found, moments.count, title)
+    errors = moments.compared(net.params.shapes)
+    return Truncation(np.array(steps), (ALL, *net.params), *errors, moments.count, title)
 
 
 def _measure(net: Any, batches: Any, cuts: Any, loss: Loss, observe: Any) -> tuple[list[int], _Moments]:
-    """The steps k, and the sums over the batches for each."""
+    """Return the numbers of steps k and the moments of their gradients over the batches."""
     steps: list[int] = []
     moments, state = _Moments(0, 0), None
     for n, batch in enumerate(batches):
@@ -122,32 +127,32 @@ def _measure(net: Any, batches: Any, cuts: Any, loss: Loss, observe: Any) -> tup
             steps = _steps(cuts, len(batch.x))
             moments = _Moments(len(steps), net.size)
         _check.shape(WHERE, f"x of batch {n}", batch.x, (steps[-1], *batch.x.shape[1:]), "as the first batch")
-        one = _Pass(net, batch, state if batch.carry else None, loss)
+        result = _Pass(net, batch, state if batch.carry else None, loss)
         moments.count += 1
         for c, k in enumerate(steps):
-            moments.add(c, one.full if k == steps[-1] else one.cut(k))
-        state = one.after
+            moments.add(c, result.full if k == steps[-1] else result.cut(k))
+        state = result.after
         if observe is not None:
             observe(moments.count)
     return steps, moments
 
 
 def _check_layers(net: Sequential) -> None:
-    """Check that windows of the sequence compute what the whole one does."""
-    because = "because the sequence is run in parts"
+    """Check that windows compute the same outputs as the whole sequence."""
+    because = "because the sequence runs in windows"
     for place, layer in named_layers(net.layers):
         name = f"layers[{place}] {type(layer).__name__}"
         if not layer.causal:
-            _check.fail(WHERE, f"{name} reads later steps", "layers that walk forward in time", because)
+            _check.fail(WHERE, f"{name} reads later steps", "layers that run forward in time", because)
         if layer.stretches_over_time:
             _check.fail(WHERE, f"{name} takes statistics over all steps", "per_step=True, or none", because)
 
 
 class _Pass:
-    """One batch: its forward pass, and its gradient, whole or cut."""
+    """Forward pass of one batch, and its gradient, full or truncated."""
 
     def __init__(self, net: Sequential, batch: Batch, state: Any, loss: Loss) -> None:
-        host = net.ops.to_host
+        host = net.device.to_host
         self.net, self.state = net, state
         self.x = host(batch.x)
         self.lengths = None if batch.lengths is None else host(batch.lengths)
@@ -156,7 +161,7 @@ class _Pass:
         self.dy, self.full = host(dy), self._flat(net.backward(dy, tape)[2])  # full: (P,) in float64
 
     def cut(self, k: int) -> np.ndarray:
-        """The gradient of back-propagation cut after k steps, (P,) in float64."""
+        """Return the gradient truncated after k steps, (P,) in float64."""
         if self.dy.ndim == 2:
             return self._last(k)
         state, total = self.state, np.zeros(self.net.size)
@@ -168,7 +173,7 @@ class _Pass:
         return total
 
     def _last(self, k: int) -> np.ndarray:
-        """Each sample's last k steps carry gradient; a sample with fewer carries it through all of them."""
+        """Return the gradient through the last k steps of each sample, or all steps of a shorter sample."""
         T = len(self.x)
         if self.lengths is None:
             before, part, ends = None, self.x[T - k :], None
@@ -184,22 +189,22 @@ class _Pass:
         return self._flat(self.net.backward(self._like(self.dy, y), tape)[2])
 
     def _check_ragged(self, before: np.ndarray) -> None:
-        """Samples whose last k steps are not the same steps of the batch."""
+        """Refuse samples of different lengths if batch norm or a learned h0 needs aligned steps."""
         if np.all(before == before[0]):
             return
         learned = [name for name in self.net.params if name.split(".")[-1] == "h0"]
         if learned and not before.all():
-            because = f"because samples shorter than k start at the parameter {learned[0]}, the others do not"
+            because = f"because only samples shorter than k start at the parameter {learned[0]}"
             _check.fail(WHERE, "lengths differ", "equal lengths, or a fixed initial state", because)
         if len(self.net.buffers):
-            because = "because samples end at different steps, and statistics are those of a step"
+            because = "because each step has its own statistics, and samples end at different steps"
             _check.fail(WHERE, "lengths differ", "equal lengths for a network with batch norm", because)
 
     def _like(self, dy: np.ndarray, y: Any) -> Any:
-        return self.net.ops.asarray(np.ascontiguousarray(dy), y.dtype)
+        return self.net.device.asarray(np.ascontiguousarray(dy), y.dtype)
 
     def _flat(self, grads: Views) -> np.ndarray:
-        return self.net.ops.to_host(grads.flat).astype(np.float64)
+        return self.net.device.to_host(grads.flat).astype(np.float64)
 
 
 class _Moments:
@@ -214,34 +219,26 @@ class _Moments:
         self.squares[c] += off * (g - self.mean[c])
 
     def compared(self, shapes: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Bias, deviation and cosine (C, 1 + number of parameters) beside the last row, and its norms."""
+        """Return bias, deviation and cosine (C, 1 + parameters) relative to the last row, and its norms."""
         full = self.mean[-1]
-        bias = _norms(self.mean - full, shapes)
-        deviation = np.sqrt(
-            np.stack([s.sum(axis=1) for s in _parts(self.squares, shapes)], axis=1) / self.count
-        )
-        products = np.stack([s.sum(axis=1) for s in _parts(self.mean * full, shapes)], axis=1)
-        lengths, norms = _norms(self.mean, shapes), _norms(full[None], shapes)[0]
-        with np.errstate(divide="ignore", invalid="ignore"):  # 0 / 0 is NaN, as told
+        norm = np.linalg.norm
+        bias = _by_parameter(norm, self.mean - full, shapes)
+        deviation = np.sqrt(_by_parameter(np.sum, self.squares, shapes) / self.count)
+        products = _by_parameter(np.sum, self.mean * full, shapes)
+        lengths, norms = _by_parameter(norm, self.mean, shapes), _by_parameter(norm, full[None], shapes)[0]
+        with np.errstate(divide="ignore", invalid="ignore"):  # 0 / 0 is NaN
             return bias / norms, deviation / norms, products / (lengths * norms), norms
 
 
-def _parts(rows: np.ndarray, shapes: Any) -> Iterator[np.ndarray]:
-    """All columns of rows (C, P), then those of each parameter."""
-    yield rows
-    start = 0
-    for shape in shapes.values():
-        size = int(np.prod(shape))
-        yield rows[:, start : start + size]
-        start += size
-
-
-def _norms(rows: np.ndarray, shapes: Any) -> np.ndarray:
-    return np.stack([np.linalg.norm(part, axis=1) for part in _parts(rows, shapes)], axis=1)
+def _by_parameter(reduction: Any, rows: np.ndarray, shapes: Any) -> np.ndarray:
+    """Reduce all columns of rows (C, P), then the columns of each parameter; return (C, 1 + parameters)."""
+    ends = np.cumsum([math.prod(shape) for shape in shapes.values()], dtype=int)
+    parts = [rows, *np.split(rows, ends, axis=1)[:-1]]
+    return np.stack([reduction(part, axis=1) for part in parts], axis=1)
 
 
 def _steps(cuts: Sequence[int] | None, T: int) -> list[int]:
-    """The steps k, ascending, T among them."""
+    """Return the numbers of steps k, ascending, including T."""
     if cuts is None:
         round_ones = (m * 10**e for e in range(len(str(T))) for m in (1, 2, 5))
         return [k for k in round_ones if k < T] + [T]

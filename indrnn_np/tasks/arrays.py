@@ -1,41 +1,89 @@
-"""A task out of the arrays that the user holds.
+"""A task from NumPy arrays: x (T, N, D) holds N samples, time-major; y sets targets, loss and metric.
 
-x (T, N, D), time-major, N samples. y tells the rest:
+    integers (N,) or (T, N)          labels, at the last or at every time step       softmax_cross_entropy, accuracy
+    floats (N, K) or (T, N, K)       values, at the last or at every time step       mse
 
-    integers (N,) or (T, N)          labels, after the last step or after each       softmax_cross_entropy, accuracy
-    floats (N, K) or (T, N, K)       values, after the last step or after each       mse
+Values beyond a sample's length are ignored.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from .. import _check
+from .._check import convert
+from .._types import Array, ArrayInput, Json
 from . import Batch
 from ._random import Shuffled, fingerprint, hold_out, order
 
 LAYOUT = "(T, N, D), time first"
+LAYOUT_OF_Y = "integers (N,) or (T, N), or floats (N, K) or (T, N, K)"
 RECIPE = "numpy.ascontiguousarray(x.transpose(1, 0, 2))"
+SHARE = (int, float, np.number)
 
 
 class Data(NamedTuple):
-    """The arrays behind a split, and which of their samples belong to it."""
+    """Arrays for training or validation. A tuple (x, y) or (x, y, lengths) is equivalent.
 
-    x: np.ndarray
-    y: np.ndarray
-    lengths: np.ndarray | None
-    samples: np.ndarray
+    Parameters
+    ----------
+    x : array (T, N, D)
+        Inputs of N samples, time-major.
+    y : array
+        Integer labels (N,) or (T, N), or real values (N, K) or (T, N, K).
+    lengths : array (N,)
+        Valid time steps of each sample; None: all T.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> data = Data(np.zeros((5, 3, 2)), y=np.array([0, 1, 1]), lengths=np.array([5, 4, 2]))
+    >>> data.x.shape
+    (5, 3, 2)
+    """
+
+    x: ArrayInput
+    y: ArrayInput
+    lengths: ArrayInput = None
+
+
+class Split(NamedTuple):
+    """The arrays of a split, and the indices of its samples in them."""
+
+    x: Array
+    y: Array
+    lengths: Array | None
+    samples: Array
 
 
 class Arrays:
-    """Minibatches out of arrays, in a new order each epoch; the last batch of an epoch holds what is left.
+    """Draw batches from arrays, shuffled anew each epoch; the last batch of an epoch may be smaller.
 
-    x (T, N, D); y see above; lengths (N,) valid steps of each sample. validation: a share of the samples to hold
-    out, or a tuple (x, y) or (x, y, lengths) of its own; None or 0 for none. test: such a tuple, or None. classes:
-    number of labels K, None for the largest label + 1.
+    Parameters
+    ----------
+    x, y, lengths
+        See `Data`.
+    validation : float or tuple, optional
+        Share of the samples to hold out, or separate arrays (x, y) or (x, y, lengths).
+    test : tuple, optional
+        Arrays (x, y) or (x, y, lengths).
+    classes : int, optional
+        Number of classes K. None: the largest label + 1.
+    seed : int
+        Seed of the held-out samples and of the order in each epoch.
+    dtype : dtype, optional
+        Precision of real numbers. None: the dtype of x.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> task = Arrays(np.zeros((5, 3, 2)), np.array([0, 1, 1]))
+    >>> task.loss, task.output_size
+    ('softmax_cross_entropy', 2)
     """
 
     name, where = "arrays", "tasks.Arrays"
@@ -43,136 +91,159 @@ class Arrays:
     batches_per_epoch: int | None = None
 
     def __init__(
-        self, x: np.ndarray, y: np.ndarray, lengths: np.ndarray | None = None, *,
-        validation: float | tuple[np.ndarray | None, ...] | None = None,
-        test: tuple[np.ndarray | None, ...] | None = None, classes: int | None = None, seed: int = 0,
+        self, x: ArrayInput, y: ArrayInput, lengths: ArrayInput = None, *, validation: ArrayInput = None,
+        test: tuple[ArrayInput, ...] | None = None, classes: int | None = None, seed: int = 0,
+        dtype: DTypeLike | None = None,
     ):  # fmt: skip
+        self._dtype = dtype
         train = self._checked("train", x, y, lengths)
         self.seed, self.labels = seed, train.y.dtype.kind in "iu"
         self.output = "every" if train.y.ndim == (2 if self.labels else 3) else "last"
         self.loss, self.metric = ("softmax_cross_entropy", "accuracy") if self.labels else ("mse", "mse")
         self._data = {"train": train}
-        if isinstance(validation, tuple):
-            self._add("validation", *validation)
+        if validation is not None and not isinstance(validation, SHARE):
+            self._add("validation", validation, "a share, (x, y) or (x, y, lengths)")
         elif validation:
-            _check.between(self.where, "validation", validation, 0.0, 1.0)
-            rest, held = hold_out(seed, validation, train.samples)
+            _check.between(self.where, "validation", float(validation), 0.0, 1.0)
+            rest, held = hold_out(seed, float(validation), train.samples)
             _check.at_least(self.where, "samples left to train on", len(rest), 1)
             self._data = {"train": train._replace(samples=rest), "validation": train._replace(samples=held)}
         if test is not None:
-            self._add("test", *test)
-        self.input_size = x.shape[2]
+            self._add("test", test, "(x, y) or (x, y, lengths)")
+        self.input_size = train.x.shape[2]
         self.steps = max(data.x.shape[0] for data in self._data.values())
         self.output_size = self._classes(classes) if self.labels else train.y.shape[-1]
         self.splits = tuple(split for split in self._data if split != "train")
         self._shuffled = Shuffled(seed, self._data["train"].samples)
 
     def _names(self, split: str) -> tuple[str, str, str]:
-        """What errors call a split's arrays."""
+        """Return the names of a split's arrays in error messages."""
         before = "" if split == "train" else f"{split} "
         return f"{before}x", f"{before}y", f"{before}lengths"
 
-    def _checked(self, split: str, x: Any, y: Any, lengths: Any = None) -> Data:
-        y, lengths = np.asarray(y), None if lengths is None else np.asarray(lengths)
-        _check_arrays(self.where, self._names(split), x, y, lengths)
-        return Data(x, y, lengths, np.arange(x.shape[1]))
+    def _checked(self, split: str, x: ArrayInput, y: ArrayInput, lengths: ArrayInput = None) -> Split:
+        where, names = self.where, self._names(split)
+        if lengths is not None:
+            lengths = convert.array(where, names[2], lengths)
+        x = convert.array(where, names[0], x, self._dtype, lengths, layout=False)
+        y = convert.array(where, names[1], y, self._dtype, _of_steps(y, lengths), layout=False)
+        _check_arrays(where, names, x, y, lengths)
+        return Split(x, y, lengths, np.arange(x.shape[1]))
 
-    def _add(self, split: str, *arrays: Any) -> None:
-        """Take a split's own arrays, which have to be of the kind of those to train on."""
-        own, data = self._data["train"], self._checked(split, *arrays)
+    def _add(self, split: str, arrays: object, expected: str) -> None:
+        """Add a split from separate arrays, which must match the training arrays in kind."""
+        if not isinstance(arrays, tuple):
+            _check.fail(self.where, f"{split} is a {type(arrays).__name__}", expected, error=TypeError)
+        if len(arrays) not in (2, 3):
+            _check.fail(self.where, f"{split} has {len(arrays)} entries", expected)
+        train, data = self._data["train"], self._checked(split, *arrays)
         x, y, _, _ = data
-        alike = x.shape[2] == own.x.shape[2] and x.dtype == own.x.dtype and y.ndim == own.y.ndim
+        alike = x.shape[2] == train.x.shape[2] and x.dtype == train.x.dtype and y.ndim == train.y.ndim
         if not self.labels:
-            alike = alike and y.dtype == own.y.dtype and y.shape[-1] == own.y.shape[-1]
+            alike = alike and y.dtype == train.y.dtype and y.shape[-1] == train.y.shape[-1]
         if not alike or (y.dtype.kind == "f") == self.labels:
             first, second, _ = self._names(split)
             _check.fail(
                 self.where, f"{first}, {second} have shapes {x.shape}, {y.shape} and dtypes {x.dtype}, {y.dtype}",
-                f"the kind of {own.x.shape}, {own.y.shape} and {own.x.dtype}, {own.y.dtype}", "to match x, y",
+                f"the kind of {train.x.shape}, {train.y.shape} and {train.x.dtype}, {train.y.dtype}", "to match x, y",
             )  # fmt: skip
         self._data[split] = data
 
     def _classes(self, classes: int | None) -> int:
-        """Return the number of classes, and check all labels against it."""
-        number = max(int(data.y.max()) for data in self._data.values()) + 1 if classes is None else classes
+        """Return the number of classes, after checking all labels against it."""
+        among = {split: _counted(self.where, data.y, data.lengths) for split, data in self._data.items()}
+        if classes is not None:
+            _check.at_least(self.where, "classes", classes, 1)
+        largest = [int(data.y.max(initial=0, where=among[split])) for split, data in self._data.items()]
+        number = classes or 1 + max(largest)
         for split, data in self._data.items():
-            _check_labels(self.where, self._names(split)[1], data.y, number)
+            name = self._names(split)[1]
+            _check.symbols(self.where, name, data.y, number, among[split], kind="classes")
         return number
 
-    def describe(self) -> dict[str, Any]:
-        """Return shapes, the seed, and a hash of the data."""
-        x, y, _, _ = self._data["train"]
+    def describe(self) -> Json:
+        """Return the shapes, the seed and a hash of the data."""
+        x, y, lengths, _ = self._data["train"]
+        ends = lengths if self.output == "every" else None
+        clean = {"x": (x, lengths), "y": (y, ends)}
         return {
             "task": self.name, "x": list(x.shape), "y": list(y.shape), "seed": self.seed,
             "samples": {split: len(data.samples) for split, data in self._data.items()},
-            "sha256": {"x": fingerprint(x), "y": fingerprint(y)},
+            "sha256": {name: fingerprint(convert.without_padding(self.where, *pair)) for name, pair in clean.items()},
         }  # fmt: skip
 
     def epoch_length(self, size: int) -> int:
-        """Return the batches in an epoch, the smaller last one among them."""
+        """Return the number of batches in an epoch, including a smaller last batch."""
         _check.at_least(self.where, "batch", size, 1)
         return -(-len(self._data["train"].samples) // size)
 
     def batch(self, iteration: int, size: int) -> Batch:
-        """Return the batch of update number `iteration`."""
+        """Return the training batch of an iteration."""
+        _check.at_least(self.where, "iteration", iteration, 0)
         epoch, position = divmod(iteration, self.epoch_length(size))
         return self._gather("train", self._shuffled(epoch)[position * size : (position + 1) * size])
 
     def evaluation(self, split: str, size: int, iteration: int = 0) -> Iterator[Batch]:
-        """Yield a split in batches of at most `size`; "train": random samples for ever."""
+        """Yield a split in batches of at most `size`; "train": an unlimited stream of random samples."""
         _check.choice(f"{self.where}.evaluation", "split", split, ("train", *self.splits))
         index = self._data[split].samples
         while split == "train":
-            iteration += 1 << 32  # far from the epochs' numbers
+            iteration += 1 << 32  # numbers that no epoch reaches
             yield self._gather(split, index[order(self.seed, "train", iteration, len(index))[:size]])
         for start in range(0, len(index), size):
             yield self._gather(split, index[start : start + size])
 
-    def _gather(self, split: str, index: np.ndarray) -> Batch:
+    def _gather(self, split: str, index: Array) -> Batch:
         x, y, lengths, _ = self._data[split]
         target = np.take(y, index, axis=1) if self.output == "every" else y[index]
         return Batch(np.take(x, index, axis=1), target, None if lengths is None else lengths[index])
 
 
-def _check_arrays(
-    where: str, names: tuple[str, str, str], x: np.ndarray, y: np.ndarray, lengths: np.ndarray | None
-) -> None:
+def _check_arrays(where: str, names: tuple[str, str, str], x: Array, y: Array, lengths: Array | None) -> None:
     name_x, name_y, name_lengths = names
-    if not isinstance(x, np.ndarray):
-        _check.fail(where, f"{name_x} is a {type(x).__name__}", "a numpy.ndarray", error=TypeError)
-    if x.ndim != 3:  # need not be contiguous, because batches are copies: a view such as x[:, :100] will do
+    if x.ndim != 3:  # may be a view such as x[:, :100], because batches are copies
         _check.fail(where, f"{name_x} has shape {x.shape}", LAYOUT)
     _check.floats(where, **{name_x: x})
     if y.dtype.kind not in "iuf":
         _check.fail(where, f"{name_y} has dtype {y.dtype}", "integer labels or real values")
-    axes = (2, 3) if y.dtype.kind == "f" else (1, 2)
-    layout = "integers (N,) or (T, N), or floats (N, K) or (T, N, K)"
-    _check.array(where, name_y, np.ascontiguousarray(y), axes, layout)
-    _check_layout(where, names, x, y, every=y.ndim == axes[1])
+    _check_layout(where, names, x, y)
     if min(x.shape) == 0:
         _check.fail(where, f"{name_x} has shape {x.shape}", "at least one step, sample and input")
     _check.lengths(where, lengths, x.shape[0], x.shape[1], name_lengths)
-    _check.finite(where, name_x, x)
+    _check.finite(where, name_x, x, _counted(where, x, lengths))
     if y.dtype.kind == "f":
-        _check.finite(where, name_y, y)
+        _check.finite(where, name_y, y, _counted(where, y, lengths))
 
 
-def _check_layout(where: str, names: tuple[str, str, str], x: np.ndarray, y: np.ndarray, every: bool) -> None:
-    """Check that x and y have the same steps and samples, and recognise what has the batch first."""
+def _of_steps(y: ArrayInput, lengths: Array | None) -> Array | None:
+    """Return the lengths if y has a target for each time step, else None."""
+    every = {"f": 3, "i": 2, "u": 2}
+    kind = getattr(getattr(y, "dtype", None), "kind", "")
+    return lengths if kind in every and y.ndim == every[kind] else None
+
+
+def _counted(where: str, value: Array, lengths: Array | None) -> Array | bool:
+    """Return a mask of the elements of x or y within the lengths; True for all."""
+    ends = _of_steps(value, lengths)
+    return True if ends is None else _check.counted(where, ends, value)
+
+
+def _check_layout(where: str, names: tuple[str, str, str], x: Array, y: Array) -> None:
+    """Check that x and y agree in T and N; errors recognise a missing axis and batch-first data."""
     T, N, _ = x.shape
-    expected, turned = ((T, N), (N, T)) if every else ((N,), (T,))
-    if y.shape[: len(expected)] == expected:
+    real = y.dtype.kind == "f"
+    outer = y.shape[:-1] if real else y.shape
+    if outer in ((N,), (T, N)):
         return
-    if y.shape[: len(turned)] == turned:
+    problem, like = f"{names[1]} has shape {y.shape}", f"to match {names[0]} with shape {x.shape}"
+    if real and y.shape in ((N,), (T, N)):
+        _check.fail(where, problem, LAYOUT_OF_Y, f"{like}; y[..., None] gives each value an axis of its own")
+    if not real and y.shape[:-1] in ((N,), (T, N)):
+        cure = "y[..., 0]" if y.shape[-1] == 1 else "y.argmax(axis=-1), if each row has a 1 at the label,"
+        _check.fail(where, problem, LAYOUT_OF_Y, f"{like}; {cure} has that shape")
+    if outer in ((T,), (N, T)):
         _check.fail(where, f"{names[0]} has shape {x.shape} and {names[1]} {y.shape}, which looks like batch first",
                     f"{names[0]} with time first, (T, N, D)", f"; {RECIPE} makes one")  # fmt: skip
-    _check.fail(where, f"{names[1]} has shape {y.shape}", f"{expected} first",
-                f"to match {names[0]} with shape {x.shape}")  # fmt: skip
-
-
-def _check_labels(where: str, name: str, y: np.ndarray, classes: int) -> None:
-    wrong = (y < 0) | (y >= classes)
-    if wrong.any():
-        index = [int(i) for i in np.unravel_index(int(np.argmax(wrong)), y.shape)]
-        _check.fail(where, f"{name}{index} is {y[tuple(index)]}", f"0 to {classes - 1}",
-                    f"because there are {classes} classes")  # fmt: skip
+    if len(outer) not in (1, 2):
+        _check.fail(where, problem, LAYOUT_OF_Y)
+    _check.fail(where, problem, f"{(N,) if len(outer) == 1 else (T, N)} first", like)

@@ -1,23 +1,27 @@
-"""Sequential MNIST: an image read one pixel a step, in reading order or in one fixed random order.
+"""Sequential MNIST: classify an image that is read one pixel per time step.
 
-    x_t = (pixel_t / 256 - 0.5) * 2,  T = 784        target: the digit, read after the last step
+    x_t = (pixel_t / 256 - 0.5) * 2,  T = 784        target: the digit, at the last time step
 
-3000 of the 60000 training images are held out for validation. The split, the pixel order and the order of the images in
-each epoch come from the seed. Source: Li et al. 2018, section 5.2; permuted: Le et al. 2015.
+Pixels are read in reading order or in a fixed random order ("permuted"). 3000 of the 60000 training
+images are held out for validation. The seed determines the split, the pixel order and the order of
+the images in each epoch. Other data sets in the same format (Fashion-MNIST, EMNIST) may have images
+of any size and any number of classes (image_files.py). Sources: Li et al. 2018, section 5.2;
+permuted: Le et al. 2015.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from .. import _check
-from . import Batch, idx
+from .._types import Array, Json
+from . import Batch, image_files
 from ._random import fingerprint, order
 
+HELD_OUT, SHARE = 3000, 0.05  # images; share held out of 3000 images or fewer
 URL = "https://ossci-datasets.s3.amazonaws.com/mnist/"
 FILES = {
     "train-images-idx3-ubyte.gz": "md5:f68b3c2dcbeaaa9fbdd348bbdeb94873",
@@ -30,54 +34,69 @@ FILES = {
 class Mnist:
     """Images as sequences of pixels.
 
-    data: folder with the four idx files, gzipped or not; None downloads them once into the user's cache. permuted: one
-    fixed random order of the pixels. held_out: training images kept for validation. batches_per_epoch: None or 0 runs
-    through all training images (1781 batches of 32 out of 57000); the authors' log counts 1700 batches of 32 as an
-    epoch.
+    Parameters
+    ----------
+    data : path, optional
+        Folder with the four idx files (image_files.py). None: download MNIST once into the user's
+        cache folder.
+    permuted : bool
+        Whether pixels are read in a fixed random order.
+    seed : int
+        Seed of the split, the pixel order and the order of the images in each epoch.
+    dtype : str
+        "float32" or "float64".
+    held_out : int or float, optional
+        Training images held out for validation: their number, or their share below 1. None: 3000,
+        or a share of 0.05 of at most 3000 images.
+    batches_per_epoch : int, optional
+        None or 0: all training images (1781 batches of 32 from 57000). The authors' log counts
+        1700 batches of 32 as an epoch.
+    name : str, optional
+        Data set to read if the folder holds several.
     """
 
     loss, output, metric = "softmax_cross_entropy", "last", "accuracy"
-    splits = ("validation", "test")
-    input_size, output_size = 1, 10
+    input_size = 1
     baseline: float | None = None
 
     def __init__(
         self, data: str | Path | None = None, permuted: bool = False, seed: int = 0, dtype: str = "float32",
-        held_out: int = 3000, batches_per_epoch: int | None = None,
+        held_out: float | None = None, batches_per_epoch: int | None = None, name: str | None = None,
     ):  # fmt: skip
         self.name = "mnist-permuted" if permuted else "mnist"
         self.seed, self.permuted, self.batches_per_epoch = seed, permuted, batches_per_epoch or None
-        self.dtype = np.dtype(dtype)
-        files = _fetch() if data is None else _find(Path(data))
-        images, labels = _load(files["train-images"], files["train-labels"])
-        test_images, test_labels = _load(files["t10k-images"], files["t10k-labels"])
-        _check.between("tasks.Mnist", "held_out", held_out, 1, len(images))
-        if test_images.shape[1] != images.shape[1]:
-            _check.fail("tasks.Mnist", f"{files['t10k-images']} has {test_images.shape[1]} pixels an image",
-                        f"{images.shape[1]}", f"to match {files['train-images']}")  # fmt: skip
-        self.steps = images.shape[1]
+        self.dtype = _check.dtype("tasks.Mnist", dtype)
+        loaded = fetch() if data is None else image_files.find(data, name)
+        (images, labels), (test_images, test_labels) = loaded.train, loaded.test
+        self.labels, self.source = loaded.labels, loaded.name
+        self.steps, self.output_size = images[0].size, loaded.labels[1] - loaded.labels[0] + 1
+        held = _held_out(held_out, len(images))
         self.split = order(seed, "split", 0, len(images))
         self.pixels = order(seed, "steps", 0, self.steps) if permuted else np.arange(self.steps)
-        held, rest = self.split[:held_out], self.split[held_out:]
         self._data = {
-            "train": (images[rest][:, self.pixels], labels[rest]),
-            "validation": (images[held][:, self.pixels], labels[held]),
-            "test": (test_images[:, self.pixels], test_labels),
+            split: (x.reshape(len(x), -1)[index][:, self.pixels], y[index])
+            for split, x, y, index in (
+                ("train", images, labels, self.split[held:]),
+                ("validation", images, labels, self.split[:held]),
+                ("test", test_images, test_labels, np.arange(len(test_labels))),
+            )
         }
+        self.splits = tuple(split for split in ("validation", "test") if len(self._data[split][1]))
         self._grey = ((np.arange(256) / 256 - 0.5) * 2).astype(self.dtype)
-        self._epoch: tuple[int, np.ndarray] | None = None
+        self._epoch: tuple[int, Array] | None = None
 
-    def describe(self) -> dict[str, Any]:
-        """Return sizes, the seed, and the split and pixel order as a hash and their first entries."""
+    def describe(self) -> Json:
+        """Return the sizes, the seed, and a hash and the first entries of split and pixel order."""
         named = {"split": self.split, "pixel_order": self.pixels}
         return {
             "task": self.name, "steps": self.steps, "seed": self.seed, "batches_per_epoch": self.batches_per_epoch,
+            "data": self.source, "labels": list(self.labels),
             "images": {split: len(labels) for split, (_, labels) in self._data.items()},
             **{key: {"sha256": fingerprint(a), "first": [int(i) for i in a[:8]]} for key, a in named.items()},
         }  # fmt: skip
 
     def epoch_length(self, size: int) -> int:
-        """Return `batches_per_epoch`, or the whole batches of `size` in the training images."""
+        """Return `batches_per_epoch`, or the number of full batches of `size` in the training images."""
         count = len(self._data["train"][1])
         _check.between("tasks.Mnist", "batch", size, 1, count + 1)
         length = self.batches_per_epoch or count // size
@@ -87,82 +106,52 @@ class Mnist:
         return length
 
     def batch(self, iteration: int, size: int) -> Batch:
-        """Return x (784, B, 1) and labels (B,); each epoch has an order of its own."""
+        """Return x (784, B, 1) and labels (B,); the images are shuffled in each epoch."""
+        _check.at_least("tasks.Mnist", "iteration", iteration, 0)
         epoch, position = divmod(iteration, self.epoch_length(size))
         if self._epoch is None or self._epoch[0] != epoch:
             self._epoch = (epoch, order(self.seed, "epoch", epoch, len(self._data["train"][1])))
         return self._gather("train", self._epoch[1][position * size : (position + 1) * size])
 
     def evaluation(self, split: str, size: int, iteration: int = 0) -> Iterator[Batch]:
-        """Yield a split in batches of at most `size`; "train": random training images, for ever."""
+        """Yield a split in batches of at most `size`; "train": an unlimited stream of random images."""
         _check.choice("tasks.Mnist.evaluation", "split", split, ("train", *self.splits))
         count = len(self._data[split][1])
         while split == "train":
-            iteration += 1 << 32  # far from the epochs' numbers
+            iteration += 1 << 32  # numbers that no epoch reaches
             yield self._gather(split, order(self.seed, "train", iteration, count)[:size])
         for start in range(0, count, size):
             yield self._gather(split, np.arange(start, min(start + size, count)))
 
-    def _gather(self, split: str, index: np.ndarray) -> Batch:
+    def _gather(self, split: str, index: Array) -> Batch:
         images, labels = self._data[split]
-        x = np.take(self._grey, images[index].T)  # (T, B): 256 grey values, looked up
+        x = np.take(self._grey, images[index].T)  # (T, B), from a table of 256 grey values
         return Batch(np.ascontiguousarray(x)[:, :, None], labels[index])
 
 
-def _load(images_path: Path, labels_path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Return images (N, pixels) and labels (N,), and check them against each other."""
-    images, labels = idx.read(images_path, 3), idx.read(labels_path, 1)
-    if len(images) != len(labels):
-        _check.fail(
-            "tasks.Mnist",
-            f"{labels_path} holds {len(labels)} labels",
-            f"{len(images)}",
-            f"to match {images_path}",
-        )
-    if images.size == 0:
-        _check.fail("tasks.Mnist", f"{images_path} has shape {images.shape}", "at least one image")
-    if labels.max() > 9:
-        at = int(np.argmax(labels > 9))
-        _check.fail("tasks.Mnist", f"{labels_path} has label {labels[at]} at position {at}", "0 to 9")
-    return images.reshape(len(images), -1), labels.astype(np.int64)
+def _held_out(share: float | None, count: int) -> int:
+    """Return the number of images held out from `count`; `share` may be a number of images."""
+    if share is None:
+        share = HELD_OUT if count > HELD_OUT else SHARE
+    _check.between("tasks.Mnist", "held_out", share, 0.0, count)
+    if share > 1 and share != int(share):
+        _check.fail("tasks.Mnist", f"held_out is {share}", "a number of images, or a share below 1")
+    held = int(share) if share >= 1 or not share else max(1, round(count * share))
+    _check.at_least("tasks.Mnist", "images left to train on", count - held, 1)
+    return held
 
 
-def _find(folder: Path) -> dict[str, Path]:
-    """Return the four files in the user's folder, gzipped or not."""
-    if not folder.is_dir():
-        _check.fail(
-            "tasks.Mnist",
-            f"data is {str(folder)!r}",
-            "a folder with the four idx files",
-            error=FileNotFoundError,
-        )
-    found = {}
-    for name in FILES:
-        here = [path for path in (folder / name, folder / name.removesuffix(".gz")) if path.is_file()]
-        if not here:
-            _check.fail(
-                "tasks.Mnist",
-                f"{folder} has no {name}",
-                "the four idx files, gzipped or not",
-                error=FileNotFoundError,
-            )
-        found[name.split("-idx")[0]] = here[0]
-    return found
-
-
-def _fetch() -> dict[str, Path]:
-    """Download the four files once, compare their checksums, and return where they are."""
+def fetch() -> image_files.Images:
+    """Return MNIST, downloaded once and verified by checksums."""
     import pooch
 
     cache = pooch.os_cache("indrnn_np") / "mnist"
     try:
-        return {
-            n.split("-idx")[0]: Path(pooch.retrieve(URL + n, sum_, fname=n, path=cache))
-            for n, sum_ in FILES.items()
-        }
-    except (OSError, ValueError) as error:  # requests' errors are OSErrors; a wrong checksum is a ValueError
+        paths = [Path(pooch.retrieve(URL + n, sum_, fname=n, path=cache)) for n, sum_ in FILES.items()]
+    except (OSError, ValueError) as error:  # requests raises OSError; a wrong checksum is a ValueError
         reason = str(error).splitlines()[0]
         raise OSError(
             f"tasks.Mnist: the download from {URL} into {cache} failed ({reason}), expected the four idx files; "
-            "get them by other means and give their folder as data (--data)"
+            "download them by other means and pass their folder as data (--data)"
         ) from error
+    return image_files.read("mnist", paths)

@@ -1,9 +1,9 @@
-"""Recordings of different lengths, each with a label: out of a folder of NTU RGB+D 60 (ntu.py), or one npz file.
+"""Labelled recordings of different lengths, from a folder of NTU RGB+D 60 (ntu.py) or an npz file.
 
-    frames (ΣF, D)     all recordings, one behind the other      names (N,)    names of NTU, which tell label and split,
-    lengths (N,)       the frames of each                        or else       labels (N,) integers, test (N,) bool
+    frames (ΣF, D)     the recordings, concatenated      names (N,)    NTU names, which encode label and split,
+    lengths (N,)       frames of each recording          or            labels (N,) integers, test (N,) bool
 
-The archive that `cache` makes of a folder is such a file too (and tells in `files` which files it was made from).
+The cache file of a folder has this format too. Its entry `files` is a hash of the folder's files.
 """
 
 from __future__ import annotations
@@ -13,86 +13,112 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import _check
+from .. import _check, _files
+from .._types import Array, DType
 from . import npz, ntu
 
 WHERE = ntu.WHERE
+CLASSES = 2**31  # upper bound on the number of classes
 KEYS = ("frames", "lengths", "names", "labels", "test", "files")
 
 
 class Recordings(NamedTuple):
-    """frames (ΣF, D), lengths, labels, and which samples to train on and to test on (N,), and the number of classes."""
+    """Recordings with labels and splits.
 
-    frames: np.ndarray
-    lengths: np.ndarray
-    labels: np.ndarray
-    train: np.ndarray
-    test: np.ndarray
+    Attributes
+    ----------
+    frames : array (ΣF, D)
+        The frames of all recordings, concatenated.
+    lengths, labels : int array (N,)
+    train, test : bool array (N,)
+        Masks of the training and test samples; excluded samples are in neither.
+    classes : int
+    protocol : str or None
+        The protocol that defines the test samples. None: the file defines them.
+    """
+
+    frames: Array
+    lengths: Array
+    labels: Array
+    train: Array
+    test: Array
     classes: int
+    protocol: str | None
 
 
 def load(
-    data: str | Path | None, protocol: str, exclude: str | Path | None, cache: str | Path | None
-) -> Recordings:
-    """Return the recordings of a folder or an npz file; `exclude` and `cache` as in `Skeleton`."""
-    path = None if data is None else Path(data)
+    data: str | Path | None, protocol: str | None, exclude: str | Path | None, cache: str | Path | None,
+    dtype: DType,
+) -> Recordings:  # fmt: skip
+    """Return the recordings of a folder or an npz file; `exclude` and `cache` as in `Skeleton`.
+
+    Frames with more bits than `dtype` are converted here; others are converted in each batch.
+    """
+    path = None if data is None else _files.user_path(WHERE, "data", data)
     if path is None or not path.exists():
         _check.fail(WHERE, f"data is {None if path is None else str(path)!r}",
                     "a folder of .skeleton files or an npz file (--data)", error=FileNotFoundError)  # fmt: skip
     leave_out = ntu.excluded(exclude)
     if path.is_dir():
-        frames, lengths, names = ntu.read_folder(path, leave_out, None if cache is None else Path(cache))
-        frames, lengths = _check_frames(f"{WHERE}: {path}", frames, lengths)
-        return _of_names(frames, lengths, names, protocol, leave_out)
+        cache_path = None if cache is None else _files.user_path(WHERE, "cache", cache)
+        frames, lengths, names = ntu.read_folder(path, leave_out, cache_path)
+        frames, lengths = _check_frames(f"{WHERE}: {path}", frames, lengths, dtype)
+        return _from_names(frames, lengths, names, protocol, leave_out)
     if cache is not None:
-        _check.fail(WHERE, f"cache is {str(cache)!r}", "None", "because data is a file already")
+        _check.fail(WHERE, f"cache is {str(cache)!r}", "None", "because data is a file, not a folder")
     where, arrays = f"{WHERE}: {path}", npz.read(WHERE, path, KEYS)
     required = ("frames", "lengths") + (() if "names" in arrays else ("labels", "test"))
     for key in required:
         if key not in arrays:
             _check.fail(where, f"{key} is missing", "frames, lengths, and names or labels and test")
-    frames, lengths = _check_frames(where, arrays["frames"], arrays["lengths"])
+    frames, lengths = _check_frames(where, arrays["frames"], arrays["lengths"], dtype)
     if "names" in arrays:
-        _check.shape(where, "names", arrays["names"], lengths.shape, "one for each of lengths")
-        return _of_names(frames, lengths, [str(name) for name in arrays["names"]], protocol, leave_out)
+        _check.shape(where, "names", arrays["names"], lengths.shape, "with an entry for each of lengths")
+        return _from_names(frames, lengths, [str(name) for name in arrays["names"]], protocol, leave_out)
     if leave_out:
         _check.fail(where, f"exclude is {str(exclude)!r}", "None", "because the samples have no names")
-    return _of_labels(where, frames, lengths, arrays["labels"], arrays["test"])
+    if protocol is not None:
+        because = "because the array `test` in the file defines the test samples"
+        _check.fail(where, f"protocol is {protocol!r}", "None", because)
+    return _from_labels(where, frames, lengths, arrays["labels"], arrays["test"])
 
 
-def _check_frames(where: str, frames: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    layout = "(ΣF, D), the frames of all samples one behind the other"
-    _check.array(where, "frames", frames, 2, layout)
-    _check.floats(where, frames=frames)
-    _check.array(where, "lengths", lengths, 1, "(N,)")
+def _check_frames(where: str, frames: Array, lengths: Array, dtype: DType) -> tuple[Array, Array]:
+    _check.arrays(where, "frames: real ΣF D, lengths: int N", frames, lengths)
     _check.lengths(where, lengths, len(frames), len(lengths))
     if frames.shape[1] == 0 or not len(lengths) or lengths.min() == 0:
-        _check.fail(where, f"frames has shape {frames.shape} and the least of lengths is {min(lengths, default=None)}",
-                    "at least one input, and one frame of each sample")  # fmt: skip
+        _check.fail(where, f"frames has shape {frames.shape} and min(lengths) {min(lengths, default=None)}",
+                    "at least one input and one frame per sample")  # fmt: skip
     lengths = lengths.astype(np.int64)
     if lengths.sum() != len(frames):
-        _check.fail(where, f"lengths sum to {lengths.sum()}", f"{len(frames)}", f"to match {layout}")
+        _check.fail(
+            where, f"lengths sum to {lengths.sum()}", f"{len(frames)}", "to match the length of frames"
+        )
+    if frames.dtype.itemsize > dtype.itemsize:
+        with np.errstate(over="ignore"):  # the check below refuses values that dtype cannot hold
+            frames = frames.astype(dtype)
     _check.finite(where, "frames", frames)
     return frames, lengths
 
 
-def _of_names(
-    frames: np.ndarray, lengths: np.ndarray, names: list[str], protocol: str, leave_out: set[str]
+def _from_names(
+    frames: Array, lengths: Array, names: list[str], protocol: str | None, leave_out: set[str]
 ) -> Recordings:
     labels, test = ntu.classify(names, protocol)
-    kept = np.array([name not in leave_out for name in names])
-    return Recordings(frames, lengths, labels, kept & ~test, kept & test, ntu.ACTIONS)
+    included = np.array([name not in leave_out for name in names])
+    return Recordings(
+        frames, lengths, labels, included & ~test, included & test, ntu.ACTIONS, protocol or ntu.DEFAULT
+    )
 
 
-def _of_labels(
-    where: str, frames: np.ndarray, lengths: np.ndarray, labels: np.ndarray, test: np.ndarray
-) -> Recordings:
+def _from_labels(where: str, frames: Array, lengths: Array, labels: Array, test: Array) -> Recordings:
     for name, array, kinds in (("labels", labels, "iu"), ("test", test, "b")):
-        _check.shape(where, name, array, lengths.shape, "one for each of lengths")
+        _check.shape(where, name, array, lengths.shape, "with an entry for each of lengths")
         if array.dtype.kind not in kinds:
             _check.fail(where, f"{name} has dtype {array.dtype}", "integers" if kinds == "iu" else "bool")
-    if labels.min() < 0:
-        at = int(np.argmin(labels))
-        _check.fail(where, f"labels[{at}] is {labels[at]}", "numbers from 0 on")
+    wrong = (labels < 0) | (labels >= CLASSES)
+    if wrong.any():
+        at = int(np.argmax(wrong))
+        _check.fail(where, f"labels[{at}] is {labels[at]}", f"0 to {CLASSES - 1}")
     labels = labels.astype(np.int64)
-    return Recordings(frames, lengths, labels, ~test, test, int(labels.max()) + 1)
+    return Recordings(frames, lengths, labels, ~test, test, int(labels.max()) + 1, None)

@@ -1,66 +1,95 @@
-"""The .ts format of the UEA and UCR archives of time series, read without trusting it.
+"""Read untrusted files in the .ts format of the UEA and UCR archives of time series.
 
     # a comment                           @univariate, @dimensions, @equalLength, @seriesLength and @classLabel
-    @dimensions 2                         describe the data and are compared with it; other @ lines are notes
+    @dimensions 2   % a comment           describe the data and are checked against it; other @ lines are notes
     @classLabel true up down
     @data
-    0.1,0.2,0.3:5,6,7:up                  channels between colons, values between commas, then the label
+    0.1,0.2,0.3:5,?,7:up                  channels separated by colons, values by commas, then the label
 
-Series may differ in length, the channels of one may not. Missing values, time stamps and real targets are refused.
-Source: the description of the format at https://www.timeseriesclassification.com.
+A comment starts with `#` or `%` at the start of a line or after white space. Comments and notes may
+contain any bytes. Series may differ in length, but the channels of a series may not. With @timeStamps
+true a value is written as (time,value). Times are numbers or ISO dates; they must increase and agree
+between the channels of a series. Each value is one time step, whatever its time. Real targets are
+refused. Source: the description of the format at https://www.timeseriesclassification.com.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
 
 from .. import _check
+from .._types import Array
 from . import _lines
 
 WHERE = "ts.read"
 SWITCHES = ("timestamps", "univariate", "equallength")
 NUMBERS = ("dimensions", "serieslength")
+LABELS = ("classlabel", "targetlabel")
+COMMENT = re.compile(r"(?:^|\s)[#%].*", re.DOTALL)
+COLON = re.compile(r":(?![^(]*\))")  # outside parentheses, because times may contain colons
+STAMPED = re.compile(r"\(([^(),]*),([^(),]*)\)")
+REFUSE, LINEAR, ZERO = MISSING = ("refuse", "linear", "zero")
 
 
 @dataclass
 class Series:
-    """What a file holds: samples of (T, D) in float64, the label of each and the line that it stood on.
+    """The contents of a file.
 
-    classes: the labels that the header lists, None if it lists none.
+    Attributes
+    ----------
+    path : Path
+    classes : tuple of str or None
+        The labels that the header lists.
+    samples : list of float64 arrays (T, D)
+        With missing="zero", missing values are NaN.
+    labels : list of str
+    lines : list of int
+        The line number of each sample.
     """
 
     path: Path
     classes: tuple[str, ...] | None = None
-    samples: list[np.ndarray] = field(default_factory=list)
+    samples: list[Array] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
 
 
 @dataclass
 class _Header:
-    """What the @ lines say, None where they are silent."""
+    """The properties that the @ lines declare."""
 
     switches: dict[str, bool] = field(default_factory=dict)
     numbers: dict[str, int] = field(default_factory=dict)
     classes: tuple[str, ...] | None = None
 
 
-def read(path: str | Path) -> Series:
-    """Return the series of a file; ValueError names the file, the line and what is wrong there."""
+def read(path: str | Path, missing: str = REFUSE) -> Series:
+    """Return the series of a file; errors name the file and the line.
+
+    Parameters
+    ----------
+    path : path
+    missing : {"refuse", "linear", "zero"}
+        Treatment of missing values, `?` or `NaN` in the file: raise ValueError, interpolate between
+        the channel's neighbouring values (at an end: repeat the nearest), or keep NaN for the caller.
+    """
+    _check.choice(WHERE, "missing", missing, MISSING)
     path = Path(path)
     header, series = _Header(), Series(path)
     inside = False
-    for number, raw in enumerate(_lines.read(WHERE, path), 1):
-        line = raw.strip()
-        if not line or line.startswith("#"):
+    for number, raw in enumerate(_lines.decode(WHERE, path), 1):
+        line = COMMENT.sub("", raw).strip()
+        if not line:
             continue
         place = _lines.at(path, number)
         if inside:
-            _take(series, header, line, place)
+            _take(series, header, _lines.text(WHERE, place, line), place, missing)
             series.lines.append(number)
         elif line.lower() == "@data":
             inside = True
@@ -69,18 +98,20 @@ def read(path: str | Path) -> Series:
         else:
             _describe(header, line, place)
     if not inside:
-        _check.fail(WHERE, f"{path} has no line @data", "one, and the series after it")
+        _check.fail(WHERE, f"{path} has no line @data", "one, followed by the series")
     if not series.samples:
         _check.fail(WHERE, f"{path} has nothing after @data", "at least one series")
     return series
 
 
 def _describe(header: _Header, line: str, place: str) -> None:
-    """Take one line of the header."""
-    if not line.startswith("@"):
-        _check.fail(WHERE, f"{place} is {_short(line)}", "a line that starts with @ or #", "before @data")
-    key, *values = line[1:].split()
+    """Read a line of the header into `header`."""
+    key, *values = line.removeprefix("@").split() or [""]
     key = {"dimension": "dimensions"}.get(key.lower(), key.lower())
+    if not line.startswith("@") or key in (*SWITCHES, *NUMBERS, *LABELS):
+        _lines.text(WHERE, place, line)
+    if not line.startswith("@"):
+        _check.fail(WHERE, f"{place} is {_short(line)}", "a line that starts with @, # or %", "before @data")
     if key in SWITCHES:
         header.switches[key] = _switch(place, key, values)
     elif key in NUMBERS:
@@ -89,12 +120,12 @@ def _describe(header: _Header, line: str, place: str) -> None:
         header.numbers[key] = _lines.count(WHERE, place, f"@{key}", values[0])
     elif key == "classlabel":
         if not _switch(place, key, values[:1]):
-            _check.fail(WHERE, f"{place} says that there are no labels", "@classLabel true", "to classify by")
+            _check.fail(WHERE, f"{place} declares no labels", "@classLabel true", "for classification")
         if len(set(values[1:])) < len(values[1:]):
             _check.fail(WHERE, f"{place} lists a label twice", "each label once")
         header.classes = tuple(values[1:]) or None
     elif key == "targetlabel" and _switch(place, key, values[:1]):
-        _check.fail(WHERE, f"{place} announces real targets", "@classLabel", "to classify by")
+        _check.fail(WHERE, f"{place} declares real targets", "@classLabel", "for classification")
 
 
 def _switch(place: str, key: str, values: list[str]) -> bool:
@@ -104,20 +135,21 @@ def _switch(place: str, key: str, values: list[str]) -> bool:
 
 
 def _check_header(header: _Header, place: str) -> None:
-    """Compare what the header says with itself; a univariate file has one channel, whether it says so or not."""
-    if header.switches.get("timestamps"):
-        _check.fail(WHERE, f"{place} follows @timeStamps true", "@timeStamps false",
-                    "because values are read without their times")  # fmt: skip
+    """Check that the header is consistent; a univariate file has one channel, even if undeclared."""
     if header.switches.get("univariate") and header.numbers.setdefault("dimensions", 1) != 1:
         _check.fail(WHERE, f"{place} follows @univariate true and @dimensions {header.numbers['dimensions']}",
                     "one channel or @univariate false")  # fmt: skip
 
 
-def _take(series: Series, header: _Header, line: str, place: str) -> None:
-    """Take one line of data."""
-    *channels, label = (part.strip() for part in line.split(":"))
+def _take(series: Series, header: _Header, line: str, place: str, missing: str) -> None:
+    """Append a line of data to `series`."""
+    stamped = header.switches.get("timestamps")
+    *channels, label = (part.strip() for part in (COLON.split(line) if stamped else line.split(":")))
     _check_channels(header, channels, label, place)
-    values = [_values(channel, place, i) for i, channel in enumerate(channels, 1)]
+    texts, times = [channel.split(",") for channel in channels], None
+    if stamped:
+        texts, times = _unstamped(channels, place)
+    values = [_values(channel, place, i, missing, times) for i, channel in enumerate(texts, 1)]
     header.numbers.setdefault("dimensions", len(channels))
     length = len(values[0])
     for i, channel in enumerate(values, 1):
@@ -138,21 +170,57 @@ def _check_channels(header: _Header, channels: list[str], label: str, place: str
         expected = "a label" if known is None else "one of " + ", ".join(known)
         _check.fail(WHERE, f"{place} ends with {_short(label)}", expected, "after its last colon")
     if not channels:
-        _check.fail(
-            WHERE, f"{place} is {_short(label)} alone", "channels and a label, with colons in between"
-        )
+        _check.fail(WHERE, f"{place} is {_short(label)} alone", "channels and a label, separated by colons")
     if number is not None and len(channels) != number:
         _check.fail(WHERE, f"{place} has {len(channels)} channels", f"{number}",
-                    "to match the header, or the series before it")  # fmt: skip
+                    "to match the header or the previous series")  # fmt: skip
 
 
-def _values(channel: str, place: str, i: int) -> list[float]:
-    texts = channel.split(",")
-    values = [_lines.number(text) for text in texts]
-    for k, value in enumerate(values, 1):
-        if math.isnan(value):
-            _check.fail(WHERE, f"{place} has {_short(texts[k - 1].strip())} as value {k} of channel {i}",
-                        "a finite number", "because missing values are not supported")  # fmt: skip
+def _unstamped(channels: list[str], place: str) -> tuple[list[list[str]], list[float]]:
+    """Return each channel's values as texts, and the times, which all channels share."""
+    pairs = [STAMPED.findall(channel) for channel in channels]
+    for i, channel in enumerate(channels, 1):
+        if "".join(STAMPED.sub("", channel).split()) != "," * (len(pairs[i - 1]) - 1) or not pairs[i - 1]:
+            _check.fail(WHERE, f"{place} has {_short(channel)} as channel {i}", "(time,value),(time,value),...",
+                        "because of @timeStamps true")  # fmt: skip
+    times = [[_time(time.strip()) for time, _ in channel] for channel in pairs]
+    for i, stamps in enumerate(times, 1):
+        for k, time in enumerate(stamps):
+            if not (time > stamps[k - 1] if k else math.isfinite(time)):
+                _check.fail(WHERE, f"{place} has the time {pairs[i - 1][k][0]!r} at value {k + 1} of channel {i}",
+                            "a number or an ISO date later than the previous time")  # fmt: skip
+        if stamps != times[0] and len(stamps) == len(times[0]):
+            _check.fail(WHERE, f"{place} has different times in channel {i}", "the times of channel 1")
+    return [[value for _, value in channel] for channel in pairs], times[0]
+
+
+def _time(text: str) -> float:
+    """Return a time as a number, dates in seconds; NaN if the text is neither."""
+    value = _lines.number(text)
+    if not math.isnan(value):
+        return value
+    try:
+        date = datetime.fromisoformat(text).replace(tzinfo=timezone.utc)
+    except ValueError:
+        return math.nan
+    return date.timestamp()
+
+
+def _values(texts: list[str], place: str, i: int, missing: str, times: list[float] | None) -> Array:
+    """Return the values of a channel."""
+    absent = [text.strip().lower() in ("?", "nan") for text in texts]
+    values = np.array([_lines.number(text) for text in texts])
+    for k, value in enumerate(values):
+        if math.isnan(value) and not (absent[k] and missing != REFUSE):
+            hint = "because missing values are refused; --missing linear or zero fills them"
+            because = hint if absent[k] else ""
+            _check.fail(WHERE, f"{place} has {_short(texts[k].strip())} as value {k + 1} of channel {i}",
+                        "a finite number", because)  # fmt: skip
+    if missing == LINEAR and any(absent):
+        if all(absent):
+            _check.fail(WHERE, f"{place} has no value in channel {i}", "at least one", "to interpolate from")
+        at, present = np.arange(len(values)) if times is None else np.array(times), ~np.array(absent)
+        values = np.interp(at, at[present], values[present])
     return values
 
 

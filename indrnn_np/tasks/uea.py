@@ -1,19 +1,20 @@
 """Classification of the time series of a UEA or UCR problem: NAME_TRAIN.ts and NAME_TEST.ts (ts.py).
 
-    x_t = (channel_1, ..., channel_D) at step t, each standardised        target: the class, read after the last step
+    x_t = (channel_1, ..., channel_D) at step t, each standardised        target: the class, at the last time step
 
-Series of different lengths are padded with zeros; `lengths` says where they end, and padding reaches nothing.
+Series of different lengths are padded with zeros. `lengths` holds their lengths; padding is ignored.
 """
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from .. import _check
-from . import ts
+from .. import _check, _files
+from .._types import Array, DType, Json
+from . import _lines, ts
 from ._random import hold_out
 from .arrays import Arrays
 
@@ -21,24 +22,38 @@ WHERE = "tasks.Uea"
 
 
 class Uea(Arrays):
-    """One problem of the archive.
+    """Time series of a problem of the archive.
 
-    data: folder with the two files, or with a folder NAME that has them. name: NAME, None where the folder holds only
-    one problem. held_out: share of the training series kept for validation, 0 for none. standardise:
-    subtract each channel's mean and divide by its standard deviation, both over all steps of the series that are
-    trained on; a channel that is constant there is divided by nothing. Classes are numbered as @classLabel lists them,
-    or in sorted order.
+    Classes are numbered in the order of @classLabel, or in sorted order without it.
+
+    Parameters
+    ----------
+    data : path
+        Folder with the two files, or with subfolders that contain them.
+    name : str, optional
+        NAME. None: the only problem in the folder.
+    held_out : float
+        Share of the training series held out for validation.
+    standardise : bool
+        Subtract each channel's mean and divide by its standard deviation, both over all values of
+        the training series. A constant channel is not divided.
+    missing : {"refuse", "linear", "zero"}
+        Treatment of missing values (ts.py). "zero" is the mean of a standardised channel.
+    seed : int
+        Seed of the held-out series and of the order in each epoch.
+    dtype : str
+        "float32" or "float64".
     """
 
     name, where = "uea", WHERE
 
     def __init__(
         self, data: str | Path | None = None, name: str | None = None, held_out: float = 0.0,
-        standardise: bool = True, seed: int = 0, dtype: str = "float32",
+        standardise: bool = True, missing: str = ts.REFUSE, seed: int = 0, dtype: str = "float32",
     ):  # fmt: skip
         _check.between(WHERE, "held_out", held_out, 0.0, 1.0)
         self.problem, files = _find(data, name)
-        train, test = (ts.read(path) for path in files)
+        train, test = (ts.read(path, missing) for path in files)
         D = train.samples[0].shape[1]
         if test.samples[0].shape[1] != D:
             _check.fail(WHERE, f"{test.path} has {test.samples[0].shape[1]} channels", f"{D}",
@@ -47,22 +62,30 @@ class Uea(Arrays):
         trained = hold_out(seed, held_out, np.arange(len(train.samples)))[0]
         _check.at_least(WHERE, "series left to train on", len(trained), 1)
         self.mean, self.deviation = _moments([train.samples[i] for i in trained], D, standardise)
-        splits = [self._arrays(series, np.dtype(dtype)) for series in (train, test)]
+        number = _check.dtype(WHERE, dtype)
+        splits = [self._arrays(series, number) for series in (train, test)]
         super().__init__(
             *splits[0], validation=held_out or None, test=splits[1], classes=len(self.classes), seed=seed
         )
 
-    def _arrays(self, series: ts.Series, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _arrays(self, series: ts.Series, dtype: DType) -> tuple[Array, Array, Array]:
         """Return x (T, N, D), padded with zeros, labels and lengths."""
         lengths = np.array([len(sample) for sample in series.samples])
-        x = np.zeros((lengths.max(), len(lengths), len(self.mean)), dtype)
-        with np.errstate(over="ignore"):  # what float32 cannot hold is found, and named, as infinite
+        shape = int(lengths.max()), len(lengths), len(self.mean)
+        array = f"{series.path}, padded to {shape[0]} steps of {shape[1]} series,"
+        _check.fits_memory(WHERE, array, math.prod(shape) * dtype.itemsize)
+        x = np.zeros(shape, dtype)
+        with np.errstate(over="ignore"):  # values that dtype cannot hold are refused below
             for n, sample in enumerate(series.samples):
-                x[: len(sample), n] = (sample - self.mean) / self.deviation
+                x[: len(sample), n] = np.where(np.isnan(sample), 0.0, (sample - self.mean) / self.deviation)
+                for t, d in np.argwhere(~np.isfinite(x[: len(sample), n])):
+                    place = _lines.at(series.path, series.lines[n])
+                    _check.fail(WHERE, f"{place} has {sample[t, d]} as value {t + 1} of channel {d + 1}",
+                                f"a number that {dtype} can hold")  # fmt: skip
         return x, np.array([self.classes.index(label) for label in series.labels]), lengths
 
-    def describe(self) -> dict[str, Any]:
-        """Return the problem's name, classes, sizes, hashes, and what the channels were shifted and divided by."""
+    def describe(self) -> Json:
+        """Return the problem's name, classes, sizes, hashes, and the mean and deviation of each channel."""
         ranges = {split: [int(data.lengths.min()), int(data.lengths.max())]
                   for split, data in self._data.items() if data.lengths is not None}  # fmt: skip
         return super().describe() | {
@@ -72,31 +95,40 @@ class Uea(Arrays):
 
 
 def _find(data: str | Path | None, problem: str | None) -> tuple[str, list[Path]]:
-    """Return the problem's name and its two files."""
-    wanted = "a folder with NAME_TRAIN.ts and NAME_TEST.ts (--data)"
-    if data is None or not Path(data).is_dir():
-        _check.fail(
-            WHERE, f"data is {None if data is None else str(data)!r}", wanted, error=FileNotFoundError
-        )
-    folder = Path(data)
-    if problem is None:
-        found = sorted(path.name.removesuffix("_TRAIN.ts") for path in folder.glob("*_TRAIN.ts"))
-        if len(found) != 1:
-            known = "; it has " + (", ".join(found) or "none")
-            _check.fail(WHERE, "name is None", "the NAME of one (--name)",
-                        f"because {folder} holds {len(found)} files NAME_TRAIN.ts{known}")  # fmt: skip
-        problem = found[0]
-    if not (folder / f"{problem}_TRAIN.ts").is_file() and (folder / problem).is_dir():
-        folder = folder / problem  # as the archive is packed
-    files = [folder / f"{problem}_{split}.ts" for split in ("TRAIN", "TEST")]
-    for path in files:
-        if not path.is_file():
-            _check.fail(WHERE, f"{folder} has no {path.name}", wanted, error=FileNotFoundError)
-    return problem, files
+    """Return the problem's name and its two files, in the folder or in a subfolder."""
+    expected = "a folder with NAME_TRAIN.ts and NAME_TEST.ts (--data)"
+    folder = None if data is None else _files.user_path(WHERE, "data", data)
+    if folder is None or not folder.is_dir():
+        problem_data = f"data is {None if data is None else str(data)!r}"
+        _check.fail(WHERE, problem_data, expected, error=FileNotFoundError)
+    ending = "_TRAIN.ts"
+    inside = ("", "[!.]*/")  # without the ._ files of macOS
+    levels = [sorted(folder.glob(f"{level}[!.]*{ending}")) for level in inside]
+    matches: list[Path] = []
+    for level in levels:
+        matches = matches or [path for path in level if problem is None or path.name == problem + ending]
+    names = [path.name.removesuffix(ending) for path in levels[0] or levels[1]]
+    known = f"because {folder} holds {len(names)} files NAME_TRAIN.ts: " + _listed(names)
+    if len(matches) != 1 and problem is None:
+        _check.fail(WHERE, "name is None", "the NAME of a problem (--name)", known)
+    if not matches:
+        _check.fail(WHERE, f"{folder} has no {problem}{ending}", expected, known, error=FileNotFoundError)
+    if len(matches) > 1:
+        places = _listed([str(path.parent) for path in matches])
+        _check.fail(WHERE, f"{folder} has {problem}{ending} in {places}", "it once")
+    test = matches[0].with_name(matches[0].name.removesuffix(ending) + "_TEST.ts")
+    if not test.is_file():
+        _check.fail(WHERE, f"{test.parent} has no {test.name}", expected, error=FileNotFoundError)
+    return matches[0].name.removesuffix(ending), [matches[0], test]
+
+
+def _listed(names: list[str]) -> str:
+    """Return names for an error message, shortened to the first 50."""
+    return ", ".join([*names[:50], *(["..."] if len(names) > 50 else [])]) or "none"
 
 
 def _classes(train: ts.Series, test: ts.Series) -> tuple[str, ...]:
-    """Return the classes in their order, and check that both files mean the same."""
+    """Return the classes in order, after checking that both files have the same classes."""
     if train.classes is not None and test.classes is not None and set(train.classes) != set(test.classes):
         _check.fail(WHERE, f"{test.path} lists the classes {', '.join(test.classes)}", ", ".join(train.classes),
                     f"to match {train.path}")  # fmt: skip
@@ -109,10 +141,19 @@ def _classes(train: ts.Series, test: ts.Series) -> tuple[str, ...]:
     return classes
 
 
-def _moments(samples: list[np.ndarray], D: int, standardise: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Return what each channel is shifted and divided by."""
+def _moments(samples: list[Array], D: int, standardise: bool) -> tuple[Array, Array]:
+    """Return the mean and the standard deviation of each channel, or 0 and 1."""
     if not standardise:
         return np.zeros(D), np.ones(D)
-    channels = np.concatenate(samples).T.copy()  # (D, steps): sums along a row are pairwise
-    deviation = channels.std(axis=1)
-    return channels.mean(axis=1), np.where(deviation > 0, deviation, 1.0)
+    mean, deviation = np.empty(D), np.ones(D)
+    for d, channel in enumerate(np.concatenate(samples).T):
+        present = channel[~np.isnan(channel)]
+        if not len(present):
+            _check.fail(WHERE, f"channel {d + 1} has no value in the training series", "at least one",
+                        "to standardise by (--no-standardise leaves values as they are)")  # fmt: skip
+        # Scaling by a power of two is exact and keeps sums and squares within float64.
+        exponent = int(np.frexp(np.abs(present).max())[1])
+        scaled = np.ldexp(present, -exponent)
+        mean[d] = np.ldexp(scaled.mean(), exponent)
+        deviation[d] = np.ldexp(scaled.std(), exponent) or 1.0
+    return mean, deviation

@@ -1,5 +1,5 @@
-"""What a training run is made of; `fit` in train.py puts it together.
+"""Training runs. `fit` in fit.py combines the other modules.
 
-The loop (trainer), its numbers (plan), its record (journal, metrics, run_directory), what a person sees of it
-(progress), and what went wrong (diagnose).
+They contain the training loop (trainer), its settings (plan), its record (journal, metrics,
+run_directory), the progress display (progress), and the search for non-finite values (diagnose).
 """

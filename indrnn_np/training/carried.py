@@ -1,50 +1,89 @@
-"""The state that one batch hands on to the next: a stream of windows, where a gradient ends at each window's edge.
+"""The state that is carried from one batch to the next in truncated BPTT.
 
-A network's state is nested tuples of arrays, counts of steps, and None. In a checkpoint the arrays stand by name and
-the nesting as JSON, so that a resumed run goes on with the very numbers.
+A stream is cut into windows; gradients do not cross their edges. The state of a network consists of
+nested tuples of arrays, counts of time steps, and None. A checkpoint stores the arrays by name and
+the nesting as JSON, so a resumed run continues bit for bit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from .. import _check
+from .._files import forms
+from .._types import Array, State
+from ..device import Device
+from ..networks.sequential import Sequential
+from ..tasks import Batch
+from .checkpoint import Contents
 
-ARRAY = "array"  # key of what stands in the nesting for an array: its name
+ARRAY = "array"  # JSON key of an array's name in the nesting
 
 
-def pack(ops: Any, state: Any, name: str = "carried") -> tuple[Any, dict[str, np.ndarray]]:
-    """Return a state's nesting, for JSON, and its arrays by name, as NumPy's."""
+def pack(device: Device, state: State, name: str = "carried") -> tuple[State, dict[str, Array]]:
+    """Return the nesting of a state as JSON values, and its arrays by name as NumPy arrays."""
     if isinstance(state, tuple):
-        parts = [pack(ops, part, f"{name}.{i}") for i, part in enumerate(state)]
+        parts = [pack(device, part, f"{name}.{i}") for i, part in enumerate(state)]
         return [nesting for nesting, _ in parts], {n: a for _, arrays in parts for n, a in arrays.items()}
     if _check.is_array(state):
-        return {ARRAY: name}, {name: np.array(ops.to_host(state))}
+        return {ARRAY: name}, {name: np.array(device.to_host(state))}
     return state, {}
 
 
-def unpack(ops: Any, nesting: Any, arrays: Mapping[str, np.ndarray]) -> Any:
-    """Return the state that `pack` took apart, with arrays of this backend."""
+def unpack(device: Device, nesting: State, arrays: Mapping[str, Array]) -> State:
+    """Return the state that `pack` separated, with its arrays on the device."""
     if isinstance(nesting, list):
-        return tuple(unpack(ops, part, arrays) for part in nesting)
-    return ops.asarray(arrays[nesting[ARRAY]]) if isinstance(nesting, dict) else nesting
+        return tuple(unpack(device, part, arrays) for part in nesting)
+    return device.asarray(arrays[nesting[ARRAY]]) if isinstance(nesting, dict) else nesting
 
 
-def load(net: Any, contents: Any, batch: Any) -> Any:
-    """Return the state that a checkpoint holds for `batch`, the run's next one; None if that starts anew.
+def load(net: Sequential, contents: Contents, batch: Batch) -> State:
+    """Return the state with which the next batch of a run begins.
 
-    Raises ValueError if there is none for a batch that goes on with one, or one for another number of samples.
+    Parameters
+    ----------
+    net : Sequential
+        Network of the run.
+    contents : Contents
+        Checkpoint from which the run is resumed.
+    batch : Batch
+        Next batch of the run.
+
+    Returns
+    -------
+    State
+        None if the batch begins a new stream.
+
+    Raises
+    ------
+    ValueError
+        If the batch continues a stream and the checkpoint has no state, or a state that does not
+        match the network or the number of samples.
     """
     if not batch.carry:
         return None
     nesting, path, samples = contents.header["meta"].get("carried"), contents.path, batch.x.shape[1]
     if nesting is None:
-        _check.fail("train", f"{path} holds no state", "one", "because the next batch goes on with it")
-    for array in contents.own.values():
+        _check.fail("train", f"{path} holds no state", "one", "because the next batch continues its stream")
+    for name, array in contents.own.items():
+        if array.dtype != net.dtype:
+            actual = f"{path}: {name!r} has dtype {array.dtype}"
+            _check.fail("train", actual, f"{net.dtype}", "to match the network")
+        _check.finite("train", f"{path}: {name!r}", array)
         if len(array) != samples:
-            _check.fail("train", f"{path} holds the state of {len(array)} samples", f"{samples}",
-                        "because the next batch goes on with it, and has so many")  # fmt: skip
-    return unpack(net.ops, nesting, contents.own)
+            because = "as in the next batch, which continues the stream"
+            _check.fail("train", f"{path} holds the state of {len(array)} samples", f"{samples}", because)
+    fresh, arrays = pack(net.device, net.infer(batch.x[:1])[1])
+    shapes, expected = ({n: a.shape for n, a in group.items()} for group in (contents.own, arrays))
+    if _form(nesting) != _form(fresh) or shapes != expected:
+        _check.fail("train", f"{path} holds a state of another form", "that of the network's layers")
+    return unpack(net.device, nesting, contents.own)
+
+
+def _form(nesting: State) -> State:
+    """Return a nesting in which "count" replaces each count of time steps."""
+    if isinstance(nesting, list):
+        return [_form(part) for part in nesting]
+    return "count" if forms.COUNT.holds(nesting) else nesting

@@ -1,12 +1,14 @@
-"""A run's metrics as they come: kept in memory, appended to metrics.jsonl, shown to whoever watches."""
+"""Record of a run's metrics: kept in memory, appended to metrics.jsonl, and shown to the user."""
 
 from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from .._types import Json
+from . import metrics
 from .metrics import derived
 from .progress import Reporter, short
 from .run_directory import RunDirectory
@@ -14,7 +16,7 @@ from .run_directory import RunDirectory
 
 @dataclass
 class Totals:
-    """Sums since the last log line; they go into checkpoints, so a resumed curve has the same means."""
+    """Sums since the last log line. Checkpoints store them, so a resumed run logs the same means."""
 
     loss: float = 0.0
     norm: float = 0.0
@@ -23,15 +25,15 @@ class Totals:
     seconds: float = 0.0
 
     def add(self, loss: float, norm: float, steps: int, seconds: float) -> None:
-        """Take one iteration."""
+        """Add the values of one iteration."""
         self.loss += loss
         self.norm += norm
         self.iterations += 1
         self.steps += steps
         self.seconds += seconds
 
-    def means(self, loss: str) -> dict[str, Any]:
-        """Return the means: the loss under its name, the gradient norm, and the speed."""
+    def means(self, loss: str) -> Json:
+        """Return the mean loss under its name, the mean gradient norm, and the time steps per second."""
         return {
             loss: self.loss / self.iterations,
             "gradient_norm": self.norm / self.iterations,
@@ -42,13 +44,14 @@ class Totals:
 class Journal:
     """The lines of one run.
 
-    Each line has a kind ("train", "validation" or "final"), the iteration and what was measured. `seconds` counts from
-    the beginning of the run, evaluations in it, the pause between a stop and a resume not.
+    Each line has a kind ("train", "validation" or "final"), the iteration, and the measured values.
+    `seconds` is the time since the beginning of the run. It includes evaluations, and excludes the
+    pause between an interruption and its resumption.
     """
 
     def __init__(self, directory: RunDirectory | None, reporter: Reporter, iterations: int) -> None:
         self.directory, self.reporter, self.iterations = directory, reporter, iterations
-        self.history: list[dict[str, Any]] = []
+        self.history: list[Json] = []
         self.start = time.perf_counter()
 
     def elapsed(self) -> float:
@@ -56,17 +59,17 @@ class Journal:
         return time.perf_counter() - self.start
 
     def log(self, text: str) -> None:
-        """Show one sentence."""
+        """Show a line of text."""
         self.reporter.log(text)
 
     def train(
         self, iteration: int, loss: str, totals: Totals, lr: float, epoch: float | None, metric: str = ""
     ) -> None:
-        """Write the means since the last such line; the loss also as the metric, if that is another word for it."""
+        """Write the means since the last such line, and the metric if it is a function of the loss."""
         means = totals.means(loss)
-        other = derived(metric, means[loss])
-        means |= other
-        name = metric if other else loss
+        from_loss = derived(metric, means[loss])
+        means |= from_loss
+        name = metric if from_loss else loss
         where = {} if epoch is None else {"epoch": epoch}
         left = (self.iterations - iteration) * totals.seconds / totals.iterations
         text = (
@@ -76,23 +79,23 @@ class Journal:
         self._write({"kind": "train", "iteration": iteration, **where, "lr": lr, **means}, text)
 
     def validation(self, iteration: int, means: dict[str, float], metric: str, improved: bool) -> None:
-        """Write what a validation found."""
+        """Write the result of a validation."""
         text = f"validation {metric} {means[metric]:.5g}" + ("  (best so far)" if improved else "")
         self._write({"kind": "validation", "iteration": iteration, **means}, text)
 
-    def last_validation(self, iteration: int) -> dict[str, float] | None:
-        """Return what a validation after the same update found, if that was the last thing written."""
+    def last_validation(self, iteration: int) -> dict[str, float | None] | None:
+        """Return the result of the last line if it is a validation after the same update, else None."""
         last = self.history[-1] if self.history else {}
         if last.get("kind") != "validation" or last["iteration"] != iteration:
             return None
         return {name: value for name, value in last.items() if name not in ("kind", "iteration", "seconds")}
 
-    def final(self, iteration: int, split: str, means: dict[str, float]) -> None:
-        """Write what a split gave at the end of the run."""
-        text = f"{split} at the end: " + "  ".join(f"{name} {value:.5g}" for name, value in means.items())
+    def final(self, iteration: int, split: str, means: Mapping[str, float | None]) -> None:
+        """Write the evaluation of a split at the end of the run."""
+        text = f"{split} at the end: " + metrics.text(means)
         self._write({"kind": "final", "iteration": iteration, "split": split, **means}, text)
 
-    def _write(self, line: dict[str, Any], text: str) -> None:
+    def _write(self, line: Json, text: str) -> None:
         line["seconds"] = round(self.elapsed(), 3)
         for name, value in line.items():
             if isinstance(value, float) and not math.isfinite(value):

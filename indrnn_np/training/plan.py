@@ -1,33 +1,87 @@
-"""How long a run goes on and what it does on the way."""
+"""The plan of a run: its length and its settings."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
 
 from .. import _check
-from ..recompute import KEEP, MEMORY
+from .._types import Json
+from ..networks.recompute import KEEP, MEMORY
+from ..optim.schedules import Constant, Plateau, Schedule
+from ..settings.tables import number
+from ..tasks import Task
 from . import metrics
+
+# Names of arguments in other packages, and the equivalents here.
+ELSEWHERE = {
+    "batch_size": "use batch", "verbose": "use progress", "random_state": "use seed",
+    "early_stopping": "not available; use the schedule ir.Plateau or a callback",
+    "validation_data": "use validation", "validation_split": "use validation",
+    "max_epochs": "use epochs", "num_epochs": "use epochs", "n_epochs": "use epochs",
+    "steps_per_epoch": "use iterations", "learning_rate": "set it in the optimizer, as in ir.Adam(lr)",
+    "lr": "set it in the optimizer, as in ir.Adam(lr)", "scheduler": "use schedule",
+    "lr_scheduler": "use schedule", "shuffle": "each epoch always has a new sample order",
+    "gradient_clip_val": "use clip_norm", "max_grad_norm": "use clip_norm",
+    "device": "set backend in the network", "log_dir": "use out", "checkpoint_dir": "use out",
+}  # fmt: skip
+LEFT_OPEN = ("iterations", "epochs", "loss", "schedule", "validate_every")  # fields that may be None
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The numbers of a run; 0 leaves a thing out.
+    """Length and settings of a run.
 
-    iterations: where it ends. minutes: where it ends before that, pauses not counted. clip_norm: limit of the
-    gradient's global norm. clip_value: of each of its elements (with both, the elements come first). *_every:
-    iterations between two log lines, validations, checkpoints.
-    evaluation_batch: batch of an evaluation. bn_batch: batch that batch norm's statistics are taken from for an
-    evaluation. memory: "keep" all states for backward, or "recompute" them from a few (recompute.py). graph: launch an
-    iteration as two CUDA graphs (_graph.py), with backend "cuda".
+    Parameters
+    ----------
+    iterations, epochs : int, float
+        Length of the run: updates, or passes through the data. Set exactly one. Without `resume` it
+        counts from the current iteration of the network; with `resume` it is the total length.
+    batch : int
+        Samples per batch.
+    loss : str
+        "mse" or "softmax_cross_entropy". None: the loss of the task.
+    schedule : Schedule
+        Learning rate of each iteration, such as `ir.Cosine(1e-3, 10_000)`. None: the optimizer's.
+    clip_norm, clip_value : float
+        Limits of the global norm and of each element of the gradient. Elements are clipped first.
+        0: no limit.
+    log_every, checkpoint_every : int
+        Iterations between log lines, and between checkpoints. With `checkpoint_every=0` only the
+        best and the last state are saved.
+    validate_every : int
+        Iterations between validations. None: once per epoch, or every 100 iterations of an unlimited
+        stream of data. 0: never.
+    evaluation_batch : int
+        Samples per batch of an evaluation.
+    bn_batch : int
+        Training samples from which an evaluation computes the statistics of batch norm. 0: use the
+        running statistics.
+    memory : str
+        "keep" all states for the backward pass, or "recompute" them in windows (docs/memory.md).
+    minutes : float
+        Limit of the run time in minutes, without pauses. 0: no limit.
+    graph : bool
+        Launch an iteration as two CUDA graphs, with backend "cuda" (docs/cuda.md).
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> plan = Plan(iterations=1000, clip_norm=1.0)
+    >>> replace(plan, batch=64).batch
+    64
     """
 
-    iterations: int
+    iterations: int | None = None
     batch: int = 32
-    loss: str = "mse"
+    loss: str | None = None
+    epochs: float | None = None
+    schedule: Schedule | None = None
     clip_norm: float = 0.0
     clip_value: float = 0.0
     log_every: int = 100
-    validate_every: int = 0
+    validate_every: int | None = None
     checkpoint_every: int = 1000
     evaluation_batch: int = 100
     bn_batch: int = 0
@@ -36,9 +90,80 @@ class Plan:
     graph: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("iterations", "batch", "log_every", "evaluation_batch"):
-            _check.at_least("train", name, getattr(self, name), 1)
-        for name in ("clip_norm", "clip_value", "validate_every", "checkpoint_every", "bn_batch", "minutes"):
-            _check.at_least("train", name, getattr(self, name), 0)
-        _check.choice("train", "loss", self.loss, metrics.LOSSES)
-        _check.choice("train", "memory", self.memory, MEMORY)
+        for name, value in vars(self).items():
+            if value is None and name not in LEFT_OPEN:
+                _check.fail("Plan", f"{name} is None", "a value", error=TypeError)
+            object.__setattr__(self, name, number("Plan", name, value))
+        if self.loss is not None:
+            _check.choice("Plan", "loss", self.loss, metrics.LOSSES)
+        _check.choice("Plan", "memory", self.memory, MEMORY)
+
+    def complete(self, task: Task, lr: float, done: int = 0) -> RunPlan:
+        """Return the plan of a run on `task`, in which each field but `epochs` has a value.
+
+        Parameters
+        ----------
+        task : Task
+            Data of the run, which defines the default loss and the length of an epoch.
+        lr : float
+            Learning rate if there is no schedule.
+        done : int
+            Updates done before, to which `iterations` or `epochs` are added.
+        """
+        every = self.validate_every
+        if every is None:
+            every = (task.epoch_length(self.batch) or 100) if "validation" in task.splits else 0
+        self._check_validation(task, every)
+        fields = vars(self) | {
+            "iterations": done + self._length(task), "epochs": None, "loss": self.loss or task.loss,
+            "schedule": self.schedule or Constant(lr), "validate_every": every,
+        }  # fmt: skip
+        return RunPlan(**fields)
+
+    def _check_validation(self, task: Task, every: int) -> None:
+        """Check that the task has validation data, and that a plateau schedule gets validations."""
+        if every and "validation" not in task.splits:
+            because = f"because task {task.name!r} has no validation data"
+            _check.fail("Plan", f"validate_every is {every}", "0", because)
+        if isinstance(self.schedule, Plateau) and not every:
+            because = "because the plateau schedule depends on validations"
+            _check.fail("Plan", "validate_every is 0", "a number above 0", because)
+
+    def _length(self, task: Task) -> int:
+        """Return the number of updates of the run."""
+        iterations, epochs = self.iterations, self.epochs
+        if iterations is not None and epochs is None:
+            return iterations
+        if epochs is None or iterations is not None:
+            _check.fail("Plan", f"iterations is {iterations} and epochs is {epochs}", "exactly one of them")
+        length = task.epoch_length(self.batch)
+        if length is None:
+            because = f"because task {task.name!r} has an unlimited stream of data"
+            _check.fail("Plan", f"epochs is {epochs}", "iterations", because)
+        return max(1, round(epochs * length))
+
+
+class RunPlan(Plan):
+    """A plan without open fields (`Plan.complete`). `iterations` is the iteration at which the run ends."""
+
+    iterations: int
+    loss: str
+    schedule: Schedule
+    validate_every: int
+
+    def spec(self) -> Json:
+        """Return the fields as JSON, without the schedule and `epochs`."""
+        return {name: value for name, value in vars(self).items() if name not in ("epochs", "schedule")}
+
+
+def check_names(keywords: Iterable[str], known: Iterable[str]) -> None:
+    """Check that additional keywords of `fit` are fields of a Plan; `known` are the parameters of `fit`."""
+    field_names = [field.name for field in fields(Plan)]
+    names = list(dict.fromkeys([*known, *field_names]))
+    for name in keywords:
+        if name in field_names:
+            continue
+        close = difflib.get_close_matches(name, names, 3)
+        hint = ELSEWHERE.get(name) or (f"did you mean {' or '.join(close)}?" if close else "")
+        _check.fail("fit", f"an argument is called {name!r}", "one of " + ", ".join(names), f"({hint})" if hint else "",
+                    error=TypeError)  # fmt: skip

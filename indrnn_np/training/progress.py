@@ -1,22 +1,32 @@
-"""What a person sees while a run goes on: a bar on a terminal, plain lines elsewhere, and the same lines in log.txt."""
+"""Progress of a run: a bar on a terminal, plain lines elsewhere, and the same lines in log.txt."""
 
 from __future__ import annotations
 
-import signal
 import sys
-import threading
 import time
+from contextlib import suppress
 from pathlib import Path
-from types import FrameType, TracebackType
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from .. import _files
 
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
 
 class Reporter:
-    """Shows progress on stderr (stdout is for results) and keeps the lines in a file.
+    """Show progress on stderr, because stdout is for results, and append the lines to a file.
 
-    show: False prints nothing. terminal: None asks the stream. file: log.txt of the run, or None.
+    Parameters
+    ----------
+    show : bool
+        False prints nothing.
+    file : Path, optional
+        File of the lines, such as log.txt of a run.
+    stream : text file, optional
+        Stream to print to. By default stderr.
+    terminal : bool, optional
+        Whether the stream is a terminal. By default this is detected.
     """
 
     def __init__(
@@ -29,11 +39,11 @@ class Reporter:
         self._stream = stream or sys.stderr
         self._show, self._file = show, file
         self._terminal = self._stream.isatty() if terminal is None else terminal
-        self._bar: Any = None
+        self._bar: Progress | None = None
         self._next = 0.0
 
     def start(self, done: int, total: int) -> None:
-        """Begin at iteration `done` of `total`."""
+        """Show the bar at iteration `done` of `total`."""
         if not (self._show and self._terminal):
             return
         from rich.console import Console
@@ -57,7 +67,7 @@ class Reporter:
         self._bar.start()
 
     def update(self, iteration: int, loss: float, steps_per_second: float) -> None:
-        """Move the bar; ten times a second is often enough."""
+        """Update the bar, at most ten times per second."""
         now = time.monotonic()
         if self._bar is None or now < self._next:
             return
@@ -67,58 +77,36 @@ class Reporter:
         )
 
     def log(self, text: str) -> None:
-        """Print one line, above the bar if there is one, and append it to the file."""
+        """Print a line, above the bar if it is shown, and append it to the file."""
         if self._file is not None:
             try:
-                with open(self._file, "a", encoding="utf-8") as file:
+                with open(self._file, "a", encoding="utf-8", errors="surrogateescape") as file:
                     file.write(text + "\n")
             except OSError as error:
                 _files.explain("train", f"{self._file} can't be written", error)
-        if self._bar is not None:
-            self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
-        elif self._show:
-            self._stream.write(text + "\n")
-            self._stream.flush()
+        try:
+            if self._bar is not None:
+                self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+            elif self._show:
+                self._stream.write(text + "\n")
+                self._stream.flush()
+        except OSError:  # the terminal was closed, or Ctrl-C also ended `tee`: continue without output
+            self._show = False
+            self.stop()
 
     def stop(self, iteration: int | None = None) -> None:
-        """Take the bar away, at its last state."""
+        """Remove the bar after it has shown its last state."""
         if self._bar is not None:
-            if iteration is not None:
-                self._bar.update(self._bar.task_ids[0], completed=iteration)
-            self._bar.stop()
-            self._bar = None
+            bar, self._bar = self._bar, None
+            with suppress(OSError):
+                if iteration is not None:
+                    bar.update(bar.task_ids[0], completed=iteration)
+                bar.stop()
 
 
 def short(number: float) -> str:
-    """Write a number in three digits and a letter: 2.41 M."""
+    """Return a number with three digits and a unit prefix, such as "2.41 M"."""
     for limit, letter in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
         if number >= limit:
             return f"{number / limit:.3g}{letter}"
     return f"{number:.3g}"
-
-
-class Interrupt:
-    """Turns the first Ctrl-C into a question (`asked`) and lets the second one through.
-
-    Python hands signals to the main thread only; elsewhere this does nothing.
-    """
-
-    def __init__(self) -> None:
-        self.asked = False
-        self._before: Any = None
-
-    def __enter__(self) -> Interrupt:
-        if threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGINT, self._handle)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
-
-    def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:
-            raise KeyboardInterrupt
-        self.asked = True  # no output from here: a signal may come in the middle of a write

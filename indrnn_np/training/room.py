@@ -1,23 +1,31 @@
-"""Whether there is memory for a run, asked before it starts."""
+"""Check that there is enough memory for a run before it starts."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
-from .. import _check, memory, recompute
-from ..recompute import KEEP, RECOMPUTE
+from .. import _check
+from ..networks import recompute
+from ..networks.recompute import KEEP, RECOMPUTE
+from ..networks.sequential import Sequential
+from ..optim.optimizers import Optimizer
 from ..tasks import Batch, Task
-from .plan import Plan
+from . import memory_estimate
+from .plan import RunPlan
 from .step import arrays_of, check_batch
 
 Need = Callable[[str, int], int]  # bytes for (memory, batch)
 
 
-def check(net: Any, task: Task, optimizer: Any, plan: Plan) -> str:
-    """Check that the network can be run as planned and that there is memory for it; returns a line for the log.
+def check(net: Sequential, task: Task, optimizer: Optimizer, plan: RunPlan) -> str:
+    """Check that the plan of a run can be executed in the free memory, and return a line for the log.
 
-    Raises ValueError if a layer forbids memory="recompute", MemoryError with what would fit if the run needs too much.
+    Raises
+    ------
+    ValueError
+        If a layer does not support memory="recompute", or a graph does not support the batches.
+    MemoryError
+        If the run needs more memory than is free. The message names settings that fit.
     """
     if plan.memory != KEEP:
         recompute.check("train", net.layers)
@@ -26,34 +34,50 @@ def check(net: Any, task: Task, optimizer: Any, plan: Plan) -> str:
         check_batch(batch)
     need = _need(net, batch, optimizer, plan)
     windows = all(layer.causal and not layer.stretches_over_time for layer in net.layers)
-    return require(need, plan.memory, batch.x.shape[1], net.ops.memory(), windows)
+    return require(need, plan.memory, batch.x.shape[1], net.device.memory(), windows)
 
 
 def require(need: Need, mode: str, batch: int, free: tuple[int | None, str], windows: bool) -> str:
-    """Return a line about what a run needs and has; MemoryError with what would fit if it needs too much.
+    """Check that the required memory is free, and return a line for the log.
 
-    `free` is what the backend says (`Backend.memory`); `windows`: the network can be run with memory="recompute".
+    Parameters
+    ----------
+    need : callable
+        Required memory in bytes as a function of memory mode and batch.
+    mode : {"keep", "recompute"}
+        Memory mode of the run.
+    batch : int
+        Samples per batch.
+    free : tuple
+        Free memory in bytes and a description of its limit, as `Device.memory` returns them.
+    windows : bool
+        Whether the network supports memory="recompute".
+
+    Raises
+    ------
+    MemoryError
+        If `need(mode, batch)` exceeds the free memory. The message names settings that fit.
     """
     needed, (left, limit) = need(mode, batch), free
     if left is None:
-        return f"memory: about {memory.size(needed)} needed, what is free is unknown"
+        return f"memory: about {memory_estimate.size(needed)} needed, free memory unknown"
     if needed <= left:
-        return f"memory: about {memory.size(needed)} needed, {memory.size(left)} free"
+        return f"memory: about {memory_estimate.size(needed)} needed, {memory_estimate.size(left)} free"
     least = RECOMPUTE if windows else mode
     with_least = needed if least == mode else need(least, batch)
     if with_least <= left:
-        fits = f"memory={least!r} fits, it needs about {memory.size(with_least)}"
+        fits = f"memory={least!r} fits, it needs about {memory_estimate.size(with_least)}"
     else:
         most = largest(lambda b: need(least, b) <= left, batch)
         fits = f"with memory={least!r} " + (f"a batch of {most} fits" if most else "no batch fits")
     return _check.fail(
-        "train", f"memory={mode!r} with a batch of {batch} needs about {memory.size(needed)}",
-        f"at most {memory.size(left)}", f"because that is what {limit} leaves; {fits}", error=MemoryError,
+        "train", f"memory={mode!r} with a batch of {batch} needs about {memory_estimate.size(needed)}",
+        f"at most {memory_estimate.size(left)}", f"because {limit} leaves no more; {fits}", error=MemoryError,
     )  # fmt: skip
 
 
 def largest(fits: Callable[[int], bool], batch: int) -> int:
-    """Return the largest number below `batch` that fits, 0 if none does."""
+    """Return the largest number below `batch` for which `fits` is true, 0 if there is none."""
     low, high = 0, batch
     while high - low > 1:
         middle = (low + high) // 2
@@ -61,17 +85,34 @@ def largest(fits: Callable[[int], bool], batch: int) -> int:
     return low
 
 
-def _need(net: Any, example: Batch, optimizer: Any, plan: Plan) -> Need:
-    """What a run needs: training, with its buffers still there an evaluation, and what a graph keeps of a batch."""
+def _need(net: Sequential, example: Batch, optimizer: Optimizer, plan: RunPlan) -> Need:
+    """Return the required memory: training, one evaluation beside its buffers, and the batch of a graph."""
     (steps, samples), lengths = example.x.shape[:2], example.lengths is not None
-    kept = sum(array.nbytes for array in arrays_of(example)) if plan.graph else 0
-    besides = memory.evaluation(net, steps, plan.evaluation_batch, plan.bn_batch, lengths)
-    moments = (
-        len(optimizer.moments) + bool(optimizer.weight_decay) + bool(optimizer.lr_of)
-    )  # which numbers decay, and how fast each moves, are arrays too
+    moments = _moments(optimizer)
+    _check_least(net, steps, samples, moments, plan)
+    in_graph = sum(array.nbytes for array in arrays_of(example)) if plan.graph else 0
+    besides = memory_estimate.evaluation(net, steps, plan.evaluation_batch, plan.bn_batch, lengths)
 
     def need(mode: str, batch: int) -> int:
-        inside = memory.estimate(net, steps, batch, mode, moments, lengths)
-        return inside + besides + kept * batch // samples
+        inside = memory_estimate.estimate(net, steps, batch, mode, moments, lengths)
+        return inside + besides + in_graph * batch // samples
 
     return need
+
+
+def _moments(optimizer: Optimizer) -> int:
+    """Return the number of arrays of the size of the parameters: moments, decay mask, rate factors."""
+    return len(optimizer.moments) + bool(optimizer.weight_decay) + bool(optimizer.lr_of)
+
+
+def _check_least(net: Sequential, steps: int, samples: int, moments: int, plan: RunPlan) -> None:
+    """Compare lower bounds with the free memory before the estimate runs batches of these sizes."""
+    free, width = net.device.memory(), memory_estimate.input_bytes(net)
+    statistics = plan.bn_batch if net.buffers else 0
+    for what, needed in (
+        (f"a batch of {samples}", memory_estimate.least(net, steps, samples, moments)),
+        (f"evaluation_batch={plan.evaluation_batch}", steps * plan.evaluation_batch * width),
+        (f"bn_batch={statistics}", steps * statistics * width),
+    ):
+        if needed > _check.LARGE:
+            _check.fits_memory("train", f"{what} with {steps} steps", needed, free)

@@ -1,57 +1,97 @@
-"""What a run leaves behind, and where it goes on from.
+"""The files of a run, and the checkpoint from which it is resumed.
 
 DIR/config.toml   metrics.jsonl   log.txt   summary.json   curve.png
-    checkpoints/iteration-00001000.npz (the last two)   checkpoints/best.npz
+    checkpoints/iteration-00001000.npz (the last two, and their best ones)   checkpoints/best.npz
 """
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Iterable
+import os
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
-from .. import _check, _files, checkpoint
+from .. import _check, _files
+from .. import backend as backends
+from .._files import locks
+from .._types import Json
+from ..networks.sequential import Sequential
+from ..optim.optimizers import Optimizer
+from . import best_state, checkpoint
+from .records import until
 
 KEPT = 2
-PATTERN = "iteration-*.npz"
+NAME = re.compile(r"iteration-(\d{8,})\.npz")
 
 
 class RunDirectory:
-    """One run's files. Every write is whole or not at all, or appends one line."""
+    """Files of one run. A write is atomic, or appends one line."""
 
     def __init__(self, path: str | Path):
-        self.path = Path(path)
+        self.path = _files.user_path("run", "the folder", path)
         self.metrics, self.summary = self.path / "metrics.jsonl", self.path / "summary.json"
-        self.config, self.log, self.curve = (
-            self.path / "config.toml",
-            self.path / "log.txt",
-            self.path / "curve.png",
-        )
+        self.config, self.log = self.path / "config.toml", self.path / "log.txt"
+        self.curve = self.path / "curve.png"
+        self._held = False
+        self._best_of: dict[int, int | None] = {}  # best iteration by iteration of a checkpoint
+        self._best_sha256: str | None = None
         self.checkpoints, self.best = self.path / "checkpoints", self.path / "checkpoints" / "best.npz"
 
     def checkpoint_of(self, iteration: int) -> Path:
         """Return the path of an iteration's checkpoint."""
         return self.checkpoints / f"iteration-{iteration:08d}.npz"
 
+    def files(self) -> dict[int, Path]:
+        """Return the checkpoints by iteration in ascending order."""
+        names = os.listdir(self.checkpoints) if self.checkpoints.is_dir() else []
+        iterations = sorted(int(match[1]) for name in names if (match := NAME.fullmatch(name)))
+        return {iteration: self.checkpoint_of(iteration) for iteration in iterations}
+
     def holds(self, path: Path) -> bool:
-        """Return whether a checkpoint lies in this folder."""
+        """Return whether a checkpoint is in the folder of this run."""
         return path.resolve().parent == self.checkpoints.resolve()
 
-    def create(self, fresh: bool) -> None:
-        """Make the folders; a fresh run refuses a folder that holds another one."""
-        begun = self.metrics.is_file() and self.metrics.stat().st_size > 0
-        if fresh and (begun or any(self.checkpoints.glob(PATTERN))):
-            _check.fail("train", f"out is {str(self.path)!r}, which holds a run", "a new folder",
-                        "(or resume, to go on with that run)", error=FileExistsError)  # fmt: skip
+    @contextmanager
+    def writing(self, resume: str | Path | None = None, new: bool = False) -> Iterator[RunDirectory]:
+        """Lock the folder for this writer; a nested call has no effect.
+
+        The folder must not hold another run than `resume`. With `new` it must not exist. Incomplete
+        files of a killed writer are removed.
+        """
+        if self._held:
+            yield self
+            return
+        with locks.only_writer("train", self.path, new):
+            resumed = resume is not None and run_of(resume).resolve() == self.path.resolve()
+            if not resumed and self._begun():
+                _check.fail("train", f"out is {str(self.path)!r}, which holds a run", "a new folder",
+                            "(or resume, to continue that run)", error=FileExistsError)  # fmt: skip
+            for name in (self.config, self.metrics, self.summary, self.curve, self.checkpoints / "*"):
+                for path in _files.leftovers(name):
+                    path.unlink()
+            self._held = True
+            try:
+                yield self
+            finally:
+                self._held = False
+
+    def _begun(self) -> bool:
+        has_metrics = self.metrics.is_file() and self.metrics.stat().st_size > 0
+        return has_metrics or bool(self.files())
+
+    def create(self) -> None:
+        """Create the folders and metrics.jsonl if they do not exist."""
         try:
-            self.checkpoints.mkdir(parents=True, exist_ok=True)
+            _files.make_folder(self.checkpoints)
             with open(self.metrics, "a", encoding="utf-8"):
                 pass
         except OSError as error:
             _files.explain("train", f"out is {str(self.path)!r}, which can't be written", error)
 
-    def append(self, line: dict[str, Any]) -> None:
+    def append(self, line: Json) -> None:
         """Add one line to metrics.jsonl."""
         try:
             with open(self.metrics, "a", encoding="utf-8") as file:
@@ -60,92 +100,151 @@ class RunDirectory:
             _files.explain("train", f"{self.metrics} can't be written", error)
 
     def write(self, path: Path, text: str) -> None:
-        """Replace one of the text files."""
-        _files.replace("train", path, lambda file: file.write(text.encode()))
+        """Replace a text file."""
+        _files.replace_text("train", path, text)
 
     def save(
-        self, net: Any, optimizer: Any, best: bool, meta: dict[str, Any], arrays: dict[str, Any] | None = None
+        self, net: Sequential, optimizer: Optimizer, best: bool, meta: Json, arrays: Json | None = None
     ) -> Path:
-        """Write the checkpoint of this iteration, the best one after it if it is that, and forget the oldest.
+        """Write the checkpoint of this iteration, copy it to best.npz if it is the `best`, and remove old ones.
 
-        In this order a run that is killed in between finds the state that its last checkpoint calls the best.
+        The meta stores the best iteration and, if that is an earlier one, the SHA-256 of its
+        checkpoint. metrics.jsonl is synced first, so a resumed run has all earlier metrics.
         """
+        if self.metrics.is_file():
+            _files.sync(self.metrics)
+        digest = None if best else self._best_sha256
         path = checkpoint.save(
-            self.checkpoints / f"iteration-{net.iteration:08d}.npz", net, optimizer, arrays, **meta
+            self.checkpoint_of(net.iteration), net, optimizer, arrays, **meta, best_sha256=digest
         )
         if best:
-            content = path.read_bytes()
-            _files.replace("train", self.best, lambda file: file.write(content))
-        for old in sorted(self.checkpoints.glob(PATTERN))[:-KEPT]:
-            old.unlink()
+            self._write_best(path.read_bytes())
+        self._best_of[net.iteration] = (meta["best"] or {}).get("iteration")
+        self._forget()
         return path
 
-    def rewind(self, iteration: int, source: RunDirectory) -> list[dict[str, Any]]:
-        """Begin where `source`, this folder or another, stood at a checkpoint; return the metrics so far."""
+    def _write_best(self, content: bytes) -> None:
+        _files.replace("train", self.best, lambda file: file.write(content))
+        self._best_sha256 = best_state.sha256(content)
+
+    def _forget(self) -> None:
+        """Remove all checkpoints except the last ones and the best ones that they refer to."""
+        files = self.files()
+        last = list(files)[-KEPT:]
+        for unknown in set(last) - set(self._best_of):  # written by an earlier process
+            self._best_of[unknown] = best_state.read(files[unknown])
+        for iteration in set(files) - set(last) - {self._best_of[recent] for recent in last}:
+            files[iteration].unlink()
+
+    def best_of(self, contents: checkpoint.Contents) -> Path | None:
+        """Return the file of the best state up to a checkpoint, None if it does not exist."""
+        wanted = best_state.iteration_of(contents)
+        return best_state.file_of(contents, self.best, None if wanted is None else self.checkpoint_of(wanted))
+
+    def rewind(self, contents: checkpoint.Contents, source: RunDirectory) -> list[Json]:
+        """Reset this run to a checkpoint of `source`, this run or another, and return the metrics up to it.
+
+        The order of the writes matters: a process that is killed leaves a run that can be resumed.
+        """
+        iteration, best = contents.header["iteration"], source.best_of(contents)
         lines = until(source.metrics, iteration) if source.metrics.is_file() else []
+        for later in sorted(self.files(), reverse=True):
+            if later > iteration:
+                self.checkpoint_of(later).unlink()
+        for path in (self.summary, self.curve):  # results of an end that is undone
+            path.unlink(missing_ok=True)
+        wanted = best_state.iteration_of(contents)
+        self._best_of = {iteration: wanted}
+        if best is None or wanted is None:
+            self.best.unlink(missing_ok=True)
+        else:
+            content, numbered = best.read_bytes(), self.checkpoint_of(wanted)
+            if not (numbered.is_file() and numbered.read_bytes() == content):
+                _files.replace("train", numbered, lambda file: file.write(content))
+            self._write_best(content)
+        self._forget()
         self.write(self.metrics, "".join(json.dumps(line) + "\n" for line in lines))
-        if source.path.resolve() != self.path.resolve() and source.best.is_file():
-            content = source.best.read_bytes()
-            _files.replace("train", self.best, lambda file: file.write(content))
-        for path in self.checkpoints.glob(PATTERN):
-            if int(path.stem.split("-")[1]) > iteration:
-                path.unlink()
         return lines
 
 
-def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """Return the lines of metrics.jsonl; a last line that a killed run left half written is passed over."""
-    if not path.is_file():
-        _check.fail("run", f"{path} is not there", "the metrics of a run", error=FileNotFoundError)
-    lines = path.read_text(encoding="utf-8").splitlines()
-    metrics = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            metrics.append(json.loads(line))
-        except json.JSONDecodeError as error:
-            if number < len(lines):
-                raise ValueError(
-                    f"run: {path} line {number} is not JSON ({error}), expected one object a line"
-                ) from error
-    return metrics
-
-
-def until(path: Path, iteration: int) -> list[dict[str, Any]]:
-    """Return the metrics of a run up to an iteration, without what was measured at its end."""
-    return [line for line in read_metrics(path) if line["iteration"] <= iteration and line["kind"] != "final"]
+@contextmanager
+def numbered(path: Path) -> Iterator[RunDirectory]:
+    """Create and lock the first of the folders NAME, NAME-2, NAME-3, ... that does not exist."""
+    for number in itertools.count(1):
+        folder = path if number == 1 else path.with_name(f"{path.name}-{number}")
+        with ExitStack() as locked:
+            try:
+                directory = locked.enter_context(RunDirectory(folder).writing(new=True))
+            except FileExistsError:
+                continue
+            yield directory
+            return
 
 
 def find_checkpoint(path: str | Path, which: str = "last") -> Path:
-    """Return a checkpoint's path: the file itself, or the last or best one of a run's folder."""
-    path = Path(path)
+    """Return the path of a checkpoint: `path` itself, or the last or best checkpoint of a run's folder."""
+    path = _files.user_path("run", "the run", path)
     if path.is_file():
         return path
     run = RunDirectory(path)
-    found: Iterable[Path] = [run.best] if which == "best" else sorted(run.checkpoints.glob(PATTERN))[-1:]
-    for candidate in found:
-        if candidate.is_file():
-            return candidate
-    return _check.fail(
-        "run",
-        f"{path} holds no {which} checkpoint",
-        "a run's folder or a checkpoint",
-        error=FileNotFoundError,
-    )
+    files = list(run.files().values())
+    if which == "best" and files:
+        return _best(run)
+    file = run.best if which == "best" else files[-1] if files else path
+    if not file.is_file():
+        _check.fail("run", f"{path} holds no {which} checkpoint", "a run's folder or a checkpoint",
+                    error=FileNotFoundError)  # fmt: skip
+    return file
+
+
+def _best(run: RunDirectory) -> Path:
+    """Return the file of the best state up to the last checkpoint of a run."""
+    contents = read_checkpoint(run.path)
+    wanted, file = best_state.iteration_of(contents), run.best_of(contents)
+    if wanted is None:
+        _check.fail("run", f"{run.path} holds no best checkpoint", "a run with a validation",
+                    f"before {contents.path.name}", error=FileNotFoundError)  # fmt: skip
+    if file is None:
+        _check.fail("run", f"{run.path} holds no best checkpoint", f"the checkpoint of iteration {wanted}",
+                    f"because {contents.path.name} refers to it", error=FileNotFoundError)  # fmt: skip
+    return file
 
 
 def run_of(path: str | Path) -> Path:
-    """Return the run's folder that a checkpoint (or the folder itself) belongs to."""
-    path = Path(path)
+    """Return the folder of the run of a checkpoint, or the folder `path` itself."""
+    path = _files.user_path("run", "the run", path)
     return path.parent.parent if path.is_file() and path.parent.name == "checkpoints" else path
 
 
 def read_checkpoint(path: str | Path) -> checkpoint.Contents:
-    """Read a run's last checkpoint or a file; for a damaged one, name the one before it."""
+    """Read a file or the last checkpoint of a run. An error names the previous checkpoint."""
     newest = find_checkpoint(path)
-    try:
+    with _naming_the_previous(newest):
         return checkpoint.read(newest)
-    except ValueError as error:
-        before = [other for other in sorted(newest.parent.glob(PATTERN)) if other < newest]
+
+
+def load(
+    path: str | Path, which: str = "last", backend: str | None = None
+) -> tuple[Path, checkpoint.Checkpoint]:
+    """Load a file or the last or best checkpoint of a run, and return its path and content."""
+    if backend is not None:
+        backends.get(backend)  # raise errors of the argument before the file is read
+    newest = find_checkpoint(path, which)
+    with _naming_the_previous(newest):
+        return newest, checkpoint.load(newest, backend)
+
+
+@contextmanager
+def _naming_the_previous(path: Path) -> Iterator[None]:
+    """Add the path of the previous checkpoint to errors about this one."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        files = RunDirectory(run_of(path)).files().values()
+        before = [other for other in files if other.name < path.name]
         if not before:
             raise
-        raise ValueError(f"{error}; the checkpoint before it is {before[-1]}") from error
+        hint = f"; the checkpoint before it is {before[-1]}"
+        if isinstance(error, OSError):
+            raise type(error)(error.errno, f"{error.strerror}{hint}") from error
+        raise ValueError(f"{error}{hint}") from error

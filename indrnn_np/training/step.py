@@ -1,43 +1,48 @@
-"""One update of a network: forward, loss, backward, clipping; then optimizer and projection. As CUDA graphs, too."""
+"""One update of a network: forward, loss, backward, clipping, optimizer, projection; also as CUDA graphs."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from .. import _check
-from ..stack import check_input
+from .._types import AnyArray, State, Value
+from ..device import Device
+from ..networks.checks import check_input
+from ..networks.sequential import Sequential
+from ..optim.optimizers import Optimizer
+from ..parameters import Views
 from ..tasks import Batch
 from ..workspace import Workspace
 from . import metrics
-from .plan import Plan
+from .plan import RunPlan
 
 
 class Step:
-    """The two halves of an update, between which a run looks at its numbers."""
+    """The two halves of an update. The trainer checks loss and gradient norm between them."""
 
-    def __init__(self, net: Any, optimizer: Any, plan: Plan, work: Workspace) -> None:
+    def __init__(self, net: Sequential, optimizer: Optimizer, plan: RunPlan, work: Workspace) -> None:
         self.net, self.optimizer, self.plan, self._work = net, optimizer, plan, work
-        self._grads: Any = None
+        self._grads: Views | None = None
 
-    def gradient(self, batch: Batch, state: Any) -> tuple[float, float, Any]:
-        """Loss and norm of the gradient, which is then clipped and kept for `update`; and the state after the batch."""
+    def gradient(self, batch: Batch, state: State) -> tuple[float, float, State]:
+        """Return the loss, the gradient norm before clipping, and the state; store the gradient for `update`."""
         loss, norm, self._grads, after = self._gradient(batch, state)
         return loss, norm, after
 
     def update(self) -> bool:
-        """Change the parameters by the gradient; returns whether all are finite."""
+        """Update the parameters with the stored gradient, and return whether all are finite."""
+        assert self._grads is not None  # gradient() comes first
         return self._update(self._grads) < 0
 
-    def _gradient(self, batch: Batch, state: Any) -> tuple[Any, Any, Any, Any]:
-        """Loss, norm, clipped gradient, state after the batch; while a graph records, functions for loss and norm."""
+    def _gradient(self, batch: Batch, state: State) -> tuple[Value, Value, Views, State]:
+        """Return loss, norm, clipped gradient and state; loss and norm are functions during graph capture."""
         net, plan = self.net, self.plan
         y, after, tape = net.forward(batch.x, state, batch.lengths, work=self._work, memory=plan.memory)
-        loss, dy = metrics.loss_of(plan.loss, y, batch, net.backend)
+        loss, dy = metrics.loss_of(plan.loss, y, batch, net.ops)
         _, _, grads = net.backward(dy, tape)
         ops = net.ops.gradient
         if plan.clip_norm and not plan.clip_value:
-            return loss, ops.clip_norm(grads.flat, plan.clip_norm), grads, after  # the norm before, as below
+            return loss, ops.clip_norm(grads.flat, plan.clip_norm), grads, after  # norm before clipping
         norm = ops.norm(grads.flat)
         if plan.clip_value:
             ops.clip_value(grads.flat, plan.clip_value)
@@ -45,89 +50,92 @@ class Step:
             ops.clip_norm(grads.flat, plan.clip_norm)
         return loss, norm, grads, after
 
-    def _update(self, grads: Any) -> Any:
-        """Where the first parameter stands that is not finite, -1 for none; while a graph records, a function."""
-        self.optimizer.update(self.net, grads)
+    def _update(self, grads: Views) -> Value:
+        """Return the index of the first non-finite parameter or -1; during graph capture a function."""
+        self.optimizer.update(self.net, grads, allow_nonfinite=True)  # the trainer has checked the norm
         self.net.project()
         return self.net.ops.finite.first(self.net.flat)
 
 
 class GraphStep(Step):
-    """The same halves, each as one launch of a graph (_graph.py).
+    """The same halves, each as one launch of a CUDA graph (_cuda/graph.py).
 
-    The first batch runs without, which compiles the kernels and makes the optimizer's arrays; the second one is
-    recorded and launched; later ones are copied to its place. A batch of another shape runs without.
+    The first batch runs without a graph, which compiles the kernels and creates the optimizer's
+    arrays. The second batch is captured and launched. Later batches are copied into its arrays.
+    A batch of another shape runs without a graph.
     """
 
-    def __init__(self, net: Any, optimizer: Any, plan: Plan, work: Workspace) -> None:
+    def __init__(self, net: Sequential, optimizer: Optimizer, plan: RunPlan, work: Workspace) -> None:
         super().__init__(net, optimizer, plan, work)
-        self._first, self._second = net.ops.graph(), net.ops.graph()
-        self._shapes: Any = None  # of the batches that the graph is for
-        self._batch: Any = None  # the recorded one
-        self._found: Any = None  # of the first half: loss, norm, gradient, state
-        self._place: Any = None  # of the second
+        self._first = net.device.graph(iteration=lambda: net.iteration)
+        self._second = net.device.graph(t=lambda: optimizer.t, lr=lambda: optimizer.lr)
+        self._shapes: object = None  # shapes of the batches that the graph supports
+        self._batch: Value = None  # captured batch
+        self._results: Value = None  # of the first half: loss, norm, gradient, state
+        self._nonfinite: Value = None  # of the second half: index of the first non-finite parameter
 
     @property
     def size(self) -> int:
-        """Launches that the two graphs hold."""
+        """Number of launches in the two graphs."""
         return self._first.size + self._second.size
 
-    def gradient(self, batch: Batch, state: Any) -> tuple[float, float, Any]:
+    def gradient(self, batch: Batch, state: State) -> tuple[float, float, State]:
         check_batch(batch)
         shapes = _shapes(batch)
         if shapes != self._shapes:
             self._shapes = self._shapes or shapes
             return super().gradient(batch, state)
-        check_input(self.net, batch.x, None, training=True)  # a launch can't tell which symbol is unknown
-        if self._found is None:
-            self._batch = _copy(self.net.ops, batch)
-            self._grads = None  # its memory is free for those of the graph
+        check_input(self.net, batch.x, None, training=True)  # a launch cannot report an unknown symbol
+        if self._results is None:
+            self._batch = _copy(self.net.device, batch)
+            self._grads = None  # free its memory for the gradients of the graph
             with self._first.record():
-                self._found = self._gradient(self._batch, None)
+                self._results = self._gradient(self._batch, None)
         else:
-            for own, given in zip(arrays_of(self._batch), arrays_of(batch), strict=True):
-                self.net.ops.assign(own, given)
+            for captured, array in zip(arrays_of(self._batch), arrays_of(batch), strict=True):
+                self.net.device.assign(captured, array)
         self._first.launch()
-        loss, norm, self._grads, _ = self._found
+        loss, norm, self._grads, _ = self._results
         return loss(), norm(), None
 
     def update(self) -> bool:
-        if self._found is None or self._grads is not self._found[2]:
+        if self._results is None or self._grads is None or self._grads is not self._results[2]:
             return super().update()
-        if self._place is None:
+        if self._nonfinite is None:
             with self._second.record():
-                self._place = self._update(self._grads)
+                self._nonfinite = self._update(self._grads)
         else:
             self.optimizer.advance(self.net)
         self._second.launch()
-        return self._place() < 0
+        return self._nonfinite() < 0
 
 
-def step_of(net: Any, optimizer: Any, plan: Plan, work: Workspace) -> Step:
-    """The step that the plan asks for."""
+def step_of(net: Sequential, optimizer: Optimizer, plan: RunPlan, work: Workspace) -> Step:
+    """Return a GraphStep if the plan uses graphs, else a Step."""
     return (GraphStep if plan.graph else Step)(net, optimizer, plan, work)
 
 
 def check_batch(batch: Batch) -> None:
-    """Check that a graph can repeat batches like this one."""
+    """Check that a graph supports batches like this one."""
     if batch.lengths is not None or batch.carry:
-        what = (
-            "batches have lengths" if batch.lengths is not None else "the state goes on from batch to batch"
-        )
-        because = "because a graph repeats what was recorded, with the same steps and from no state"
-        _check.fail("train", f"graph is True and {what}", "graph=False", because)
+        kind = "batches have lengths" if batch.lengths is not None else "the state is carried between batches"
+        because = "because a graph repeats the captured launches, with fixed time steps and no initial state"
+        _check.fail("train", f"graph is True and {kind}", "graph=False", because)
 
 
-def arrays_of(batch: Batch) -> list[Any]:
-    """What a graph keeps of a batch."""
+def arrays_of(batch: Batch) -> list[AnyArray]:
+    """Return the arrays of a batch that a graph stores."""
     return [array for array in (batch.x, batch.target, batch.mask) if array is not None]
 
 
-def _shapes(batch: Batch) -> Any:
+def _shapes(batch: Batch) -> object:
     return [(array.shape, array.dtype) for array in arrays_of(batch)]
 
 
-def _copy(ops: Any, batch: Batch) -> Batch:
-    """The batch in arrays of its own, where the backend computes."""
-    mask = None if batch.mask is None else ops.copy(ops.bring(batch.mask))
-    return replace(batch, x=ops.copy(ops.bring(batch.x)), target=ops.copy(ops.bring(batch.target)), mask=mask)
+def _copy(device: Device, batch: Batch) -> Batch:
+    """Return a copy of the batch on the device."""
+
+    def copy(array: AnyArray) -> AnyArray:
+        return None if array is None else device.copy(device.bring(array))
+
+    return replace(batch, x=copy(batch.x), target=copy(batch.target), mask=copy(batch.mask))

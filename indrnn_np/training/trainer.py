@@ -1,85 +1,88 @@
-"""The training loop: batch, forward, loss, backward, clip, update, project; and what goes on around it.
+"""The training loop: batch, forward, loss, backward, clip, update, project; logging and checkpoints.
 
-Between two updates nothing is random but what is a function of the iteration, so a run that was stopped anywhere and
-resumed repeats the uninterrupted one number for number.
+All random numbers are functions of the iteration, so a run that is interrupted and resumed repeats
+the uninterrupted run bit for bit.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from .. import _check, checkpoint
+from .. import _check
+from .._types import Json, State
+from ..networks.sequential import Sequential
+from ..optim.optimizers import Optimizer
+from ..optim.schedules import Plateau
 from ..parameters import Views
-from ..schedules import Plateau, Schedule
 from ..tasks import Batch, Task
 from ..workspace import Workspace
-from . import carried, diagnose, metrics
+from . import carried, checkpoint, diagnose, metrics, single_values
 from .journal import Journal, Totals
-from .plan import Plan
-from .progress import Interrupt, Reporter
+from .plan import RunPlan
+from .progress import Reporter
 from .run_directory import RunDirectory
+from .signals import Interrupt
 from .step import step_of
+
+Callback = Callable[[int], object]
 
 
 class Trainer:
     """One run.
 
-    After `run()`: journal.history, the lines of metrics.jsonl; best, {"value", "iteration"} of the validation
-    metric, or None; ended, "iterations", "minutes", "schedule" or "interrupted". `stop` is asked before each update
-    whether to interrupt the run; `watch` is told the updates done, before the first one and after each.
+    After `run()`, `journal.history` holds the lines of metrics.jsonl, `best` is the {"value",
+    "iteration"} of the best validation or None, and `ended` is "iterations", "minutes", "schedule"
+    or "interrupted". The callbacks are those of `fit`.
     """
 
     def __init__(
         self,
-        net: Any,
+        net: Sequential,
         task: Task,
-        optimizer: Any,
-        schedule: Schedule,
-        plan: Plan,
+        optimizer: Optimizer,
+        plan: RunPlan,
         directory: RunDirectory | None = None,
         reporter: Reporter | None = None,
-        extra: dict[str, Any] | None = None,
-        stop: Callable[[], bool] | None = None,
-        watch: Callable[[int], None] | None = None,
+        extra: Json | None = None,
+        callbacks: Sequence[Callback] = (),
     ) -> None:
-        self.net, self.task, self.optimizer, self.schedule, self.plan = net, task, optimizer, schedule, plan
-        self.directory, self.extra, self._stop = directory, extra or {}, stop or (lambda: False)
-        self._watch = watch or (lambda iteration: None)
+        self.net, self.task, self.optimizer, self.plan = net, task, optimizer, plan
+        self.schedule, self.directory, self.extra = plan.schedule, directory, extra or {}
+        self.callbacks = tuple(callbacks)
         self.journal = Journal(directory, reporter or Reporter(show=False), plan.iterations)
         self.best: dict[str, float] | None = None
         self.ended = ""
         self._totals = Totals()
         self._work = Workspace()
         self._step = step_of(net, optimizer, plan, self._work)
-        # as they were before the pass
-        self._buffers = Views(net.buffers.shapes, net.ops.copy(net.buffers.flat))
-        self._carried: Any = None  # the state after the last batch
-        self._snapshot: tuple[dict[str, Any], dict[str, Any]] | None = None
+        # Running statistics before the pass.
+        self._buffers = Views(net.buffers.shapes, net.device.copy(net.buffers.flat))
+        self._carried: State = None  # the state after the last batch
+        self._snapshot: tuple[Json, Json] | None = None
         self._saved = -1
-        _check_validation(task, schedule, plan)
+        self._warning = single_values.check(net, task, plan.batch)
+        if self._warning:
+            warnings.warn(self._warning, UserWarning, stacklevel=3)
 
-    def state(self) -> dict[str, Any]:
-        """Return what a resumed run needs beside the network and the optimizer."""
+    def state(self) -> Json:
+        """Return the state of a run, without the network and the optimizer."""
         return {
             "totals": asdict(self._totals), "best": self.best, "elapsed": self.journal.elapsed(),
             "schedule": self.schedule.state_dict(), "task": self.task.describe(), **self.extra,
         }  # fmt: skip
 
     def load(self, contents: checkpoint.Contents, best: checkpoint.Contents | None = None) -> None:
-        """Go back to the state of a checkpoint; `best` is the run's best one, which a plateau schedule returns to."""
+        """Load a checkpoint; `best` is the best checkpoint of the run, which a plateau schedule restores."""
         meta = contents.header["meta"]
-        absent = {"totals", "best", "elapsed", "schedule"} - set(meta)
-        if absent:
-            _check.fail(
-                "train", f"{contents.path} holds no {sorted(absent)}", "a checkpoint of a training run"
-            )
         if isinstance(self.schedule, Plateau) and meta["best"] is not None:
             self._load_snapshot(contents, best, meta["best"]["iteration"])
         checkpoint.restore(contents, self.net, self.optimizer)
+        self.optimizer.lr = contents.header["optimizer"]["spec"]["lr"]  # of the last update, for the summary
         self._carried = carried.load(self.net, contents, self.task.batch(self.net.iteration, self.plan.batch))
         self._totals, self.best = Totals(**meta["totals"]), meta["best"]
         self.journal.start = time.perf_counter() - meta["elapsed"]
@@ -92,29 +95,38 @@ class Trainer:
     ) -> None:
         best = contents if contents.header["iteration"] == wanted else best
         if best is None or best.header["iteration"] != wanted:
-            found = None if best is None else best.header["iteration"]
+            iteration = None if best is None else best.header["iteration"]
             _check.fail(
-                "train", f"the best checkpoint beside {contents.path} is of iteration {found}", f"{wanted}",
-                "because the plateau schedule goes back to it",
+                "train", f"the best checkpoint beside {contents.path} is of iteration {iteration}", f"{wanted}",
+                "because the plateau schedule restores it",
             )  # fmt: skip
         checkpoint.restore(best, self.net, self.optimizer)
         self._snapshot = (self.net.state_dict(), self.optimizer.state_dict())
 
     def run(self) -> None:
-        """Train up to `plan.iterations`, or until Ctrl-C, or until the schedule has ended."""
+        """Train until `plan.iterations` or `plan.minutes`, the end of the schedule, or an interruption."""
+        with single_values.known(self.net, bool(self._warning)):
+            self._run()
+
+    def _run(self) -> None:
         self.journal.reporter.start(self.net.iteration, self.plan.iterations)
         try:
             if self.directory is not None and self._saved != self.net.iteration:
-                self._save(best=False)  # from here on there is always a good state to go back to
-            self._watch(self.net.iteration)
+                self._save()  # from here on a valid checkpoint always exists
+            stop = self._call_back()
             with Interrupt() as interrupt:
-                while not self._end(interrupt.asked or self._stop()):
+                while not self._end(interrupt.requested or stop):
                     self.iterate()
                     self._after()
-                    self._watch(self.net.iteration)
+                    stop = self._call_back()
             self._finish()
         finally:
             self.journal.reporter.stop(self.net.iteration)
+
+    def _call_back(self) -> bool:
+        """Call all callbacks, and return whether one of them requests the end of the run."""
+        requests = [callback(self.net.iteration) for callback in self.callbacks]
+        return any(requests)
 
     def _end(self, interrupted: bool) -> str:
         if interrupted:
@@ -128,11 +140,11 @@ class Trainer:
         return self.ended
 
     def iterate(self) -> float:
-        """Make one update and return the loss before it; Diverged if loss, gradient or parameters are not finite."""
+        """Make one update and return the loss before it; raise Diverged at a non-finite value."""
         start = time.perf_counter()
         net, plan = self.net, self.plan
         batch = self.task.batch(net.iteration, plan.batch)
-        net.ops.assign(self._buffers.flat, net.buffers.flat)
+        net.device.assign(self._buffers.flat, net.buffers.flat)
         state = self._carried if batch.carry else None
         loss, norm, after = self._step.gradient(batch, state)
         for name, value in (("loss", loss), ("gradient norm", norm)):
@@ -140,7 +152,7 @@ class Trainer:
                 self._diverged(batch, f"the {name} is {value}", state)
         self.optimizer.lr = self.schedule(net.iteration)
         finite = self._step.update()
-        self._carried = after  # not before: a pass that failed can be repeated
+        self._carried = after  # only now, so that a failed pass can be repeated
         if not finite:
             self._diverged(None, "a parameter is not finite after the update")
         totals = self._totals
@@ -149,7 +161,7 @@ class Trainer:
         return loss
 
     def _after(self) -> None:
-        """Do what is due after an update: log, validate, save."""
+        """Log, validate and save after an update, if due."""
         iteration, plan = self.net.iteration, self.plan
         if iteration % plan.log_every == 0:
             length = self.task.epoch_length(plan.batch)
@@ -161,20 +173,20 @@ class Trainer:
             improved = self._validate()
         due = improved or (plan.checkpoint_every and iteration % plan.checkpoint_every == 0)
         if self.directory is not None and due:
-            self._save(improved)
+            self._save()
 
     def evaluate(self, split: str) -> dict[str, float]:
-        """Return loss and metric on a split; for batch norm with the statistics of one large training batch."""
+        """Return loss and metric of a split; batch norm uses the statistics of `plan.bn_batch` samples."""
         with metrics.large_batch_statistics(self.net, self.task, self.plan.bn_batch, self.net.iteration):
             return self._means(split)
 
     def _means(self, split: str) -> dict[str, float]:
-        """The same with the statistics that the network has."""
+        """Return loss and metric of a split with the current running statistics."""
         batches = self.task.evaluation(split, self.plan.evaluation_batch, self.net.iteration)
         return metrics.evaluate(self.net, batches, self.plan.loss, self.task.metric)
 
     def _validate(self) -> bool:
-        """Evaluate, tell the schedule, and return whether this is the best so far."""
+        """Validate, update the schedule, and return whether the metric is the best so far."""
         means, metric = self.evaluate("validation"), self.task.metric
         value, sign = means[metric], -1 if metrics.LARGER_IS_BETTER[metric] else 1
         improved = math.isfinite(value) and (self.best is None or sign * value < sign * self.best["value"])
@@ -193,12 +205,12 @@ class Trainer:
         return improved
 
     def _finish(self) -> None:
-        """Keep the last state and evaluate it; batch norm then has the statistics that it is evaluated with."""
+        """Save the last state, with the statistics of its evaluation in batch norm, and evaluate it."""
         if self.ended != "interrupted" and self.plan.bn_batch and self.net.buffers:
             metrics.set_statistics(self.net, self.task, self.plan.bn_batch, self.net.iteration)
             self._saved = -1
         if self.directory is not None and self._saved != self.net.iteration:
-            self._save(best=False)
+            self._save()
         if self.ended == "interrupted":
             self.journal.log(f"interrupted after iteration {self.net.iteration}")
             return
@@ -206,38 +218,26 @@ class Trainer:
             known = self.journal.last_validation(self.net.iteration) if split == "validation" else None
             self.journal.final(self.net.iteration, split, known or self._means(split))
 
-    def _save(self, best: bool) -> None:
+    def _save(self) -> None:
         assert self.directory is not None
-        goes_on = self.task.batch(self.net.iteration, self.plan.batch).carry
-        nesting, arrays = carried.pack(self.net.ops, self._carried if goes_on else None)
+        best = self.best is not None and self.best["iteration"] == self.net.iteration
+        continues = self.task.batch(self.net.iteration, self.plan.batch).carry
+        nesting, arrays = carried.pack(self.net.device, self._carried if continues else None)
         self.directory.save(self.net, self.optimizer, best, self.state() | {"carried": nesting}, arrays)
         self._saved = self.net.iteration
 
-    def _diverged(self, batch: Batch | None, what: str, state: Any = None) -> NoReturn:
-        """Keep the last good state and raise Diverged with the place of the first number that is not finite."""
+    def _diverged(self, batch: Batch | None, reason: str, state: State = None) -> NoReturn:
+        """Save the last finite state, and raise Diverged with the position of the first non-finite value."""
         net = self.net
         iteration, plan = net.iteration, self.plan
         places = diagnose.find(net, batch, plan.loss, self._buffers, plan.memory, self._work, state)
         if self.directory is None:
-            kept = (
-                "the update is in the network"
-                if batch is None
-                else "the network is as it was before this update"
-            )
+            state_now = "after" if batch is None else "before"
+            last = f"the network has the state {state_now} this update"
         else:
             if batch is not None and net.ops.finite.first(net.flat) < 0:
-                self._save(best=False)
-            kept = f"the last good state is in {self.directory.checkpoint_of(self._saved)}"
-        where = "; ".join(str(place) for place in places) or "it came and went with this pass"
-        message = f"train: {what} in iteration {iteration}, expected a finite number; {where}; {kept}"
+                self._save()
+            last = f"the last good state is in {self.directory.checkpoint_of(self._saved)}"
+        where = "; ".join(str(place) for place in places) or "a repeated pass is finite"
+        message = f"train: {reason} in iteration {iteration}, expected a finite number; {where}; {last}"
         raise diagnose.Diverged(message, iteration, places)
-
-
-def _check_validation(task: Task, schedule: Schedule, plan: Plan) -> None:
-    every = plan.validate_every
-    if every and "validation" not in task.splits:
-        because = f"because task {task.name!r} has no validation data"
-        _check.fail("train", f"validate_every is {every}", "0", because)
-    if isinstance(schedule, Plateau) and not every:
-        because = "because the plateau schedule listens to validation"
-        _check.fail("train", "validate_every is 0", "a number above 0", because)

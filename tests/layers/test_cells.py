@@ -8,9 +8,10 @@ from layer_strategies import batches, each_backend, ragged
 from tolerances import assert_close
 
 import indrnn_np as ir
-from indrnn_np import recompute
+from indrnn_np._gradcheck.network import leaves
 from indrnn_np.backend import Backend
-from indrnn_np.gradcheck.network import leaves
+from indrnn_np.device import Device
+from indrnn_np.networks import recompute
 
 KINDS = {
     "tanh": lambda D, H, **o: ir.RNN(D, H, **o),
@@ -138,7 +139,7 @@ def test_inference_in_windows_and_of_all_at_once(kind, monkeypatch):
     x = np.random.default_rng(0).standard_normal((50, 3, 2))
     net = network(stack(kind, 2), 50)
     y, state, _ = net.forward(x, training=False)
-    monkeypatch.setattr("indrnn_np.inference.WINDOW_BYTES", 7 * 3 * 4 * 8)  # 7 steps
+    monkeypatch.setattr("indrnn_np.networks.inference.WINDOW_BYTES", 7 * 3 * 4 * 8)  # 7 steps
     inferred, after = net.infer(x)
     assert_close(inferred, y, scale=10)
     assert_same(after, state)
@@ -208,7 +209,7 @@ def test_an_irnn_and_other_starts():
     assert net.params["2.b"].reshape(4, 2)[1].tolist() == [-2, -2]
     x = np.abs(np.random.default_rng(0).standard_normal((5, 2, 100)))
     assert_close(
-        net.layers[0].step(np.zeros((2, 100)), np.ones((2, 60)), net.context(0))[0], np.ones((2, 60))
+        net.layers[0].step(np.zeros((2, 100)), np.ones((2, 60)), net.contexts()[0])[0], np.ones((2, 60))
     )
     assert net.gates(net.forward(x)[2])[0].shape == (5, 2, 60)
 
@@ -245,7 +246,7 @@ ROW = np.zeros((1, 3), np.float32)
     (lambda: ir.RNN(2, 3, recurrent_init="ones"), "recurrent_init is 'ones', expected one of 'orthogonal', 'identity'"),
     (lambda: ir.GRU(2, 3, input_init="kaiming"), "GRU: input_init is 'kaiming', expected one of 'glorot'"),
     (lambda: ir.GRU(2, 3, input_init=-1.0), "GRU: input_init is -1.0, expected a number of at least 0.0"),
-    (lambda: run(ir.LSTM(2, 3), state=[ROW]), r"LSTM.forward: state is a ndarray, expected a pair \(h, c\)"),
+    (lambda: run(ir.LSTM(2, 3), state=[ROW]), r"state\[0\] is a ndarray, expected a sequence with one entry for each"),
     (lambda: run(ir.LSTM(2, 3), state=[(ROW, np.zeros((1, 4)))]), r"state has shape \(1, 4\), expected \(1, 3\)"),
     (lambda: run(ir.GRU(2, 3), state=[np.zeros((2, 3))]), r"GRU.forward: state has shape \(2, 3\), expected \(1, 3\)"),
     (lambda: run(ir.GRU(3, 3)), r"expected \(T, B, 3\) because the first layer has 3 inputs"),
@@ -263,7 +264,7 @@ def run(layer, **options):
 
 def test_a_backend_without_the_cells_says_so():
     """As the CUDA table does, which takes no arrays of NumPy's."""
-    table = Backend("cuda")
+    table = Backend("cuda", Device())
     table.otherwise = "cuda"
     assert table.serves("indrnn") and not any(table.serves(op) for op in ("rnn", "lstm", "gru"))
     words = "backend: op lstm has no twin for backend 'cuda', expected 'cpu' or 'reference' because NumPy's reference"

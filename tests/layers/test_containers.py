@@ -10,8 +10,9 @@ from tolerances import assert_close
 
 import indrnn_np as ir
 from indrnn_np import backend as backends
-from indrnn_np import inference, recompute
+from indrnn_np import networks
 from indrnn_np.layers.chain import named_layers
+from indrnn_np.networks import inference, recompute
 
 KINDS = {"residual": ir.Residual, "concat": ir.Concat}
 each_kind = pytest.mark.parametrize("kind", list(KINDS))
@@ -50,7 +51,7 @@ def network(kind, D=4, steps=6, backend="cpu", dtype="float64", seed=0, output="
 def shaken(net):
     """No parameter where it began, the third iteration."""
     noise = np.random.default_rng(net.seed).standard_normal(net.size)
-    net.ops.assign(net.flat, net.ops.to_host(net.flat) + 0.1 * noise.astype(net.dtype))
+    net.device.assign(net.flat, net.device.to_host(net.flat) + 0.1 * noise.astype(net.dtype))
     net.iteration = 3
     return net
 
@@ -175,8 +176,8 @@ def test_the_gpu_agrees_with_the_reference(kind):
     for name in ("reference", "cuda"):
         net = network(kind, backend=name)
         y, state, tape = net.forward(x, lengths=np.array([6, 0, 2]), work=ir.Workspace())
-        dx, _, grads = net.backward(net.ops.asarray(np.ones(y.shape)), tape, dstate=state)
-        results.append([net.ops.to_host(part) for part in (y, dx, grads.flat, net.buffers.flat)])
+        dx, _, grads = net.backward(net.device.asarray(np.ones(y.shape)), tape, dstate=state)
+        results.append([net.device.to_host(part) for part in (y, dx, grads.flat, net.buffers.flat)])
     for one, other in zip(*results, strict=True):
         assert_close(one, other, scale=10)
 
@@ -214,8 +215,8 @@ def test_layers_that_do_nothing_hand_on_what_they_got(kind):
 
 @pytest.mark.parametrize("make", [
     lambda T, H: ir.residual(3, H, 1, 3, T, dropout=0.1),
-    lambda T, H: ir.residual(3, H, 1, 2, T, norm="before", output="every"),
-    lambda T, H: ir.dense(3, 1, T, growth=H // 4, blocks=(2, 1)),
+    lambda T, H: ir.residual(3, H, 1, 2, T, norm_place="before", output="every"),
+    lambda T, H: networks.dense(3, 1, T, growth=H // 4, blocks=(2, 1)),
 ], ids=["after", "before", "dense"])  # fmt: skip
 def test_nothing_large_is_allocated_after_the_second_iteration(make):
     """The peak of the third iteration stays below one array of T·B·H elements."""
@@ -229,7 +230,7 @@ def test_nothing_large_is_allocated_after_the_second_iteration(make):
 
     iterate()
     iterate()
-    peak = net.ops.peak(iterate)
+    peak = net.device.peak(iterate)
     assert work.nbytes > 10 * T * B * H * 4
     assert peak < T * B * H * 4 + 4 * net.flat.nbytes, f"{peak} bytes, an array has {T * B * H * 4}"
 
@@ -370,17 +371,17 @@ def test_what_looks_ahead_is_told_by_its_place():
 
 @pytest.mark.parametrize(("make", "words"), [
     (lambda: ir.Residual([]), "Residual: layers is empty, expected at least one layer"),
-    (lambda: ir.Residual([ir.IndRNN(2, 3)]), "Residual: the last of its layers has 3 outputs, expected 2 as many as"),
+    (lambda: ir.Residual([ir.IndRNN(2, 3)]), "Residual: the last of its layers has 3 outputs, expected 2 because the"),
     (lambda: ir.Residual([ir.IndRNN(2, 3), ir.Linear(4, 2)]), r"Residual: layers\[1\] Linear has 4 inputs, expected 3"),
     (lambda: ir.Residual([ir.Concat([ir.LastStep()])]), r"Concat: layers\[0\] is a LastStep, expected layers that"),
-    (lambda: ir.Concat([ir.Dropout(0.1)]), "Concat: no layer says how many inputs it has, expected one that does"),
+    (lambda: ir.Concat([ir.Dropout(0.1)]), "Concat: no layer has a fixed number of inputs, expected at least"),
     (lambda: ir.Recurrence(0), "Recurrence: size is 0"),
     (lambda: ir.Recurrence(2, "gelu"), "Recurrence: activation is 'gelu', expected one of 'relu'"),
     (lambda: ir.Recurrence(2, recurrent_init="eye"), "Recurrence: recurrent_init is 'eye', expected one of 'uniform'"),
     (lambda: ir.Sequential([ir.Concat([ir.IndRNN(2, 3)]), ir.Linear(4, 1)], 3), r"layers\[1\] Linear has 4 inputs, "
      "expected 5 to match"),
     (lambda: network("residual").forward(batch(), [None, (None,), None, None, None, None]),
-     "Residual.forward: state has 1 entries, expected 7 one for each layer inside"),
+     r"Sequential.forward: state\[1\] has 1 entries, expected 7 one for each layer or array inside"),
 ])  # fmt: skip
 def test_what_does_not_fit_is_refused(make, words):
     with pytest.raises(ValueError, match=words):

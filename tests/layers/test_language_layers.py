@@ -29,7 +29,7 @@ def make(layers, T, seed, backend="cpu", dtype="float64"):
 def model(H, V, rate=0.0, tied=True, activation="tanh"):
     """A small language model, smooth so that no kink is in the way."""
     read = ir.Tied(H, V) if tied else ir.Linear(H, V)
-    return [ir.Embedding(V, H, weight_dropout=rate), ir.LayerNorm(H), ir.IndRNN(H, H, activation, gamma=1.0),
+    return [ir.Embedding(V, H, embedding_dropout=rate), ir.LayerNorm(H), ir.IndRNN(H, H, activation, gamma=1.0),
             ir.BatchNorm(H, per_step=True, positions=3), ir.Dropout(0.2), read]  # fmt: skip
 
 
@@ -41,7 +41,7 @@ def model(H, V, rate=0.0, tied=True, activation="tanh"):
 def test_embedding(backend, data, size, seed, rate):
     T, B, H, V = size
     x = symbols(seed, T, B, V)
-    net = make([ir.Embedding(V, H, weight_dropout=rate)], T, seed, backend)
+    net = make([ir.Embedding(V, H, embedding_dropout=rate)], T, seed, backend)
     report = ir.gradcheck(net, x, lengths=data.draw(ragged(x)), seed=seed)
     assert [row.name for row in report] == ["0.E"]
 
@@ -151,7 +151,7 @@ def test_what_stands_in_padding_reaches_nothing(backend, data, size, seed):
 
 def test_rows_are_dropped_whole_and_scaled_and_only_in_training(backend):
     V, T = 400, 3
-    net = make([ir.Embedding(V, 2, weight_dropout=0.25)], T, 0, backend)
+    net = make([ir.Embedding(V, 2, embedding_dropout=0.25)], T, 0, backend)
     x = np.tile(np.arange(V), (T, 1))
     y = net.forward(x)[0]
     kept = (y != 0).all(axis=2)
@@ -212,8 +212,8 @@ def test_positions_need_no_steps_of_the_network():
         (lambda: ir.Embedding(2, 0), "Embedding: size is 0"),
         (lambda: ir.Embedding(2, 2, -1.0), "Embedding: init_scale is -1.0"),
         (
-            lambda: ir.Embedding(2, 2, weight_dropout=1.0),
-            "Embedding: weight_dropout is 1.0, expected a number from 0",
+            lambda: ir.Embedding(2, 2, embedding_dropout=1.0),
+            "Embedding: embedding_dropout is 1.0, expected a number from 0",
         ),
         (lambda: ir.LayerNorm(0), "LayerNorm: size is 0"),
         (lambda: ir.LayerNorm(2, 0.0), "LayerNorm: eps is 0.0"),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from layer_strategies import ACTIVATIONS, batches, each_backend, ragged, seeds
+from layer_strategies import ACTIVATIONS, activations, batches, each_backend, ragged, seeds
 from tolerances import assert_close
 
 import indrnn_np as ir
@@ -99,7 +99,7 @@ def test_inference_equals_training_without_batch_norm_and_dropout(activation, ba
 
 
 @each_backend
-@given(data=st.data(), batch=batches((9, 3, 3)), activation=st.sampled_from(ACTIVATIONS))
+@given(data=st.data(), batch=batches((9, 3, 3)), activation=activations)
 def test_windows_that_carry_the_state_equal_one_run(backend, data, batch, activation):
     x, seed = batch
     net = make(causal(x.shape[2], activation, learned=True), x, seed, backend)
@@ -116,7 +116,7 @@ def test_windows_that_carry_the_state_equal_one_run(backend, data, batch, activa
 
 
 @each_backend
-@given(data=st.data(), batch=batches((9, 3, 3)), activation=st.sampled_from(ACTIVATIONS))
+@given(data=st.data(), batch=batches((9, 3, 3)), activation=activations)
 def test_windows_that_carry_the_gradient_back_equal_one_backward(backend, data, batch, activation):
     x, seed = batch
     net = make(causal(x.shape[2], activation, learned=True), x, seed, backend)
@@ -152,7 +152,7 @@ def test_a_cut_gradient_is_that_of_a_sequence_that_starts_at_the_state(backend, 
 
 
 @each_backend
-@given(data=st.data(), batch=batches(), last=st.booleans(), activation=st.sampled_from(ACTIVATIONS))
+@given(data=st.data(), batch=batches(), last=st.booleans(), activation=activations)
 def test_with_lengths_each_sample_is_as_if_it_were_alone(backend, data, batch, last, activation):
     x, seed = batch
     layers = [

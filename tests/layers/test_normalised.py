@@ -5,8 +5,8 @@ import pytest
 from tolerances import assert_close
 
 import indrnn_np as ir
-from indrnn_np import sequential
-from indrnn_np.layers.base import Normalised, read_lazily
+from indrnn_np.layers import fusion
+from indrnn_np.layers.fusion import Normalised
 
 T, B, D, H = 12, 3, 4, 6
 
@@ -47,20 +47,29 @@ def everything(name, backend, lengths, training):
 @pytest.mark.parametrize("training", [True, False])
 def test_written_out_or_not(monkeypatch, name, backend, lengths, training):
     unwritten = everything(name, backend, lengths, training)
-    monkeypatch.setattr(sequential, "read_lazily", lambda layers, i: False)
+    monkeypatch.setattr(fusion, "fuses", lambda *_: False)
     written = everything(name, backend, lengths, training)
     assert set(unwritten) == set(written)
     for key, value in written.items():
         assert_close(unwritten[key], value, key, scale=100)
 
 
-def test_only_who_can_apply_it_gets_it():
-    for name, wanted in {"last step": [1, 2], "deep": [0, 2, 3, 5, 7], "two masks": [1, 2, 3], "at the end": [],
-                         "a norm of a norm": [2], "read by others": []}.items():  # fmt: skip
-        stack = STACKS[name]
-        kinds = (ir.BatchNorm, ir.Dropout)
-        asked = [i for i, layer in enumerate(stack) if isinstance(layer, kinds) and read_lazily(stack, i)]
-        assert asked == wanted, name
+def test_only_a_batch_norm_that_a_later_layer_can_apply_is_planned():
+    for name, wanted in {"last step": [1], "deep": [0, 2, 5, 7], "two masks": [1], "at the end": [],
+                         "a norm of a norm": [2], "read by others": [], "per step": []}.items():  # fmt: skip
+        assert [i for i, planned in enumerate(fusion.plan(STACKS[name])) if planned] == wanted, name
+
+
+def test_a_pass_fuses_what_is_planned_unless_a_sample_ends_early_or_the_backend_cannot():
+    net = ir.Sequential(STACKS["deep"], steps=T)
+    fused = lambda **options: [i for i, ctx in enumerate(net.contexts(**options)) if ctx.fused]  # noqa: E731
+    assert fused(training=True) == [0, 2, 5, 7]
+    assert fused(lengths=np.array([T, 3, 5])) == fused(fuse=False) == []
+    net.ops.normalises, before = False, net.ops.normalises
+    try:
+        assert fused() == []
+    finally:
+        net.ops.normalises = before
 
 
 def test_nothing_is_written_between_the_layers():

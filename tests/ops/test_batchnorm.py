@@ -230,8 +230,8 @@ def test_update_moves_the_rows_of_the_steps(ops):
         [1, 1],
         [1.25, 2],
         [1, 1],
-        [3, 3.5],
-    ]  # (1 + 1.5 · 1) / 2, and one value alone: as it is
+        [1, 1],
+    ]  # (1 + 1.5 · 1) / 2; one value has no variance
     before = mean.copy()
     ops.batchnorm.update(
         mean, var, batch, batch, np.array([3, 4, 0, 0]), 3, 0.5

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from strategies import Workspace, each_dtype, each_host, with_padding
 from tolerances import assert_close, nan_filled
 
-from indrnn_np import _threads
-from indrnn_np.ops.rnn import steps
+from indrnn_np._cpu import threads
+from indrnn_np.ops.indrnn import chunks
 from indrnn_np.workspace import Workspace as RealWorkspace
 
 SUMS = 20  # gradients are sums over steps, samples and units that may cancel
@@ -38,9 +38,9 @@ def test_threads_and_chunks_change_only_the_products(cell, n_threads, data, chun
     p = data.draw(problems(cell, dtypes=st.just("float64")))
     expected = p.forward(REFERENCE)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_threads, "SMALL", 1)
-        patch.setattr(_threads, "_chosen", [n_threads])
-        patch.setattr(steps, "chunk_steps", lambda B, W, n: chunk)
+        patch.setattr(threads, "SMALL", 1)
+        patch.setattr(threads, "_chosen", [n_threads])
+        patch.setattr(chunks, "steps_for_blas", lambda *_: chunk)
         assert_all_close(p.forward(CPU, Workspace()), expected, scale=4)
         assert_all_close(p.backward(CPU, expected, Workspace()), p.backward(REFERENCE, expected), SUMS)
 

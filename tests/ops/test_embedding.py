@@ -21,8 +21,8 @@ from strategies import (
 from tolerances import assert_close, nan_filled
 
 from indrnn_np import backend, set_threads
-from indrnn_np._cuda import INTEGERS
-from indrnn_np._threads import threads
+from indrnn_np._cpu.threads import threads
+from indrnn_np._cuda.target import INTEGERS
 from indrnn_np.ops.embedding.cuda import CHUNK, CHUNKS, LANES
 
 symbols = st.sampled_from([1, 2, 5, 300])
@@ -150,12 +150,12 @@ def test_a_gpu_takes_every_dtype_of_whole_numbers(ops, kind):
 def test_an_unknown_symbol_in_a_graph_gives_nan_and_no_gradient(ops):
     """A graph can't raise: the loss that it gives is NaN then, and nothing outside the table is read or written."""
     gpu = ops.ops
-    ids, E = gpu.asarray(np.array([[0, 1]])), gpu.asarray(np.array([[1.0], [2.0]]))
-    dy, graph = gpu.asarray(np.array([[[3.0], [4.0]]])), gpu.graph()
+    ids, E = gpu.device.asarray(np.array([[0, 1]])), gpu.device.asarray(np.array([[1.0], [2.0]]))
+    dy, graph = gpu.device.asarray(np.array([[[3.0], [4.0]]])), gpu.device.graph()
     with graph.record():
         y, dE = gpu.embedding.forward(ids, E), gpu.embedding.backward(dy, ids, 2)
     graph.launch()
     assert y.to_host().tolist() == [[[1], [2]]] and dE.to_host().tolist() == [[3], [4]]
-    gpu.assign(ids, np.array([[5, 1]]))
+    gpu.device.assign(ids, np.array([[5, 1]]))
     graph.launch()
     assert np.isnan(y.to_host()).tolist() == [[[True], [False]]] and dE.to_host().tolist() == [[0], [4]]

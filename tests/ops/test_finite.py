@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import dtypes, each_backend, each_gpu, seeds
 
+from indrnn_np import backend as backends
+
 
 @each_backend
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -22,6 +24,16 @@ def test_the_first_of_several(ops, bad, seed, shape, dtype):
         a.flat[places[0]] = bad
     assert ops.finite.first(a) == places[0]
     assert isinstance(ops.finite.first(a), int)
+
+
+@pytest.mark.parametrize("places", [(0,), (4095,), (4096, 9000), (8191, 8192), (9001,)])
+def test_long_arrays(backend, places):
+    """The compiled twin looks at blocks of 4096 elements."""
+    ops = backends.get(backend)
+    for dtype in (np.float32, np.float64):
+        a = np.zeros(9002, dtype)
+        a[list(places)] = np.inf
+        assert ops.finite.first(a) == min(places)
 
 
 @each_backend

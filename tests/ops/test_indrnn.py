@@ -13,6 +13,7 @@ from strategies import (
     Workspace,
     assert_same_gates,
     assert_sums_close,
+    curved,
     each_activation,
     each_backend,
     each_dtype,
@@ -22,7 +23,8 @@ from strategies import (
 )
 from tolerances import assert_close
 
-from indrnn_np import _threads, backend
+from indrnn_np import backend
+from indrnn_np._cpu import threads
 from indrnn_np.ops.indrnn import Norm, chunks, cpu, reference
 
 
@@ -63,7 +65,7 @@ def test_it_is_the_recurrence_over_the_products(ops, p):
         assert_same_gates(h, expected)
     dx, dW, du, db, dh0 = ops.indrnn.backward(p.dh, x, h, W, p.u, p.dhT, **p.options, work=work)
     da, du_, dh0_ = p.backward(REFERENCE, h)
-    size = np.abs(da) + (0.05 * np.abs(p.dh).max() if p.options["activation"] in ("tanh", "sigmoid") else 0)
+    size = np.abs(da) + (0.05 * np.abs(p.dh).max() if curved(p.options["activation"]) else 0)
     assert_sums_close(dx, da @ W, size @ np.abs(W), "dx")
     assert_sums_close(dW, np.einsum("tbh,tbd->hd", da, x), np.einsum("tbh,tbd->hd", size, np.abs(x)), "dW")
     assert_sums_close(db, da.sum(axis=(0, 1), dtype=np.float64).astype(da.dtype), size.sum(axis=(0, 1)), "db")
@@ -86,7 +88,7 @@ def test_twin_equals_reference(ops, activation, data):
     wanted = REFERENCE.indrnn.backward(p.dh, x, expected, W, p.u, p.dhT, **p.options)
     da = p.backward(REFERENCE, expected)[0]
     arriving, of_u, of_h0 = p.sizes(da, expected)
-    terms = np.abs(da) + (0.05 * arriving[0] if activation in ("tanh", "sigmoid") else 0)
+    terms = np.abs(da) + (0.05 * arriving[0] if curved(activation) else 0)
     rows, inputs = terms.reshape(-1, len(W)), np.abs(x).reshape(-1, x.shape[2])
     sizes = (rows @ np.abs(W), rows.T @ inputs, of_u, rows.sum(axis=0), of_h0)
     for name, one, other, size in zip(("dx", "dW", "du", "db", "dh0"), found, wanted, sizes, strict=True):
@@ -166,9 +168,9 @@ def test_a_norm_in_the_cell_is_the_norm_written_out(p, seed, steps, masked, n_th
     wanted = reference.forward(written, W, p.u, cell["b"], p.h0, **p.options)
     back = reference.backward(p.dh, written, wanted, W, p.u, p.dhT, **p.options)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_threads, "SMALL", 1)
-        patch.setattr(_threads, "_chosen", [n_threads])
-        patch.setattr(cpu, "chunk_steps", lambda B, W, n: steps)
+        patch.setattr(threads, "SMALL", 1)
+        patch.setattr(threads, "_chosen", [n_threads])
+        patch.setattr(chunks, "steps_for_blas", lambda *_: steps)
         for op in (cpu, reference):
             h = op.forward(x, W, p.u, cell["b"], p.h0, **p.options, norm=norm)
             assert_close(h, wanted, "h", scale=10)
@@ -201,7 +203,7 @@ def test_a_table_without_norm_refuses_one(name):
 @pytest.mark.parametrize("n", [1, 2, 3])
 @pytest.mark.parametrize("from_the_end", [False, True])
 def test_chunks_cover_time_once_in_walking_order(T, steps, n, from_the_end):
-    pieces = chunks.chunks(T, steps, n, from_the_end)
+    pieces = chunks.cut(T, steps, n, from_the_end)
     walked = [t for s, e in pieces for t in (range(e - 1, s - 1, -1) if from_the_end else range(s, e))]
     assert walked == (list(range(T))[::-1] if from_the_end else list(range(T)))
     assert all(0 < e - s <= steps + 1 for s, e in pieces)  # one more where it starts at an even step
@@ -211,7 +213,7 @@ def test_chunks_cover_time_once_in_walking_order(T, steps, n, from_the_end):
 
 
 def test_the_chunk_comes_from_the_caches(monkeypatch):
-    W = np.zeros((64, 16), np.float32)  # 4 KiB
+    step, W = 2 * 64 * 4, 64 * 16 * 4  # bytes of the states of a step, and of W
     monkeypatch.setattr(chunks, "threads", lambda: 2)
     for caches, states in [
         ({"L2": 2**20, "L3": 2**25}, 2**19),  # half the L2
@@ -220,12 +222,14 @@ def test_the_chunk_comes_from_the_caches(monkeypatch):
         ({}, 2**19),  # not told: as if the L2 had 1 MiB
     ]:
         monkeypatch.setattr(chunks, "_caches", lambda caches=caches: caches)
-        assert chunks.chunk_steps(2, W, 1) == states // (2 * 64 * 4)
-    assert chunks.chunk_steps(2**20, W, 1) == 1
-    assert chunks.chunk_steps(2, W, 2) == 2 * chunks.chunk_steps(2, W, 1)  # each turn costs handing over
-    for L2, states in ((2**20, 2**18), (2**14, 2**12), (2**5, 2 * 64 * 4)):  # a quarter, and at least a step
+        assert chunks.steps_for_blas(step, W, 1) == states // step
+    assert chunks.steps_for_blas(2**28, W, 1) == 1
+    assert chunks.steps_for_blas(step, W, 2) == 2 * chunks.steps_for_blas(
+        step, W, 1
+    )  # each turn costs handing over
+    for L2, states in ((2**20, 2**18), (2**14, 2**12), (2**5, step)):  # a quarter, and at least a step
         monkeypatch.setattr(chunks, "_caches", lambda L2=L2: {"L2": L2})
-        assert chunks.short_chunk_steps(2, W) == states // (2 * 64 * 4)
+        assert chunks.steps_for_tiles(step) == states // step
     monkeypatch.undo()
     assert chunks._caches().get("L2", 2**20) >= 2**15
 
@@ -255,11 +259,9 @@ class Recorder:
 @pytest.mark.parametrize("reverse", [False, True])
 def test_a_probe_is_called_on_other_threads_only_if_it_may_be(monkeypatch, reverse):
     """In walking order either way, with the same chunks' numbers as on one thread."""
-    monkeypatch.setattr(_threads, "SMALL", 1)
-    monkeypatch.setattr(_threads, "_chosen", [3])
-    monkeypatch.setattr(
-        cpu, "chunk_steps", lambda B, W, n: 4
-    )  # so that no thread is done before another begins
+    monkeypatch.setattr(threads, "SMALL", 1)
+    monkeypatch.setattr(threads, "_chosen", [3])
+    monkeypatch.setattr(chunks, "steps_for_blas", lambda *_: 4)  # no thread is done before another begins
     T, B, D, H = 40, 2, 5, 4
     rng = np.random.default_rng(0)
     x, dh = rng.normal(size=(T, B, D)), rng.normal(size=(T, B, H))

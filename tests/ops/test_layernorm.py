@@ -22,7 +22,7 @@ from strategies import (
 from tolerances import assert_close, nan_filled
 
 from indrnn_np import backend, set_threads
-from indrnn_np._threads import threads
+from indrnn_np._cpu.threads import threads
 
 
 def problem(seed, shape, dtype, offset=0.0):

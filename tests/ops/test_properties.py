@@ -16,7 +16,9 @@ from strategies import (
 )
 from tolerances import assert_close, nan_filled
 
-from indrnn_np import _threads, backend
+from indrnn_np import backend
+from indrnn_np._cpu import threads
+from indrnn_np.ops.indrnn import chunks
 from indrnn_np.ops.indrnn import cpu as indrnn_cpu
 
 
@@ -86,7 +88,7 @@ def test_any_chunk_size_of_the_cell_gives_the_bits_of_the_bare_recurrence(p, row
     results = []
     for size in (rows, T):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(indrnn_cpu, "chunk_steps", lambda B, W, n, size=size: size)
+            patch.setattr(chunks, "steps_for_blas", lambda *_, size=size: size)
             h = indrnn_cpu.forward(p.a, one, p.u, zero, p.h0, **p.options)
             seen = nan_filled(p.a.shape, p.a.dtype)
 
@@ -121,10 +123,10 @@ def test_any_number_of_threads_gives_the_same_bits(monkeypatch, dtype, activatio
     p = Recurrence(
         rng, arrays, {"activation": activation, "lengths": lengths, "reverse": lengths is not None}
     )
-    monkeypatch.setattr(_threads, "SMALL", 1)
+    monkeypatch.setattr(threads, "SMALL", 1)
     results, ops = [], backend.get("cpu")
     for n in (1, 2, 3):
-        monkeypatch.setattr(_threads, "_chosen", [n])
+        monkeypatch.setattr(threads, "_chosen", [n])
         h = p.forward(ops)
         y, mean, var = ops.batchnorm.forward(p.a, p.u, p.u, lengths=lengths)
         back = ops.batchnorm.backward(p.dh, p.a, mean, var, p.u, lengths=lengths)
@@ -141,10 +143,10 @@ def test_threads_that_share_the_cell_change_no_bit(p, rows):
     H = p.a.shape[2]
     zero, one, results = np.zeros(H, p.a.dtype), np.eye(H, dtype=p.a.dtype), []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_threads, "SMALL", 1)
-        patch.setattr(indrnn_cpu, "chunk_steps", lambda B, W, n: rows)
+        patch.setattr(threads, "SMALL", 1)
+        patch.setattr(chunks, "steps_for_blas", lambda *_: rows)
         for n in (1, 2, 3):
-            patch.setattr(_threads, "_chosen", [n])
+            patch.setattr(threads, "_chosen", [n])
             work = Workspace()
             h = indrnn_cpu.forward(p.a, one, p.u, zero, p.h0, **p.options, work=work)
             dx, dW, du, db, dh0 = indrnn_cpu.backward(p.dh, p.a, h, one, p.u, p.dhT, **p.options, work=work)
@@ -169,7 +171,7 @@ def test_the_probe_sees_every_chunk_once(ops, p, rows):
         seen[t0:t1], count[t0:t1] = da, count[t0:t1] + 1
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(indrnn_cpu, "chunk_steps", lambda B, W, n: rows)
+        patch.setattr(chunks, "steps_for_blas", lambda *_: rows)
         ops.indrnn.backward(p.dh, x, h, W, p.u, p.dhT, **p.options, probe=probe)
     assert (count == 1).all()
     equal(seen, p.backward(ops, h)[0])

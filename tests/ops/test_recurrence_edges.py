@@ -34,7 +34,7 @@ def test_in_place(ops, dtype, activation, reverse):
 def test_an_overlap_that_would_lose_numbers_is_refused(name, first, start):
     """a and out cut from one buffer: a may be out[1:] and nothing else that shares memory with it."""
     ops = backend.get(name)
-    buffer, u, h0 = (ops.bring(np.ones(shape)) for shape in ((11, 1, 2), (2,), (1, 2)))
+    buffer, u, h0 = (ops.device.bring(np.ones(shape)) for shape in ((11, 1, 2), (2,), (1, 2)))
     a, out = buffer[first : first + 5], buffer[start : start + 6]
     with pytest.raises(
         ValueError, match=r"recurrence\.forward: a overlaps out, expected a to be out\[1:\] itself"

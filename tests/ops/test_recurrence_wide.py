@@ -7,22 +7,22 @@ from hypothesis import strategies as st
 from strategies import each_activation, each_dtype, each_gpu, recurrences
 from tolerances import nan_filled
 
-from indrnn_np import _cuda, _device, _wide
+from indrnn_np._cuda import arrays, launch, target, vector_access
 from indrnn_np.ops.recurrence import cuda as recurrence
 
-pytestmark = pytest.mark.skipif(not _cuda.available(), reason="needs a GPU, or NUMBA_ENABLE_CUDASIM=1")
+pytestmark = pytest.mark.skipif(not target.available(), reason="needs a GPU, or NUMBA_ENABLE_CUDASIM=1")
 
 
 @pytest.fixture
 def launched(monkeypatch):
     """The names of the kernels that were launched, and on how many threads."""
-    found, call = [], _cuda.Kernel.__call__
+    found, call = [], launch.Kernel.__call__
 
     def note(kernel, threads, *given):
         found.append((kernel.name, threads))
         call(kernel, threads, *given)
 
-    monkeypatch.setattr(_cuda.Kernel, "__call__", note)
+    monkeypatch.setattr(launch.Kernel, "__call__", note)
     return found
 
 
@@ -30,7 +30,7 @@ def in_both_forms(run):
     """What a function gives in the narrow form, and in the wide one."""
     with pytest.MonkeyPatch.context() as patch:
         for form in (False, True):
-            patch.setattr(recurrence, "forced", form)
+            patch.setattr(recurrence, "force_wide", form)
             yield run()
 
 
@@ -78,7 +78,7 @@ def scan(T, B, H, dtype="float32", first=0):
 
     def array(*shape):
         size = int(np.prod(shape))
-        return _device.asarray(np.full(size + first, 0.5, dtype))[first:].reshape(shape)
+        return arrays.asarray(np.full(size + first, 0.5, dtype))[first:].reshape(shape)
 
     h = recurrence.forward(array(T, B, H), array(H), array(B, H), out=array(T + 1, B, H))
     recurrence.backward(array(T, B, H), h, array(H), out=array(T, B, H))
@@ -92,7 +92,7 @@ def forms(launched):
 @each_dtype
 def test_the_wide_form_is_taken_where_its_threads_fill_the_gpu(dtype, launched):
     V = 16 // np.dtype(dtype).itemsize
-    columns = V * recurrence.THREADS * _cuda.multiprocessors()
+    columns = V * recurrence.WIDE_THREADS * target.multiprocessors()
     for H, form, threads in (
         (columns, True, columns // V), (columns - V, False, columns - V), (columns + 1, False, columns + 1)
     ):  # fmt: skip
@@ -106,15 +106,15 @@ def test_the_wide_form_is_taken_where_its_threads_fill_the_gpu(dtype, launched):
 )
 def test_the_wide_form_is_taken_only_where_every_row_is_aligned(H, first, wide, monkeypatch, launched):
     """Asked for, too."""
-    monkeypatch.setattr(recurrence, "forced", True)
+    monkeypatch.setattr(recurrence, "force_wide", True)
     scan(2, 3, H, "float32", first)
     assert forms(launched) == [(wide, 3 * H // (4 if wide else 1))] * 2
 
 
 def test_one_array_that_is_not_aligned_is_enough(monkeypatch):
-    monkeypatch.setattr(recurrence, "forced", True)
-    memory = _device.empty(2 * 8 + 1, "float32")
+    monkeypatch.setattr(recurrence, "force_wide", True)
+    memory = arrays.empty(2 * 8 + 1, "float32")
     straight, crooked = memory[: 2 * 8].reshape(2, 1, 8), memory[1:].reshape(2, 1, 8)
-    assert _wide.aligned(straight) and not _wide.aligned(crooked)
-    assert recurrence.wide(straight, straight)
-    assert not recurrence.wide(straight, crooked) and not recurrence.wide(crooked, straight)
+    assert vector_access.aligned(straight) and not vector_access.aligned(crooked)
+    assert recurrence.use_wide(straight, straight)
+    assert not recurrence.use_wide(straight, crooked) and not recurrence.use_wide(crooked, straight)

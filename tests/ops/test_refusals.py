@@ -1,10 +1,16 @@
 """What every op refuses, in which words: arrays of another layout, dtype, shape or kind."""
 
+import importlib
+
 import numpy as np
 import pytest
-from op_calls import FUNCTIONS, OUT, B, T, arguments, run
+from entries import FUNCTIONS, OUT, SIZES, arguments, place_of_out, run
+from strategies import BACKENDS
 
 from indrnn_np import backend
+from indrnn_np._gradcheck.hosted import STAY
+
+T, B = SIZES["T"], SIZES["B"]
 
 
 def arrays_of(op, name):
@@ -48,6 +54,22 @@ def test_mixed_dtypes_are_refused(backend, op, name, key):
         r"has dtype float(32|64), expected float(32|64) to match",
         **{key: value},
     )
+
+
+@pytest.mark.parametrize("op, name", FUNCTIONS)
+def test_complex_arrays_are_refused_by_fast_twins(op, name):
+    """They are numbers of the complex step of a gradient check, which runs on the reference."""
+    given, twins = arguments(op, name), importlib.import_module(f"indrnn_np.ops.{op}").TWINS
+    real = [key for case, function, key in CHECKED if (case, function) == (op, name)]
+    given |= {key: given[key].astype(complex) for key in real}
+    for twin in set(BACKENDS) & set(twins) - {"reference"}:
+        function, asarray = getattr(getattr(backend.get(twin), op), name), backend.get(twin).device.asarray
+        moved = {key: asarray(a) for key, a in given.items() if isinstance(a, np.ndarray) and key not in STAY}
+        if real and function.__module__.endswith(twin):
+            with pytest.raises(
+                ValueError, match=rf"^{op}\.\w+: .* has dtype complex128, expected float32 or "
+            ):
+                function(**given | moved)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +143,7 @@ def test_lists_are_refused(backend, op, name, key):
 
 @pytest.mark.parametrize("op, name", OUT)
 def test_an_out_that_does_not_fit_is_refused(backend, op, name):
-    shape = run(backend, op, name)[1 if name == "loss" else 0].shape
+    shape = run(backend, op, name)[place_of_out(op, name)].shape
     for axis in range(len(shape)):
         longer = tuple(n + (i == axis) for i, n in enumerate(shape))
         refused(backend, op, name, ValueError, r"out has shape \(.*\), expected \(", out=np.empty(longer))
@@ -143,7 +165,7 @@ def test_an_out_that_is_a_list_is_refused(backend, op, name):
 
 @pytest.mark.parametrize(
     "op, name",
-    [case for case in FUNCTIONS if case[0] in ("recurrence", "indrnn", "rnn") and case[1] != "last"],
+    [case for case in FUNCTIONS if "activation" in arguments(*case)],
 )
 def test_unknown_activations_list_the_known(backend, op, name):
     words = "activation is 'gelu', expected one of 'relu', 'tanh', 'sigmoid', 'identity'"

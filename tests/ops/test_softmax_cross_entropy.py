@@ -165,3 +165,12 @@ def test_errors(ops):
             op(ops)(y, labels, mask)
     with pytest.raises(ValueError, match=where + r"y has shape \(3,\), expected \(B, K\) or \(T, B, K\)"):
         op(ops)(np.zeros(3), np.zeros(1, int))
+
+
+@pytest.mark.parametrize("large", [1e300, -1e300, 1e30])
+@each_twin
+def test_a_huge_score_does_not_erase_the_losses_of_other_samples(ops, large):
+    """A compiler that may reorder sums added the score to the total of the samples before it."""
+    y, target = np.zeros((6, 3)), np.array([0, 1, 2, 0, 1, 2])
+    y[3, 0] = large
+    assert op(ops)(y, target)[0] == pytest.approx(op(REFERENCE)(y, target)[0], rel=1e-12)

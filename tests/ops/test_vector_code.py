@@ -7,15 +7,15 @@ import numba
 import numpy as np
 import pytest
 
-from indrnn_np._numba import FASTMATH
+from indrnn_np._cpu.jit import FASTMATH
 from indrnn_np.ops.adam import cpu as adam
 from indrnn_np.ops.batchnorm import cpu as batchnorm
 from indrnn_np.ops.dropout import cpu as dropout
 from indrnn_np.ops.gru import cpu as gru
-from indrnn_np.ops.indrnn import fused, source
+from indrnn_np.ops.indrnn import few_inputs, input_chunks
 from indrnn_np.ops.lstm import cpu as lstm
 from indrnn_np.ops.recurrence import cpu as recurrence
-from indrnn_np.ops.recurrence.step import CODES
+from indrnn_np.ops.recurrence.activation import ACTIVATIONS
 from indrnn_np.ops.rnn import cpu as rnn
 from indrnn_np.ops.rnn import products
 from indrnn_np.ops.sgd import cpu as sgd
@@ -66,11 +66,11 @@ each_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
 
 
 @each_dtype
-@pytest.mark.parametrize("activation", CODES)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("in_place", [False, True])
 def test_recurrence_forward(activation, in_place, dtype):
     v = arguments(dtype)
-    kernel = recurrence.forward_kernel(CODES[activation], in_place)
+    kernel = recurrence.forward_kernel(activation, in_place)
     args = v["h" if in_place else "a"], 0, 0, v["h"], v["u"], v["b"], v["starts"], v["ends"], 0, T, False
     text = assembly(kernel, args)
     assert not CALLS.search(text)
@@ -78,26 +78,26 @@ def test_recurrence_forward(activation, in_place, dtype):
 
 
 @each_dtype
-@pytest.mark.parametrize("activation", CODES)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("has_dh", [False, True])
 def test_recurrence_backward(activation, has_dh, dtype):
     """Three inner loops, for one step (twice) and for two, with at least four operations a step."""
     v = arguments(dtype)
-    kernel = recurrence.backward_kernel(CODES[activation], has_dh)
+    kernel = recurrence.backward_kernel(activation, has_dh)
     text = assembly(kernel, (v["dh"], v["h"], v["u"], v["carry"], v["partial"], v["total"], v["da"], 0, 0,
                              v["starts"], v["ends"], 0, T, False))  # fmt: skip
     assert packed(text, dtype) >= 4 * (1 + 1 + 2)
 
 
 @each_dtype
-@pytest.mark.parametrize("activation", CODES)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("D", [1, 2, 3])
 def test_projection_of_few_inputs(activation, D, dtype):
     rng = np.random.default_rng(0)
     x, W, u, h = (
         rng.standard_normal(shape).astype(dtype) for shape in ((T, B, D), (D, H), (H,), (T + 1, B, H))
     )
-    kernel = fused.forward_kernel(CODES[activation], D)
+    kernel = few_inputs.forward_kernel(activation, D)
     text = assembly(kernel, (x, W, u, u, h, np.full(B, T), 0, B, False))
     assert not CALLS.search(text)
     assert packed(text, dtype) >= 3 + 2 * (D - 1)
@@ -109,7 +109,7 @@ def test_gradients_of_few_inputs(D, dtype):
     rng = np.random.default_rng(0)
     da, x, W = (rng.standard_normal(shape).astype(dtype) for shape in ((T, B, H), (T, B, D), (D, H)))
     ends, sums = np.full(B, T), np.zeros((D, H))
-    text = assembly(fused.gradients_kernel(D), (da, x, W, ends, np.empty_like(x), sums))
+    text = assembly(few_inputs.gradients_kernel(D), (da, x, W, ends, np.empty_like(x), sums))
     assert packed(text, dtype) >= 2 * D
 
 
@@ -125,7 +125,7 @@ def other_kernels(dtype):
         "batchnorm apply": (batchnorm._scale_and_shift, (x, row, row, row[0], ends, y, 0, T), 2),
         "batchnorm sums": (batchnorm._add_gradients, (dy, x, row, 0, ends, 0, row[0], p), 2),
         "batchnorm gradient": (batchnorm._input_gradient, (dy, x, row, row, row, row, ends, y, 0, T), 4),
-        "normalise": (source.read, (x, (y, p, g, m, x[0], ends), 0, T), 3),
+        "normalise": (input_chunks.read, (x, input_chunks.InputChunk(y, p, g, m, x[0], ends), 0, T), 3),
         "adam": (adam._kernel, (p, g, m, v, 0.1, 0.9, 0.99, 1.1, 1.1, 1e-8, 0.1, False, g, g), 7),
         "sgd": (sgd._kernel, (p, g, m, 0.1, 0.9, True, 0.1, g, g), 4),
         "dropout": (dropout._multiply, (rows, rows[0], y.reshape(T, B * H), 0, T), 1),
@@ -149,9 +149,9 @@ def cell_kernels(dtype):
     a3, v3, b3, da, dv = real(2, B, 3 * H), real(B, 3 * H), real(3 * H), real(2, B, 3 * H), real(2, B, 3 * H)
     a1, walk = real(2, B, H), (ends, 0, B)
     return {
-        "rnn forward": (rnn.forward_kernel(CODES["tanh"]), (1, a1, 0, back, b[:H], h, *walk), 12),
+        "rnn forward": (rnn.forward_kernel("tanh"), (1, a1, 0, back, b[:H], h, *walk), 12),
         "rnn backward": (
-            rnn.backward_kernel(CODES["tanh"], True), (1, dh, h, carry, back, whole, 0, a1, 0, *walk, False), 4,
+            rnn.backward_kernel("tanh", True), (1, dh, h, carry, back, whole, 0, a1, 0, *walk, False), 4,
         ),
         "lstm gates": (lstm.logistic, (a[0, 0], b, v[0], gates[0, 0]), 12),
         "lstm candidate": (lstm.hyperbolic, (a[0, 0], b, v[0], gates[0, 0]), 12),

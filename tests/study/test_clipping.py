@@ -8,7 +8,7 @@ from small_runs import STUDY
 from tolerances import assert_close
 
 import indrnn_np as ir
-from indrnn_np import cli
+from indrnn_np.commands import cli
 from indrnn_np.study.clipping import WAYS, clipping
 from indrnn_np.tasks import Batch
 
@@ -95,7 +95,8 @@ def test_inside_the_graph_a_neuron_never_comes_back_and_the_penalty_brings_it_ba
     assert found.outside[0, -1] == 1 and found.outside[1, -1] < 1
     assert (found.quantiles[0, 5:] == found.quantiles[0, -1]).all()  # du = 0 for ever
     assert (
-        "graph: loss" in found.words() and "3 neurons went outside, 3 are there at the end" in found.words()
+        "graph: loss" in found.words()
+        and "3 neurons left the bound, 3 are outside at the end" in found.words()
     )
 
 
@@ -105,7 +106,7 @@ def test_a_run_that_diverges_is_told_and_the_others_go_on(backend_):
     found = clipping(net, Drawn("float32", scale=1e4), ir.SGD(1e-2), 30, ("projection", "none"), B, title="x")
     w = found.ways.index("none")
     end = int(found.diverged[w])
-    assert 0 < end < 30 and f"none: diverged at update {end}" in found.words()
+    assert 0 < end < 30 and f"none: diverged at iteration {end}" in found.words()
     assert np.isnan(found.loss[w, end:]).all() and np.isnan(found.quantiles[w, end + 1 :]).all()
     assert found.loss.shape == (2, 30) and np.isnan(found.final()[w])
     assert len(found.table()["loss"]) == 60 and found.table()["update"][30] == 1
@@ -152,10 +153,10 @@ def test_the_command(tmp_path, capsys, figure):
     assert [a.get_ylabel().split()[0] for a in (loss, norm, size, share)] == [
         "loss",
         "gradient",
-        "|u|",
+        "$|u|$",
         "share",
     ]
-    assert size.get_xlabel() == share.get_xlabel() == "update"
+    assert size.get_xlabel() == share.get_xlabel() == "iteration"
     assert [text.get_text() for text in figure[0].legends[0].get_texts()] == ["graph", "none"]
     np.testing.assert_array_equal(size.lines[0].get_ydata(), found["quantiles"][0, 1:, 4])
 

@@ -7,7 +7,7 @@ import pytest
 from tolerances import TOLERANCE
 
 import indrnn_np as ir
-from indrnn_np.cli import main
+from indrnn_np.commands.cli import main
 from indrnn_np.study import closed_form
 
 LIMIT = TOLERANCE["float64"]
@@ -111,11 +111,13 @@ def test_the_picture_shows_four_neurons_and_the_bounds():
     first, _, third, empty = figure.axes
     assert first.get_title("left") == "one (relu)" and third.get_title("left") == "layer 0 (identity)"
     assert (
-        first.get_ylabel() == "|∂h_T/∂h_t|" and first.get_xlabel() == "step t" and first.get_yscale() == "log"
+        first.get_ylabel() == r"$|\partial h_T/\partial h_t|$"
+        and first.get_xlabel() == "time step $t$"
+        and first.get_yscale() == "log"
     )
     told = [text.get_text() for text in first.get_legend().get_texts()]
-    assert len(told) == 4 and told[0].endswith("u = 1") and not empty.get_visible()
-    assert [text.get_text() for text in first.texts] == ["γ = 2", "1/γ"]
+    assert len(told) == 4 and told[0].endswith("$u = 1$") and not empty.get_visible()
+    assert [text.get_text() for text in first.texts] == [r"$\gamma = 2$", r"$1/\gamma$"]
     line, dots = first.lines[:2]
     t = dots.get_xdata()
     np.testing.assert_allclose(dots.get_ydata(), line.get_ydata()[t - 1], rtol=LIMIT)

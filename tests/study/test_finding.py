@@ -26,7 +26,7 @@ def test_a_finding_says_its_main_number():
     assert repr(flow()) == f"<Flow a: {said}>" and repr(flow("")) == f"<Flow {said}>"
     assert flow(norms=np.zeros((2, 3))).words() == "no gradient reaches layer 1.2 (2 layers, 3 steps)"
     padded = flow(norms=np.array([[1.0, 2.0, 0.0], [3.0, 4.0, 0.0]])).words()
-    assert "is 1, 0.25 times that at step 2, the last that any reaches, of layer 1.2" in padded
+    assert "is 1, 0.25 times that at step 2, the last of any sample, of layer 1.2" in padded
 
 
 def test_arrays_are_read_back_without_pickles(tmp_path):
@@ -95,17 +95,30 @@ class TestPictures:
     def test_several_in_one_figure_share_their_scale(self):
         zero = flow("nothing at step 1", np.array([[0.0, 1.0, 2.0], [1e-60, 4.0, 5.0]]))
         figure = flow("first").plot(zero)
-        first, second, bar = figure.axes
+        first, second = figure.axes
         assert [axes.get_title("left") for axes in (first, second)] == ["first", "nothing at step 1"]
-        assert second.get_xlabel() == "time step t" and first.get_ylabel() == "layer"
-        assert bar.get_ylabel() == "‖∂L/∂h_t‖ over the batch"
+        assert figure.get_supxlabel() == "time step $t$" and "partial L" in figure.get_supylabel()
+        assert first.get_ylim() == second.get_ylim() and first.get_yscale() == "log"
+        assert [line.get_label() for line in first.lines] == ["layer 0", "layer 1.2"]
+        drawn = second.lines[1].get_ydata()
+        assert np.isnan(drawn[0]) and drawn[1] == 4.0  # more than 24 decades below the largest norm
+
+    def test_deep_networks_are_drawn_in_one_scale_of_colours(self):
+        zero = np.array([[0.0, 1.0, 2.0], [1e-60, 4.0, 5.0], [1.0, 1.0, 1.0], [1.0, 1.0, 1.0]])
+        deep = Flow(("0", "1.2", "2", "3"), zero, "nothing at step 1")
+        figure = flow("first").plot(deep)
+        first, second, bar = figure.axes
+        assert second.get_xlabel() == "time step $t$" and first.get_ylabel() == "layer"
+        assert "partial L" in bar.get_ylabel()
         one, other = (axes.images[0] for axes in (first, second))
         assert one.norm.vmin == other.norm.vmin == pytest.approx(5e-24) and one.norm.vmax == 5.0
         assert np.isnan(other.get_array().filled(np.nan)[0, 0])  # zero is no colour of the scale
         assert [label.get_text() for label in first.get_yticklabels()] == ["0", "1.2"]
 
     def test_all_nothing_is_drawn_too(self):
-        assert flow(norms=np.zeros((2, 3))).plot().axes[0].images
+        assert len(flow(norms=np.zeros((2, 3))).plot().axes[0].lines) == 2
+        deep = Flow(tuple("0123"), np.zeros((4, 3)))
+        assert deep.plot().axes[0].images
 
     def test_a_page_is_light_or_dark(self, tmp_path):
         written = {}

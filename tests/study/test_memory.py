@@ -1,5 +1,6 @@
 """Horizons in closed form, gates that close at a known step, and what a film of the recurrent weights shows."""
 
+import dataclasses
 import json
 import math
 
@@ -8,7 +9,7 @@ import pytest
 from tolerances import assert_close
 
 import indrnn_np as ir
-from indrnn_np import cli
+from indrnn_np.commands import cli
 from indrnn_np.study import Film, horizon, memory
 
 
@@ -136,12 +137,20 @@ def test_the_drawing(tmp_path, figure):
     found.plot(memory(net, x, title="b"), path=tmp_path / "memory.png")
     panels = np.reshape(figure[0].axes, (2, 3))
     assert [axes.get_xlabel() for axes in panels[1]] == [
-        "recurrent weight u", "steps by the weight alone", "time step t",
+        "recurrent weight $u$", "steps by the weight alone", "time step $t$",
     ]  # fmt: skip
     assert all(axes.get_ylabel() for axes in panels.ravel())
     assert sum(patch.get_height() for patch in panels[0, 0].patches) == 4
     drawn = {line.get_label(): line for line in panels[0, 1].lines}
-    assert len(drawn["u < 0"].get_xdata()) == 1 and drawn["u ≥ 0"].get_xdata().max() == 300  # infinite: 10 T
+    assert (
+        len(drawn["$u < 0$"].get_xdata()) == 1 and drawn[r"$u \geq 0$"].get_xdata().max() == 300
+    )  # infinite: 10 T
+    alive = dataclasses.replace(found, u=np.abs(found.u)).plot()
+    assert "$u < 0$" not in [line.get_label() for line in alive.axes[1].lines]
+    dead = dataclasses.replace(found, open_share=np.zeros_like(found.open_share)).plot()
+    assert [line.get_label() for line in dead.axes[1].lines] == [
+        "all gates open"
+    ]  # dead neurons are left out
 
 
 def test_the_film(tmp_path, figure):
@@ -154,7 +163,7 @@ def test_the_film(tmp_path, figure):
     assert film.kind == "memory_film" and film.arrays()["u"].shape == (2, 2)
     film.plot(path=tmp_path / "film.png")
     (axes,) = figure[0].axes
-    assert axes.get_xlabel() == "recurrent weight u" and axes.get_ylabel() == "iteration"
+    assert axes.get_xlabel() == "recurrent weight $u$" and axes.get_ylabel() == "iteration"
     assert [tick.get_text() for tick in axes.get_yticklabels()] == ["0", "10"]
 
 

@@ -9,7 +9,8 @@ from tolerances import TOLERANCE, assert_close
 
 import indrnn_np as ir
 from indrnn_np import backend as backends
-from indrnn_np import cli, tasks
+from indrnn_np import tasks
+from indrnn_np.commands import cli
 from indrnn_np.study import memory, one_neuron, ranking, traces
 from indrnn_np.study.states import listen
 from indrnn_np.tasks import Batch
@@ -254,8 +255,12 @@ def test_the_drawings(tmp_path, figure):
     one, two = (traces(net, batch.x, sample=s, marks=[2, 5], title=str(s)) for s in (0, 1))
     one.plot(two, path=tmp_path / "traces.png")
     panels = np.reshape(figure[0].axes, (3, 2))
-    assert [axes.get_ylabel() for axes in panels[:, 0]] == ["input", "h of layer 0", "h of layer 1"]
-    assert [axes.get_xlabel() for axes in panels[-1]] == ["time step t"] * 2
+    assert [axes.get_ylabel() for axes in panels[:, 0]] == [
+        "input $x_t$",
+        "$h_t$ of layer 0",
+        "$h_t$ of layer 1",
+    ]
+    assert [axes.get_xlabel() for axes in panels[-1]] == ["time step $t$"] * 2
     np.testing.assert_array_equal(panels[0, 1].lines[1].get_ydata(), two.x[[1, 4], 0])
     found = ranking(net, batch, title="a")
     found.plot(path=tmp_path / "ranking.png")
@@ -272,7 +277,7 @@ def test_the_drawings(tmp_path, figure):
 def test_symbols_are_drawn_without_an_input_panel(tmp_path, figure):
     net = ir.Sequential([ir.Embedding(5, 3), ir.LSTM(3, 4)], steps=8)
     traces(net, np.zeros((8, 1), np.int64)).plot(path=tmp_path / "traces.png")
-    assert [axes.get_ylabel() for axes in figure[0].axes] == ["h of layer 1"]
+    assert [axes.get_ylabel() for axes in figure[0].axes] == ["$h_t$ of layer 1"]
 
 
 def test_the_command(tmp_path, capsys):

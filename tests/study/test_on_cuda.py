@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 import indrnn_np as ir
-from indrnn_np import _cuda, backend, study
+from indrnn_np import backend, study
+from indrnn_np._cuda import target
 
-pytestmark = pytest.mark.skipif("cuda" not in backend.backends(), reason=_cuda.problem()[0] or "no GPU")
+pytestmark = pytest.mark.skipif("cuda" not in backend.backends(), reason=target.problem()[0] or "no GPU")
 T, B, H = 7, 3, 4
 
 

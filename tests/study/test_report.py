@@ -10,7 +10,8 @@ import pytest
 pytest.importorskip("matplotlib")
 pytest.importorskip("jinja2")
 
-from indrnn_np import cli, study
+from indrnn_np import study
+from indrnn_np.commands import cli
 from indrnn_np.study.report import page
 
 SMALL = ["--steps", "12", "--hidden", "5", "--iterations", "6", "--batch", "4", "--threads", "1", "--quiet"]
@@ -59,7 +60,7 @@ class Reader(html.parser.HTMLParser):
 def test_the_file_holds_all_that_it_shows(run, capsys):
     assert cli.main(["study", "report", str(run)]) == 0
     captured = capsys.readouterr()
-    assert captured.out == f"written: {run / 'report.html'}\n" and "How the gradient flows" in captured.err
+    assert captured.out == f"written: {run / 'report.html'}\n" and "Gradient flow" in captured.err
     text = (run / "report.html").read_text(encoding="utf-8")
     found = Reader(text)
     assert not found.open
@@ -89,7 +90,7 @@ def test_a_run_that_has_not_ended(run, tmp_path):
     name = "iteration-00000006.npz"
     (tmp_path / "checkpoints" / name).write_bytes((run / "checkpoints" / name).read_bytes())
     text = study.report(tmp_path).read_text(encoding="utf-8")
-    assert "has not ended yet" in text and "How the gradient flows" in text
+    assert "has not ended yet" in text and "Gradient flow" in text
 
 
 def test_no_run_is_an_error(tmp_path, capsys):

@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("matplotlib")
 pytest.importorskip("jinja2")
 
-from indrnn_np import cli
+from indrnn_np.commands import cli
 
 REQUIRED = os.environ.get("INDRNN_BROWSER") == "required"
 CHROMIUM = os.environ.get("INDRNN_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")

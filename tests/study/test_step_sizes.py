@@ -5,7 +5,7 @@ import pytest
 from small_runs import STUDY
 
 import indrnn_np as ir
-from indrnn_np import cli
+from indrnn_np.commands import cli
 from indrnn_np.study.step_sizes import (
     CENTRAL,
     COMPLEX,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from indrnn_np import study
-from indrnn_np.cli import main
+from indrnn_np.commands.cli import main
 
 SMALL = ["--steps", "6", "--hidden", "3", "--batch", "2", "--backend", "reference"]
 TINY = ["--steps", "6", "--set", "hidden=3", "--batch", "2", "--backend", "reference"]

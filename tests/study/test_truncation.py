@@ -6,7 +6,7 @@ from small_runs import STUDY
 from tolerances import TOLERANCE, assert_close
 
 import indrnn_np as ir
-from indrnn_np import cli
+from indrnn_np.commands import cli
 from indrnn_np.study.truncation import _Pass, truncation
 from indrnn_np.tasks import Batch
 
@@ -152,8 +152,8 @@ def test_words_table_and_default_cuts(tmp_path):
     assert found.cuts.tolist() == [1, 2, 5, 10, 20, 50, 60]
     table = found.table()
     assert len(table["k"]) == 7 * 4 and set(table["parameter"]) == {"all", "0.W", "0.u", "0.b"}
-    assert found.words().startswith("cut after 1 of 60 steps the gradient is off by ")
-    assert "off by 100 %" not in found.words() and found.reach(1e-3) in (10, 20)
+    assert found.words().startswith("truncated after 1 of 60 steps, the gradient has a bias of ")
+    assert "bias of 100 %" not in found.words() and found.reach(1e-3) in (10, 20)
     assert np.load(found.save(tmp_path / "t.npz"))["bias"].shape == (7, 4)
 
 
@@ -165,7 +165,7 @@ def test_what_cannot_be_cut_is_refused():
     ):
         truncation(net, batches(net, T=T))
     net = ir.Sequential([ir.Bidirectional(ir.IndRNN(2, 3))], steps=T, dtype="float64")
-    with pytest.raises(ValueError, match="reads later steps, expected layers that walk forward in time"):
+    with pytest.raises(ValueError, match="reads later steps, expected layers that run forward in time"):
         truncation(net, batches(net, T=T))
     net = linear(T)
     with pytest.raises(ValueError, match="number of batches is 0, expected a number of at least 1"):
@@ -181,7 +181,7 @@ def test_what_cannot_be_cut_is_refused():
     ):
         truncation(net, batches(net, 1, T, lengths=np.array([6, 4])))
     net = ir.Sequential([*STACKS["h0"](2, 3), ir.LastStep()], steps=T, dtype="float64")
-    with pytest.raises(ValueError, match=r"samples shorter than k start at the parameter 0\.h0"):
+    with pytest.raises(ValueError, match=r"only samples shorter than k start at the parameter 0\.h0"):
         truncation(net, batches(net, 1, T, lengths=np.array([6, 2])), [3])
 
 
@@ -189,16 +189,20 @@ def test_the_command(tmp_path, capsys, figure):
     given = [*STUDY, "--out", str(tmp_path)]
     assert cli.main(["study", "truncation", "--cuts", "1", "4", "--batches", "2", *given]) == 0
     told = capsys.readouterr().out
-    assert "IndRNN: cut after 1 of 12 steps" in told and "RNN-tanh: cut after 1 of 12 steps" in told
+    assert (
+        "IndRNN: truncated after 1 of 12 steps" in told and "RNN-tanh: truncated after 1 of 12 steps" in told
+    )
     names = {path.name for path in tmp_path.iterdir()}
     assert {"truncation-indrnn.npz", "truncation-rnn-tanh.csv", "truncation.json", "truncation.png"} <= names
     found = np.load(tmp_path / "truncation-indrnn.npz")
     assert found["cuts"].tolist() == [1, 4, 12] and int(found["batches"]) == 2
     bias, other, spread, _ = figure[0].axes
     assert bias.get_ylabel().startswith("bias") and spread.get_ylabel().startswith("standard deviation")
-    assert spread.get_xlabel() == "steps k before the gradient is cut" and bias.get_xscale() == "log"
+    assert spread.get_xlabel() == "time steps $k$ before truncation" and bias.get_xscale() == "log"
     assert [bias.get_title("left"), other.get_title("left")] == ["IndRNN", "RNN-tanh"]
-    assert [line.get_label() for line in other.lines] == ["d0.W", "d0.U", "d1.W", "d1.U"]
+    assert [line.get_label() for line in other.lines] == [
+        f"$d{letter}$ of layer {layer}" for layer in "01" for letter in "WU"
+    ]
     line, column = bias.lines[1], list(found["names"]).index("0.u")
     np.testing.assert_array_equal(line.get_ydata()[:2], found["bias"][:2, column])
     assert np.isnan(line.get_ydata()[2])  # the full gradient has no bias

@@ -50,7 +50,7 @@ def test_a_batch_is_drawn_in_the_memory_of_its_backend(backend):
     pairs = [(there.batch(3, 4), here.batch(3, 4))]
     pairs += zip(there.evaluation("test", 3), here.evaluation("test", 3), strict=True)
     for drawn, expected in pairs:
-        assert isinstance(drawn.x, get(backend).arrays) and drawn.steps == expected.steps
+        assert isinstance(drawn.x, get(backend).device.arrays) and drawn.steps == expected.steps
         np.testing.assert_array_equal(drawn.x.to_host(), expected.x)
         np.testing.assert_array_equal(drawn.target.to_host(), expected.target)
 

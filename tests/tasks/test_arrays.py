@@ -91,7 +91,7 @@ WRONG = [
     ((X[0], Y), {}, r"x has shape \(23, 3\), expected \(T, N, D\), time first"),
     ((X.astype(int), Y), {}, "x has dtype int64, expected float32 or float64"),
     ((X, Y[:5]), {}, r"y has shape \(5,\), expected \(23,\) first to match x with shape \(6, 23, 3\)"),
-    ((X, Y.astype(str)), {}, "y has dtype <U.*, expected integer labels or real values"),
+    ((X, Y.astype(str)), {}, "y has dtype <U.*, expected a dtype of numbers"),
     ((X, Y.astype(float)), {}, r"y has shape \(23,\), expected integers \(N,\) or \(T, N\), or floats"),
     (
         (spoilt((2, 5, 1), np.nan), Y),
@@ -115,9 +115,15 @@ def test_what_is_wrong_is_said(arrays, options, words):
         Arrays(*arrays, **options)
 
 
-def test_lists_are_not_arrays():
-    with pytest.raises(TypeError, match=r"tasks.Arrays: x is a list, expected a numpy.ndarray"):
+def test_lists_are_read_as_arrays():
+    task = Arrays(X.tolist(), Y.tolist(), [T] * N)
+    np.testing.assert_array_equal(task.batch(0, 5).x, Arrays(X, Y).batch(0, 5).x)
+    with pytest.raises(
+        ValueError, match=r"tasks.Arrays: x has shape \(1, 1\), expected \(T, N, D\), time first"
+    ):
         Arrays([[1.0]], [0])
+    with pytest.raises(TypeError, match=r"tasks.Arrays: y is a NoneType, expected a numpy.ndarray"):
+        Arrays(X, None)
 
 
 def test_there_is_no_validation_unless_asked_for():

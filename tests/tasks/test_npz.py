@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from indrnn_np import tasks
-from indrnn_np.cli import main
+from indrnn_np.commands.cli import main
 from indrnn_np.tasks import npz
 
 T, N, D = 5, 12, 3
@@ -71,11 +71,11 @@ def test_a_share_can_be_held_out(tmp_path):
 
 WRONG = [
     ({"y": np.zeros(3, int)}, r"a.npz: x is missing"),
-    ({"x": arrays()["x"]}, r"a.npz: y is missing, expected it beside x"),
-    (arrays() | {"x_test": arrays()["x"]}, r"a.npz: y_test is missing, expected it beside x_test"),
+    ({"x": arrays()["x"]}, r"a.npz: y is missing, expected y together with x"),
+    (arrays() | {"x_test": arrays()["x"]}, r"a.npz: y_test is missing, expected y_test together with x_test"),
     (
         arrays() | {"lengths_validation": np.ones(3, int)},
-        "x_validation is missing, expected it beside lengths_valid",
+        "x_validation is missing, expected x_validation together with lengths_valid",
     ),
     (
         arrays() | {"x_tset": arrays()["x"]},
@@ -90,7 +90,10 @@ WRONG = [
         r"numpy.ascontiguousarray\(x.transpose\(1, 0, 2\)\) makes",
     ),
     (arrays() | {"x": np.full((T, N, D), np.nan)}, r"a.npz: x\[0, 0, 0\] is nan, expected finite numbers"),
-    (arrays() | {"x": np.full((T, N, D), 1e300)}, r"a.npz: x\[0, 0, 0\] is inf"),
+    (
+        arrays() | {"x": np.full((T, N, D), 1e300)},
+        r"a.npz: x\[0, 0, 0\] is 1e\+300, expected at most 3.4e\+38",
+    ),
     (arrays() | {"x": np.ones((T, N, D), int)}, r"a.npz: x has dtype int64, expected float32 or float64"),
     (arrays() | {"x": np.ones((T, N, D), complex)}, r"a.npz: x has dtype complex128"),
     (arrays() | {"lengths": np.full(N, T + 1)}, r"a.npz: lengths\[0\] is 6, expected 0 to 5"),
@@ -106,7 +109,7 @@ WRONG = [
     ),
     (
         arrays() | {"y": np.array(["a"] * N)},
-        r"a.npz: y has dtype <U1, expected integer labels or real values",
+        r"a.npz: y has dtype <U1, expected a dtype of numbers",
     ),
 ]
 
@@ -137,7 +140,7 @@ def test_files_that_are_no_archive_or_cut_off_or_damaged(tmp_path):
         with pytest.raises(ValueError, match=r"a.npz: [xy] is damaged \(Bad CRC-32"):
             tasks.get("sequences", data=path)
     np.save(tmp_path / "b.npy", np.ones(3))
-    with pytest.raises(ValueError, match=r"b.npy is no zip archive, expected a whole npz file"):
+    with pytest.raises(ValueError, match=r"b.npy is not a zip archive, expected a whole npz file"):
         tasks.get("sequences", data=tmp_path / "b.npy")
 
 
@@ -146,7 +149,7 @@ def test_members_that_are_no_arrays(tmp_path):
 
     with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
         archive.writestr("x", "some text")
-    with pytest.raises(ValueError, match=r"a.npz: x is no array, expected arrays alone"):
+    with pytest.raises(ValueError, match=r"a.npz: x is not an array, expected a whole npz file of arrays"):
         npz.read("here", tmp_path / "a.npz", ("x",))
 
 
@@ -155,10 +158,10 @@ def test_missing_files_and_shares(tmp_path):
         FileNotFoundError, match=r"tasks.Sequences: data is None, expected an npz file \(--data\)"
     ):
         tasks.get("sequences")
-    with pytest.raises(FileNotFoundError, match=r"nowhere.npz is not there, expected an npz file"):
+    with pytest.raises(FileNotFoundError, match=r"nowhere.npz is not a file, expected an npz file"):
         tasks.get("sequences", data=tmp_path / "nowhere.npz")
     path = write(tmp_path / "a.npz", **arrays(), **other("validation"))
-    with pytest.raises(ValueError, match=r"held_out is 0.1, expected 0 because there is x_validation"):
+    with pytest.raises(ValueError, match=r"held_out is 0.1, expected 0 because the file has x_validation"):
         tasks.get("sequences", data=path, held_out=0.1)
 
 
@@ -174,4 +177,4 @@ def test_the_command_trains_on_a_file(tmp_path, capsys):
         and "test: softmax" in printed
     )
     assert main(["train", "sequences", "--data", str(tmp_path / "b.npz"), "--quiet"]) == 2
-    assert "b.npz is not there" in capsys.readouterr().err
+    assert "b.npz is not a file" in capsys.readouterr().err

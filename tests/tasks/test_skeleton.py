@@ -1,6 +1,7 @@
 """Skeleton recordings: the files, who stands where, protocols, archives, random frames, and what can be wrong."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -10,8 +11,8 @@ from hypothesis import strategies as st
 from small_skeletons import body, name
 
 import indrnn_np as ir
-from indrnn_np import tasks
-from indrnn_np.cli import main
+from indrnn_np import _machine, tasks
+from indrnn_np.commands.cli import main
 from indrnn_np.tasks import ntu, recordings, skeleton_file
 from indrnn_np.training import metrics
 
@@ -70,7 +71,7 @@ WRONG = [
     (changed(1, "0"), r"line 2, has 1 values, expected 0 for the file to end"),
     (
         "0\n",
-        r"has 0 frames and no body, expected at least one body ; the list .* leaves it out \(--exclude\)",
+        r"has 0 frames and no body, expected at least one body ; the list .* excludes it \(--exclude\)",
     ),
     ("2\n0\n0\n", r"has 2 frames and no body, expected at least one body"),
     (changed(2, "1.0"), r"line 2, has '1.0' for the number of bodies"),
@@ -78,10 +79,14 @@ WRONG = [
     (changed(4, "24"), r"line 4, has 24 joints, expected 25"),
     (changed(5, "1 2 3"), r"line 5, has 3 values, expected 12 for a joint"),
     (changed(5, "1 nan 3" + X), r"line 5, has x y z 1 nan 3, expected three finite numbers"),
+    (
+        changed(5, "1 4e38 3" + X),
+        r"line 5, has x y z 1 4e38 3, expected three finite numbers that float32 can hold",
+    ),
     (changed(6, "1 2 -inf" + X), r"line 6, has x y z 1 2 -inf, expected three finite numbers"),
     (changed(29, "1 2 3e" + X), r"line 29, has x y z 1 2 3e"),
     (changed(29, None), r"line 29, has 1 values, expected 12 for a joint"),
-    (changed(58, LINES[30]), r"line 58, names body 1 again, expected each body once in a frame"),
+    (changed(58, LINES[30]), r"line 58, repeats body 1, expected each body once per frame"),
     (GOOD + "1 2\n", r"line 85, has 2 values, expected 0 for the file to end"),
 ]
 
@@ -112,6 +117,21 @@ def test_a_file_cut_off_anywhere_is_refused(tmp_path):
 def test_a_first_line_that_promises_too_much_is_found_before_memory_is_asked_for(folder):
     (folder / f"{name()}.skeleton").write_text("999999999999\n", encoding="utf-8")
     with pytest.raises(ValueError, match=r"has 13 bytes, expected more for 999999999999 frames"):
+        get(folder)
+
+
+def test_files_that_are_no_recordings(folder, tmp_path, monkeypatch):
+    """What macOS writes beside each file, and a name that is not UTF-8."""
+    before = get(folder).describe()
+    (folder / f"._{name()}.skeleton").write_bytes(b"\0\5\x16\7")
+    assert get(folder, cache=tmp_path / "cache.npz").describe() == before
+    with pytest.raises(
+        MemoryError, match=r"270 frames of .* needs 0.000151 GiB, expected at most .* of a limit"
+    ):
+        monkeypatch.setattr(_machine, "available_memory", lambda: (50_000, "a limit"))
+        get(folder)
+    (folder / os.fsdecode(b"\xff.skeleton")).write_text("1")
+    with pytest.raises(ValueError, match=r"a sample is named '\\udcff', expected SsssCccc"):
         get(folder)
 
 
@@ -252,7 +272,7 @@ def test_the_cache_is_made_once_and_knows_its_files(folder, tmp_path, monkeypatc
     ):
         get(folder, cache=cache, exclude=listed)
     with pytest.raises(
-        ValueError, match=r"cache is '.*cache.npz', expected None because data is a file already"
+        ValueError, match=r"cache is '.*cache.npz', expected None because data is a file, not a folder"
     ):
         get(cache, cache=cache)
     (folder / f"{name()}.skeleton").write_text("1\n", encoding="utf-8")
@@ -274,16 +294,31 @@ WRONG_ARCHIVES = [
     ({"frames": np.ones(10)}, r"frames has shape \(10,\), expected \(ΣF, D\)"),
     ({"frames": np.ones((10, 2), int)}, "frames has dtype int64"),
     ({"frames": np.full((10, 2), np.inf)}, r"frames\[0, 0\] is inf"),
+    (
+        {"frames": np.full((10, 2), 1e300), "dtype": "float32"},
+        r"frames\[0, 0\] is inf, expected finite numbers",
+    ),
+    (
+        {"protocol": "cs"},
+        "protocol is 'cs', expected None because the array `test` in the file defines the test samples",
+    ),
     ({"frames": np.ones((11, 2))}, "lengths sum to 10, expected 11 to match"),
     ({"lengths": np.array([3.0, 1, 2, 4])}, "lengths has dtype float64"),
     (
         {"lengths": np.array([3, 0, 3, 4])},
-        r"the least of lengths is 0, expected at least one input, and one frame",
+        r"min\(lengths\) 0, expected at least one input and one frame",
     ),
     ({"lengths": np.array([3, -1, 4, 4])}, r"lengths\[1\] is -1"),
     ({"lengths": np.array([[10]])}, r"lengths has shape \(1, 1\)"),
-    ({"labels": np.array([0, 1, 1])}, r"labels has shape \(3,\), expected \(4,\) one for each of lengths"),
-    ({"labels": np.array([0, 1, -1, 1])}, r"labels\[2\] is -1, expected numbers from 0 on"),
+    (
+        {"labels": np.array([0, 1, 1])},
+        r"labels has shape \(3,\), expected \(4,\) with an entry for each of lengths",
+    ),
+    ({"labels": np.array([0, 1, -1, 1])}, r"labels\[2\] is -1, expected 0 to 2147483647"),
+    (
+        {"labels": np.array([0, 1, 2**63 + 1, 1], np.uint64)},
+        r"labels\[2\] is 9223372036854775809, expected 0 to",
+    ),
     ({"labels": np.ones(4)}, "labels has dtype float64, expected integers"),
     ({"test": np.zeros(4, int)}, "test has dtype int64, expected bool"),
     ({"test": np.ones(4, bool)}, "samples to train on is 0"),
@@ -295,13 +330,28 @@ WRONG_ARCHIVES = [
 
 @pytest.mark.parametrize(("changes", "words"), WRONG_ARCHIVES)
 def test_archives_are_not_trusted(tmp_path, changes, words):
-    np.savez(tmp_path / "a.npz", **archive(**changes))
+    options = {key: changes[key] for key in ("dtype", "protocol") if key in changes}
+    np.savez(tmp_path / "a.npz", **archive(**{key: changes[key] for key in changes if key not in options}))
     with pytest.raises(ValueError, match=words):
-        get(tmp_path / "a.npz")
+        get(tmp_path / "a.npz", **options)
 
 
-def test_an_archive_of_ones_own(tmp_path):
+def test_frames_are_held_in_the_smaller_dtype(tmp_path):
     np.savez(tmp_path / "a.npz", **archive())
+    for dtype in ("float32", "float64"):
+        found = recordings.load(tmp_path / "a.npz", None, None, None, np.dtype(dtype))
+        assert found.frames.dtype == dtype and found.protocol is None
+        assert get(tmp_path / "a.npz", dtype=dtype).batch(0, 2).x.dtype == dtype
+
+
+@pytest.mark.parametrize("order", ["<", ">", "F"])
+def test_an_archive_of_ones_own(tmp_path, order):
+    """Arrays of any byte order and layout."""
+    contents = {
+        key: np.asfortranarray(a) if order == "F" else a.astype(a.dtype.newbyteorder(order))
+        for key, a in archive().items()
+    }
+    np.savez(tmp_path / "a.npz", **contents)
     task = get(tmp_path / "a.npz", held_out=0.0)
     assert (task.input_size, task.output_size, task.splits) == (2, 2, ("test",))
     np.testing.assert_array_equal(
@@ -381,7 +431,7 @@ def test_the_command_trains_and_evaluates(folder, tmp_path, capsys):
 
 
 def test_recordings_are_what_the_files_hold(folder):
-    found = recordings.load(folder, "cs", None, None)
+    found = recordings.load(folder, "cs", None, None, np.dtype("float32"))
     written = sorted((sample, n, F) for n, (sample, F) in enumerate(SAMPLES.items()))
     assert found.frames.shape == (sum(SIZES), 150) and found.classes == 60
     np.testing.assert_array_equal(found.lengths, [F for _, _, F in written])

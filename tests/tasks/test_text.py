@@ -98,6 +98,47 @@ def test_what_a_checkpoint_needs_is_described(tmp_path):
     assert other["vocabulary"] == told["vocabulary"] and other["sha256"] != told["sha256"]
 
 
+def plain(tmp_path, text, words=True):
+    (tmp_path / "text.txt").write_text(text, encoding="utf-8")
+    return corpus.load("test", tmp_path / "text.txt", words)
+
+
+def test_words_that_training_has_not_are_unknown(tmp_path):
+    text = "a b once a b\n" * 9 + "a b rare twice twice a b\n" + "a new\nb a\n"
+    loaded = plain(tmp_path, text)
+    assert loaded.vocabulary == ["<eos>", "<unk>", "a", "b", "once", "twice"]
+    assert "".join(f"{s} " for split in corpus.SPLITS for s in written(loaded, split)) == (
+        text.replace("rare", "<unk>").replace("new", "<unk>").replace("\n", " <eos> ")
+    )
+    assert loaded.unknown() == {"train": 1, "validation": 1, "test": 0}
+    own = plain(tmp_path, text.replace("once", "<unk>"))
+    assert own.unknown()["train"] == 9 and "rare" in own.vocabulary  # a text that somebody has prepared
+    assert plain(tmp_path, text.replace("new", "a")).vocabulary == [
+        "<eos>",
+        "a",
+        "b",
+        "once",
+        "rare",
+        "twice",
+    ]
+
+
+def test_one_line_of_words_has_no_line_ends(tmp_path):
+    """The last line's <eos>, which stands in no file, was refused as unknown."""
+    for end in ("", "\n", "\na b\n"):
+        loaded = plain(tmp_path, "a b " * 50 + end)
+        assert loaded.vocabulary == ["a", "b"] and loaded.unknown() == {}
+        assert sum(len(ids) for ids in loaded.ids.values()) == 100 + 2 * (len(end) > 1)
+
+
+def test_a_character_may_come_late(tmp_path):
+    loaded = plain(tmp_path, "ab\n" * 40 + "a\nbxa\n", words=False)
+    assert loaded.vocabulary == ["\n", "a", "b", "x"] and "x" in written(loaded, "test")
+    assert 3 not in loaded.ids["train"] and math.isfinite(loaded.entropy())
+    task = tasks.get("chars", data=tmp_path / "text.txt", steps=5)
+    assert task.output_size == 4 and task.baseline == pytest.approx(math.log2(3), abs=0.01)
+
+
 # -- lanes and windows ---------------------------------------------------------------------------------------
 
 
@@ -214,10 +255,15 @@ def test_places_in_files_of_other_kinds(tmp_path):
     spaced = {"train": "a b\nb a\n", "valid": "a\n", "test": "b\na b c\n"}
     with pytest.raises(ValueError, match=r"ptb.char.test.txt, line 2, column 5, has 'c'"):
         corpus.load("test", treebank(tmp_path, spaced, "ptb.char."), False)
-    text = "ab\n" * 40 + "a\nbxa\n"
-    (tmp_path / "text.txt").write_text(text)
-    with pytest.raises(ValueError, match=r"text.txt, line 42, column 2, has 'x' in the test text"):
-        corpus.load("test", tmp_path / "text.txt", False)
+    for text, place in [
+        ("a b\n" * 40 + "a\nb x a\n", "line 42, column 3"),
+        ("a b  " * 40 + "\na x", "line 2, column 3"),
+    ]:
+        (tmp_path / "text.txt").write_text(text)
+        with pytest.raises(
+            ValueError, match=f"text.txt, {place}, has 'x' in the test text, expected a symbol of"
+        ):
+            corpus.load("test", tmp_path / "text.txt", True)  # no rare word of training to learn <unk> from
     no_end = {"train": "ab", "valid": "a\nb\n", "test": "ab\n"}
     treebank(tmp_path / "other", no_end)
     loaded = corpus.load(
@@ -227,12 +273,12 @@ def test_places_in_files_of_other_kinds(tmp_path):
 
 
 def test_files_that_are_missing_or_empty(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"text.txt is not there, expected a file"):
+    with pytest.raises(FileNotFoundError, match=r"text.txt is not a file, expected a file"):
         tasks.get("chars", data=tmp_path / "text.txt")
-    with pytest.raises(FileNotFoundError, match=r"ptb.train.txt is not there"):
+    with pytest.raises(FileNotFoundError, match=r"ptb.train.txt is not a file"):
         tasks.get("words", data=tmp_path)
     treebank(tmp_path / "half", {"train": "a b\n"})
-    with pytest.raises(FileNotFoundError, match=r"ptb.valid.txt is not there"):
+    with pytest.raises(FileNotFoundError, match=r"ptb.valid.txt is not a file"):
         tasks.get("words", data=tmp_path / "half")
     (tmp_path / "text.txt").write_text("a")
     with pytest.raises(ValueError, match=r"text.txt holds 0 symbols for train, expected at least two"):
@@ -258,3 +304,7 @@ def test_options_that_make_no_sense(tmp_path):
         next(task.evaluation("all", 3))
     with pytest.raises(ValueError, match=r"size is 0"):
         next(task.evaluation("test", 0))
+    with pytest.raises(
+        MemoryError, match=r"tasks.Chars: a batch of \d+ windows of 100 steps needs .* GiB, expected at most"
+    ):
+        next(task.evaluation("train", 2**40))

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indrnn_np import tasks
-from indrnn_np.cli import main
+from indrnn_np import _machine, tasks
+from indrnn_np.commands.cli import main
 from indrnn_np.tasks import ts
 
 HEADER = """# a comment
@@ -63,14 +63,64 @@ def test_what_is_written_is_read(tmp_path_factory, data):
         np.testing.assert_array_equal(sample, x, strict=True)
 
 
+def test_comments_after_other_text_and_with_stray_bytes(tmp_path):
+    """`# two classes` gave five classes."""
+    text = "% Müller\n@author Müller\n@dimensions 1 # one\n@classLabel true 1 2\t# two classes\n"
+    text += "@data % here\n1,2:1 % Müller\n#ü\n3:2\n"
+    (tmp_path / "a.ts").write_bytes(text.encode("latin-1"))
+    series = ts.read(tmp_path / "a.ts")
+    assert (series.classes, series.labels, series.lines) == (("1", "2"), ["1", "2"], [6, 8])
+    listed = "@data\n1:a # a note is no part of a label\n2:b#\n"
+    assert ts.read(write(tmp_path / "b.ts", listed)).labels == ["a", "b#"]
+
+
+def test_time_stamps_order_the_values(tmp_path):
+    numbers = "@timeStamps true\n@dimensions 2\n@data\n(0,1.5),(1, 2) , (4,3):(0,4),(1,5),(4,6):a\n"
+    np.testing.assert_array_equal(
+        ts.read(write(tmp_path / "a.ts", numbers)).samples[0], [[1.5, 4], [2, 5], [3, 6]]
+    )
+    dates = (
+        "@timeStamps true\n@data\n(2007-01-01 00:00:00,1),(2007-01-01 00:00:30,?),(2007-01-01 00:02:00,5):a\n"
+    )
+    series = ts.read(write(tmp_path / "b.ts", dates), missing="linear")
+    np.testing.assert_array_equal(series.samples[0][:, 0], [1, 2, 5])  # a quarter of the time has passed
+    assert series.labels == ["a"]
+
+
+def test_missing_values(tmp_path):
+    path = write(tmp_path / "a.ts", "@data\n?,1,NaN,?,4,nan:1,2,3,4,5,6:a\n")
+    np.testing.assert_array_equal(ts.read(path, missing="linear").samples[0][:, 0], [1, 1, 2, 3, 4, 4])
+    np.testing.assert_array_equal(
+        ts.read(path, missing="zero").samples[0][:, 0], [np.nan, 1, np.nan, np.nan, 4, np.nan]
+    )
+    with pytest.raises(
+        ValueError, match=r"line 2, has '\?' as value 1 of channel 1, .* --missing linear or zero fills"
+    ):
+        ts.read(path)
+    write(path, "@data\n?,?:1,2:a\n")
+    with pytest.raises(
+        ValueError, match=r"line 2, has no value in channel 1, expected at least one to interpolate from"
+    ):
+        ts.read(path, missing="linear")
+    with pytest.raises(ValueError, match=r"missing is 'mean', expected one of 'refuse', 'linear', 'zero'"):
+        ts.read(path, missing="mean")
+    write(path, "@data\n1,inf:1,2:a\n")
+    with pytest.raises(ValueError, match=r"has 'inf' as value 2 of channel 1, expected a finite number$"):
+        ts.read(path, missing="zero")
+
+
 def line(text):
     return HEADER + text
+
+
+def stamped(text):
+    return f"@timeStamps true\n@data\n{text}\n"
 
 
 WRONG = [
     (line(""), "has nothing after @data, expected at least one series"),
     ("@classLabel true a\n", "has no line @data"),
-    ("1,2:a\n", r"line 1, is '1,2:a', expected a line that starts with @ or # before @data"),
+    ("1,2:a\n", r"line 1, is '1,2:a', expected a line that starts with @, # or % before @data"),
     (
         line("1,2:3,4:sideways\n"),
         r"line 10, ends with 'sideways', expected one of up, down after its last colon",
@@ -83,7 +133,7 @@ WRONG = [
     (line("1,2:3,4:5,6:up\n"), r"line 10, has 3 channels, expected 2"),
     (
         "@data\n1:2:a\n1:a\n",
-        r"line 3, has 1 channels, expected 2 to match the header, or the series before it",
+        r"line 3, has 1 channels, expected 2 to match the header or the previous series",
     ),
     (line("1,2:3:up\n"), r"line 10, has 1 values in channel 2, expected 2 as in its first channel"),
     (
@@ -93,6 +143,7 @@ WRONG = [
     (line("1,2:3,NaN:up\n"), r"has 'NaN' as value 2 of channel 2"),
     (line("1,inf:3,4:up\n"), r"has 'inf' as value 2 of channel 1"),
     (line("1,1e400:3,4:up\n"), r"has '1e400' as value 2"),
+    (line("1,\u0661\u0662:3,4:up\n"), "has '\u0661\u0662' as value 2"),  # digits of another script
     (line("1,1_0:3,4:up\n"), r"has '1_0' as value 2"),
     (line("1,zwei:3,4:up\n"), r"has 'zwei' as value 2"),
     (line("1,:3,4:up\n"), r"has '' as value 2 of channel 1"),
@@ -124,11 +175,25 @@ WRONG = [
     ),
     (
         GOOD.replace("@timeStamps false", "@timeStamps true"),
-        r"@timeStamps true, expected @timeStamps false because",
+        r"line 10, has '0.5,-1.5,2' as channel 1, expected \(time,value\),\(time,value\),... because of @time",
     ),
-    (GOOD.replace("true up down", "false"), "line 8, says that there are no labels"),
+    (
+        stamped("(0,1)(1,2):(0,1),(1,2):a"),
+        r"line 3, has '\(0,1\)\(1,2\)' as channel 1, expected \(time,value",
+    ),
+    (
+        stamped("(0,1),(0,2):(0,1),(0,2):a"),
+        "line 3, has the time '0' at value 2 of channel 1, expected a number or",
+    ),
+    (stamped("(now,1):(now,2):a"), "line 3, has the time 'now' at value 1 of channel 1"),
+    (
+        stamped("(0,1),(1,2):(0,1),(2,2):a"),
+        "line 3, has different times in channel 2, expected the times of channel 1",
+    ),
+    (stamped("(0,1):(0,1),(2,2):a"), "line 3, has 2 values in channel 2, expected 1"),
+    (GOOD.replace("true up down", "false"), "line 8, declares no labels"),
     (GOOD.replace("true up down", "true up up"), "line 8, lists a label twice"),
-    ("@targetLabel true\n@data\n1:2\n", "line 1, announces real targets"),
+    ("@targetLabel true\n@data\n1:2\n", "line 1, declares real targets"),
 ]
 
 
@@ -158,9 +223,11 @@ def test_a_file_cut_off_anywhere_is_refused_or_lacks_whole_series(tmp_path):
 def test_other_encodings_and_missing_files(tmp_path):
     path = tmp_path / "a.ts"
     path.write_bytes(GOOD.encode() + "1:2:ü".encode("latin-1"))
-    with pytest.raises(ValueError, match=r"line 14, holds the byte 0xfc, expected text in UTF-8"):
-        ts.read(path)
-    with pytest.raises(FileNotFoundError, match=r"ts.read: .*nowhere.ts is not there, expected a file"):
+    for text in (GOOD.encode() + "1:2:ü".encode("latin-1"), GOOD.encode("utf-16")):
+        path.write_bytes(text)
+        with pytest.raises(ValueError, match=r"line (14|1), holds the byte 0xf[cf], expected text in UTF-8"):
+            ts.read(path)
+    with pytest.raises(FileNotFoundError, match=r"ts.read: .*nowhere.ts is not a file, expected a file"):
         ts.read(tmp_path / "nowhere.ts")
 
 
@@ -212,6 +279,43 @@ def test_held_out_series_have_no_part_in_training_or_in_the_means(tmp_path):
     assert seen == known
 
 
+def test_zero_for_a_missing_value_is_the_mean_of_its_channel(tmp_path):
+    for split in ("TRAIN", "TEST"):
+        write(tmp_path / f"M_{split}.ts", "@data\n1,?,3:?,2,2:a\n5,?,7:4,4,4:b\n")
+    x = next(tasks.get("uea", data=tmp_path, missing="zero", dtype="float64").evaluation("test", 2)).x
+    assert (x[1, :, 0] == 0).all() and x[0, 0, 1] == 0
+    np.testing.assert_allclose(x[[0, 2], :, 0].ravel() * np.sqrt(5), [-3, 1, -1, 3])  # mean 4, variance 5
+    raw = next(tasks.get("uea", data=tmp_path, missing="zero", standardise=False).evaluation("test", 2)).x
+    assert raw[:, 0, 0].tolist() == [1, 0, 3]
+    for split in ("TRAIN", "TEST"):
+        write(tmp_path / f"M_{split}.ts", "@data\n1,2:?,?:a\n")
+    with pytest.raises(
+        ValueError, match=r"channel 2 has no value in the training series, expected at least one"
+    ):
+        tasks.get("uea", data=tmp_path, missing="zero")
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e-30, 1e30, 1e200, 1e307])
+def test_values_of_any_size_are_standardised(tmp_path, scale):
+    """Squares beyond float64 gave a deviation of infinity or zero, and x of zeros."""
+    for split in ("TRAIN", "TEST"):
+        write(
+            tmp_path / f"B_{split}.ts",
+            f"@data\n{1 * scale!r},{3 * scale!r}:a\n{1 * scale!r},{3 * scale!r}:b\n",
+        )
+    x = next(tasks.get("uea", data=tmp_path).evaluation("test", 2)).x
+    np.testing.assert_allclose(x[:, 0, 0], [-1, 1], rtol=1e-6)
+
+
+def test_a_series_that_makes_the_others_too_long(tmp_path, monkeypatch):
+    for split in ("TRAIN", "TEST"):
+        write(tmp_path / f"L_{split}.ts", "@data\n" + "1," * 99 + "1:a\n" + "2:b\n" * 99)
+    monkeypatch.setattr(_machine, "available_memory", lambda: (5000, "a limit"))
+    words = r"L_TRAIN.ts, padded to 100 steps of 100 series, needs 3.73e-05 GiB, expected at most"
+    with pytest.raises(MemoryError, match=words):
+        tasks.get("uea", data=tmp_path)
+
+
 def test_a_constant_channel_is_shifted_only(tmp_path):
     for split in ("TRAIN", "TEST"):
         write(tmp_path / f"C_{split}.ts", "@data\n7,7:1,2:a\n7:5:b\n")
@@ -229,6 +333,25 @@ def test_folders_names_and_labels_without_a_list(tmp_path):
     assert (task.batch(4, 6).x != tasks.get("uea", data=tmp_path / "Three", seed=1).batch(4, 6).x).any()
 
 
+def test_a_folder_of_folders_lists_what_name_would_find(tmp_path):
+    for folder, name in (("a", "Other"), ("b", "Three"), ("b", "._Three"), (".git", "Hidden")):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        write(tmp_path / folder / f"{name}_TRAIN.ts", GOOD)
+        write(tmp_path / folder / f"{name}_TEST.ts", GOOD)
+    with pytest.raises(
+        ValueError,
+        match=r"name is None, expected the NAME of a problem .* holds 2 files NAME_TRAIN.ts: Other, Three$",
+    ):
+        tasks.get("uea", data=tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"has no Four_TRAIN.ts, .* NAME_TRAIN.ts: Other, Three$"):
+        tasks.get("uea", data=tmp_path, name="Four")
+    assert tasks.get("uea", data=tmp_path, name="Three").problem == "Three"
+    (tmp_path / "c").mkdir()
+    write(tmp_path / "c" / "Three_TRAIN.ts", GOOD)
+    with pytest.raises(ValueError, match=r"has Three_TRAIN.ts in .*b, .*c, expected it once"):
+        tasks.get("uea", data=tmp_path, name="Three")
+
+
 def test_what_does_not_fit_together(tmp_path):
     problem(tmp_path)
     test = tmp_path / "Three_TEST.ts"
@@ -241,12 +364,15 @@ def test_what_does_not_fit_together(tmp_path):
         with pytest.raises(ValueError, match=words):
             tasks.get("uea", data=tmp_path)
     test.unlink()
+    (tmp_path / "._Three_TRAIN.ts").write_bytes(b"macOS")
     with pytest.raises(
         FileNotFoundError, match=r"tasks.Uea: .* has no Three_TEST.ts, expected a folder with NAME_"
     ):
         tasks.get("uea", data=tmp_path)
     write(tmp_path / "Other_TRAIN.ts", GOOD)
-    with pytest.raises(ValueError, match=r"name is None, expected the NAME of one .* it has Other, Three"):
+    with pytest.raises(
+        ValueError, match=r"name is None, expected the NAME of a problem .* NAME_TRAIN.ts: Other, Three"
+    ):
         tasks.get("uea", data=tmp_path)
     with pytest.raises(
         FileNotFoundError, match=r"data is None, expected a folder with NAME_TRAIN.ts .*--data"
@@ -269,7 +395,8 @@ def test_shares_that_leave_nothing(tmp_path):
 def test_a_number_too_large_for_float32_is_named(tmp_path):
     for split in ("TRAIN", "TEST"):
         write(tmp_path / f"Big_{split}.ts", "@data\n1,1e300:a\n1:b\n")
-    with pytest.raises(ValueError, match=r"tasks.Uea: x\[1, 0, 0\] is inf, expected finite numbers"):
+    words = r"tasks.Uea: .*Big_TRAIN.ts, line 2, has 1e\+300 as value 2 of channel 1, expected a number that float32"
+    with pytest.raises(ValueError, match=words):
         tasks.get("uea", data=tmp_path, standardise=False)
 
 
@@ -286,3 +413,10 @@ def test_the_command_trains_and_evaluates(tmp_path, capsys):
     assert main(["eval", str(tmp_path / "run"), "--json", "--split", "validation"]) == 0
     result = json.loads(capsys.readouterr().out)
     assert result["accuracy"] == summary["final"]["validation"]["accuracy"]
+    (tmp_path / "other").mkdir()
+    problem(tmp_path / "other", count=30, classes="@classLabel true z y x\n")
+    assert main(["eval", str(tmp_path / "run"), "--data", str(tmp_path / "other")]) == 2
+    words = (
+        "the classes of the data are not those of .* expected the same classes because .* identifies them by"
+    )
+    assert re.search(words, capsys.readouterr().err)

@@ -6,8 +6,8 @@
     m̂ = m / (1 - b1^t),       v̂ = v / (1 - b2^t)         t counts from 1
     p ← p - lr m̂ / (√v̂ + eps)                            decoupled: p ← p - lr weight_decay · decay ⊙ p as well
 
-`decay (P,)` says by 1 and 0 which elements decay; None means all. `rate (P,)` multiplies each element's lr; None
-means 1.
+`decay (P,)` is 1 for elements that decay and 0 for others; None means 1 everywhere. `rate (P,)`
+multiplies the lr of each element; None means 1 everywhere.
 """
 
 TWINS = ("reference", "cpu", "cuda")

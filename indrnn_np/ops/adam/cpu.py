@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import math
 
-from ... import _check
-from ..._numba import njit
-from ..sgd.reference import check
+from ..._cpu.jit import njit
+from .contract import check
 
 
 def update(
     p, g, m, v, t, lr, b1=0.9, b2=0.999, eps=1e-8, weight_decay=0.0, decoupled=False, decay=None, rate=None
 ):
     """Twin of reference.update."""
-    check("adam.update", p, g, {"m": m, "v": v}, decay, rate)
-    _check.at_least("adam.update", "t", t, 1)
+    check("adam.update", p, g, m, v, t, decay, rate)
     scales = 1 / (1 - b1**t), 1 / (1 - b2**t)
     _kernel(p, g, m, v, lr, b1, b2, *scales, eps, weight_decay, decoupled, decay, rate)
 

@@ -1,6 +1,7 @@
-"""GPU twin of reference.py: one launch, one thread a parameter; what they all share is computed on the host.
+"""CUDA twin of reference.py: one launch, one thread for each parameter.
 
-Of these numbers those that change with t and lr come together, as a graph has to bring them anew (_graph.py).
+The host computes the numbers that all parameters share. Those that change with t and lr are passed
+together, because a recorded graph has to update them (_cuda/graph.py).
 """
 
 from __future__ import annotations
@@ -9,11 +10,10 @@ import functools
 import math
 from itertools import product
 
-from ... import _check
-from ..._cuda import cuda, kernel, on_device
-from ..._graph import numbers
-from ..._recording import now
-from ..sgd.reference import check
+from ..._cuda.graph import numbers
+from ..._cuda.launch import kernel, on_device
+from ..._cuda.target import cuda
+from .contract import check
 
 
 def update(
@@ -21,18 +21,15 @@ def update(
 ):
     """Twin of reference.update."""
     on_device("adam.update", p=p, g=g, m=m, v=v, decay=decay, rate=rate)
-    check("adam.update", p, g, {"m": m, "v": v}, decay, rate)
-    _check.at_least("adam.update", "t", now(t), 1)
+    check("adam.update", p, g, m, v, t, decay, rate)
     fixed = (p.dtype.type(number) for number in (b1, 1 - b1, b2, 1 - b2, eps))
 
-    def changing():
-        step, rate_now = now(t), now(lr)
-        shrink = rate_now * weight_decay if decoupled else weight_decay
-        return 1 / (1 - b1**step), 1 / (1 - b2**step), rate_now, shrink
+    def changing(t, lr):
+        return 1 / (1 - b1**t), 1 / (1 - b2**t), lr, lr * weight_decay if decoupled else weight_decay
 
     run = update_kernel(bool(decoupled), decay is not None, rate is not None)
-    given = (p if array is None else array for array in (decay, rate))
-    run(p.size, p, g, m, v, *fixed, *numbers(changing, p.dtype), *given)
+    factors = (p if array is None else array for array in (decay, rate))
+    run(p.size, p, g, m, v, *fixed, *numbers(changing, p.dtype, t=t, lr=lr), *factors)
 
 
 @functools.cache
@@ -42,12 +39,12 @@ def update_kernel(decoupled, has_decay, has_rate):
 
     @kernel(f"{arrays}, {scalars}, real[::1], real[::1], real[::1]",
             f"adam.update[decoupled={decoupled}, decay={has_decay}, rate={has_rate}]")  # fmt: skip
-    def update(p, g, m, v, b1, not_b1, b2, not_b2, eps, m_scale, v_scale, lr, shrink, late, decay, rate):
+    def update(p, g, m, v, b1, not_b1, b2, not_b2, eps, m_scale, v_scale, lr, shrink, at_launch, decay, rate):
         i = cuda.grid(1)
         if i >= p.size:
             return
-        if late.size > 0:
-            m_scale, v_scale, lr, shrink = late[0], late[1], late[2], late[3]
+        if at_launch.size > 0:
+            m_scale, v_scale, lr, shrink = at_launch[0], at_launch[1], at_launch[2], at_launch[3]
         before = p[i]
         decayed = shrink * (decay[i] * before if has_decay else before)
         gradient = g[i] if decoupled else g[i] + decayed
@@ -62,5 +59,5 @@ def update_kernel(decoupled, has_decay, has_rate):
 
 
 def kernels():
-    """Every kernel, in every variant."""
-    return (update_kernel(*given) for given in product((False, True), repeat=3))
+    """Yield every kernel, in every variant."""
+    return (update_kernel(*options) for options in product((False, True), repeat=3))

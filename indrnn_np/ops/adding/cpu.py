@@ -1,20 +1,20 @@
-"""Compiled twin of reference.py: of a part of the samples it draws the numbers of that part alone."""
+"""Compiled twin of reference.py: it draws the numbers of the requested samples only."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ... import _arrays
-from ..._numba import njit
+from ..._cpu import arrays
+from ..._cpu.jit import njit
 from ..random import cpu as random
-from . import reference
+from . import contract
 
 
 def draw(key, steps, size, dtype="float32", first=0, count=None):
     """Twin of reference.draw."""
-    dtype, key_of_markers, count = reference.check("adding.draw", key, steps, size, dtype, first, count)
-    x, target = _arrays.empty((steps, count, 2), dtype), _arrays.empty((count, 1), dtype)
-    rows = x.reshape(1, -1, 2) if count == size else x  # all samples: one run of numbers through all steps
+    dtype, key_of_markers, count = contract.check("adding.draw", key, steps, size, dtype, first, count)
+    x, target = arrays.empty((steps, count, 2), dtype), arrays.empty((count, 1), dtype)
+    rows = x.reshape(1, -1, 2) if count == size else x  # all samples: one range of numbers for all time steps
     _fill(*random.key_words("adding.draw", key), size, first, rows)
     _mark(random.uniform(key_of_markers, (2, size), "float64"), first, x, target)
     return x, target
@@ -23,12 +23,12 @@ def draw(key, steps, size, dtype="float32", first=0, count=None):
 @njit
 def _fill(seed, stream, iteration, size, first, x):
     """x[t, b] = (number t · size + first + b of the stream, 0)."""
-    each = x.itemsize // 4  # words of a number
-    words = np.empty(4 * ((each * x.shape[1] + 6) // 4), np.uint32)  # up to 3 come before a row's first
+    width = x.itemsize // 4  # 32-bit words in a number
+    words = np.empty(4 * ((width * x.shape[1] + 6) // 4), np.uint32)  # up to 3 precede a row
     for t in range(len(x)):
-        start = each * (t * size + first)
+        start = width * (t * size + first)
         random.fill(seed, stream, iteration, start // 4, words)
-        if each == 1:
+        if width == 1:
             random.to_float32(words[start % 4 :], x[t, :, 0])
         else:
             random.to_float64(words[start % 4 :], x[t, :, 0])
@@ -36,12 +36,12 @@ def _fill(seed, stream, iteration, size, first, x):
 
 
 @njit
-def _mark(place, first, x, target):
-    """Mark one step of each half, and add up what stands there."""
+def _mark(uniforms, first, x, target):
+    """Mark one time step in each half of a sample, and add up the two marked values."""
     half = len(x) // 2
     for b in range(x.shape[1]):
-        one = int(place[0, first + b] * half)
-        two = half + int(place[1, first + b] * (len(x) - half))
-        x[one, b, 1] = 1
-        x[two, b, 1] = 1
-        target[b, 0] = x[one, b, 0] + x[two, b, 0]
+        mark1 = int(uniforms[0, first + b] * half)
+        mark2 = half + int(uniforms[1, first + b] * (len(x) - half))
+        x[mark1, b, 1] = 1
+        x[mark2, b, 1] = 1
+        target[b, 0] = x[mark1, b, 0] + x[mark2, b, 0]

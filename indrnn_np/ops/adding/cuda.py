@@ -1,7 +1,8 @@
-"""GPU twin of reference.py: a thread makes one value, with a counter block of its own; then a thread marks one sample.
+"""CUDA twin of reference.py: a thread draws one value; then a second kernel marks the samples.
 
-A block of random bits has four values, so three quarters of them are thrown away; that still takes less time than
-writing x, and any part of the samples is drawn by the same lines.
+Each thread computes a counter block of its own. A block has four values, so three quarters of the
+random bits are discarded. This still takes less time than writing x, and any range of samples is
+drawn by the same code.
 """
 
 from __future__ import annotations
@@ -10,16 +11,17 @@ import functools
 
 import numpy as np
 
-from ... import _device
-from ..._cuda import cuda, kernel
+from ..._cuda import arrays
+from ..._cuda.launch import kernel
+from ..._cuda.target import cuda
 from ..random import cuda as random
-from . import reference
+from . import contract
 
 
 def draw(key, steps, size, dtype="float32", first=0, count=None):
     """Twin of reference.draw."""
-    dtype, key_of_markers, count = reference.check("adding.draw", key, steps, size, dtype, first, count)
-    x, target = _device.empty((steps, count, 2), dtype), _device.empty((count, 1), dtype)
+    dtype, key_of_markers, count = contract.check("adding.draw", key, steps, size, dtype, first, count)
+    x, target = arrays.empty((steps, count, 2), dtype), arrays.empty((count, 1), dtype)
     words, words_of_markers = (random.key_words("adding.draw", k) for k in (key, key_of_markers))
     values_kernel(dtype.name)(steps * count, *words, size, first, count, x.reshape(-1))
     mark_kernel(count, *words_of_markers, steps, size, first, count, x.reshape(-1), target.reshape(-1))
@@ -45,19 +47,19 @@ def values_kernel(dtype):
 
 @kernel("uint64, uint64, uint64, int64, int64, int64, int64, real[::1], real[::1]", "adding.mark")
 def mark_kernel(seed, stream, iteration, steps, size, first, count, x, target):
-    """Mark one step of each half of a sample, and add up what stands there."""
+    """Mark one time step in each half of a sample, and add up the two marked values."""
     b = cuda.grid(1)
     if b >= count:
         return
     half = steps // 2
-    one = np.int64(random.uniform64(first + b, seed, stream, iteration) * half)
-    two = half + np.int64(random.uniform64(size + first + b, seed, stream, iteration) * (steps - half))
-    p, q = 2 * (one * count + b), 2 * (two * count + b)
+    mark1 = np.int64(random.uniform64(first + b, seed, stream, iteration) * half)
+    mark2 = half + np.int64(random.uniform64(size + first + b, seed, stream, iteration) * (steps - half))
+    p, q = 2 * (mark1 * count + b), 2 * (mark2 * count + b)
     x[np.uint64(p + 1)] = 1
     x[np.uint64(q + 1)] = 1
     target[b] = x[np.uint64(p)] + x[np.uint64(q)]
 
 
 def kernels():
-    """Every kernel, in every variant."""
+    """Yield every kernel, in every variant."""
     return iter((values_kernel("float32"), values_kernel("float64"), mark_kernel))

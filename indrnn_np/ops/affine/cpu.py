@@ -1,41 +1,42 @@
-"""Twin of reference.py: products over all rows, written where they are wanted; threads share the rows."""
+"""Twin of reference.py: products over all rows, written into their destination; threads share the rows."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ... import _arrays, _check
-from ..._threads import over
-from . import reference
+from ... import _check
+from ..._cpu import arrays
+from ..._cpu.threads import parallel_for
+from . import contract
 
 
 def forward(x, W, b, out=None):
     """Twin of reference.forward."""
-    reference.check_forward("affine.forward", x, W, b, out)
+    contract.check_forward("affine.forward", x, W, b, out)
     _check.floats("affine.forward", x=x)
-    y = _arrays.empty((*x.shape[:-1], len(W)), x.dtype) if out is None else out
+    y = arrays.empty((*x.shape[:-1], len(W)), x.dtype) if out is None else out
     rows, out_rows = x.reshape(-1, W.shape[1]), y.reshape(-1, len(W))
 
     def part(i, j):
         np.matmul(rows[i:j], W.T, out=out_rows[i:j])
         out_rows[i:j] += b
 
-    over(len(rows), x.size + y.size, part)
+    parallel_for(len(rows), x.size + y.size, part)
     return y
 
 
 def backward(dy, x, W, out=None):
     """Twin of reference.backward."""
-    reference.check_backward("affine.backward", dy, x, W, out)
+    contract.check_backward("affine.backward", dy, x, W, out)
     _check.floats("affine.backward", x=x)
-    dx = _arrays.empty_like(x) if out is None else out
+    dx = arrays.empty_like(x) if out is None else out
     dy_rows, rows, dx_rows = dy.reshape(-1, len(W)), x.reshape(-1, W.shape[1]), dx.reshape(-1, W.shape[1])
-    sums = {0: (np.zeros_like(W), np.zeros(len(W)))}  # dW and db of each part, by its first row
+    sums = {0: (np.zeros_like(W), np.zeros(len(W)))}  # dW and db of each part, keyed by its first row
 
     def part(i, j):
         np.matmul(dy_rows[i:j], W, out=dx_rows[i:j])
         sums[i] = np.matmul(dy_rows[i:j].T, rows[i:j]), dy_rows[i:j].sum(axis=0, dtype=np.float64)
 
-    over(len(rows), x.size + dy.size, part)
+    parallel_for(len(rows), x.size + dy.size, part)
     dW, db = (sum(parts) for parts in zip(*(sums[i] for i in sorted(sums)), strict=True))
     return dx, dW, db.astype(dy.dtype)

@@ -1,6 +1,7 @@
-"""GPU twin of reference.py: products over all rows (_products.py); the bias is added by a pass over y.
+"""CUDA twin of reference.py: products over all rows (_cuda/products.py), then a pass over y that adds b.
 
-A thread adds its b to ROWS numbers of one column, neighbouring threads to neighbouring ones. db is summed in float64.
+A thread adds its b to ROWS numbers of one column. Neighbouring threads have neighbouring columns.
+db is accumulated in float64.
 """
 
 from __future__ import annotations
@@ -9,22 +10,22 @@ import math
 
 import numpy as np
 
-from ... import _check, _device
-from ..._cuda import cuda, kernel, lesser, on_device
-from ..._products import column_sums, matmul
-from . import reference
+from ..._cuda import arrays
+from ..._cuda.launch import kernel, lesser, on_device
+from ..._cuda.products import column_sums, matmul
+from ..._cuda.target import cuda
+from . import contract
 
-ROWS = 16  # of a thread
+ROWS = 16  # rows of a thread
 
 
 def forward(x, W, b, out=None):
     """Twin of reference.forward."""
     where = "affine.forward"
     on_device(where, x=x, W=W, b=b, out=out)
-    reference.check_forward(where, x, W, b, out)
-    _check.floats(where, x=x)
+    contract.check_forward(where, x, W, b, out)
     (K, D), rows = W.shape, math.prod(x.shape[:-1])
-    y = _device.empty((*x.shape[:-1], K), x.dtype) if out is None else out
+    y = arrays.empty((*x.shape[:-1], K), x.dtype) if out is None else out
     matmul(x.reshape(rows, D), W, y.reshape(rows, K), transpose_b=True)
     bias_kernel(-(-rows // ROWS) * K, y.reshape(y.size), b, rows)
     return y
@@ -34,11 +35,10 @@ def backward(dy, x, W, out=None):
     """Twin of reference.backward."""
     where = "affine.backward"
     on_device(where, dy=dy, x=x, W=W, out=out)
-    reference.check_backward(where, dy, x, W, out)
-    _check.floats(where, x=x)
+    contract.check_backward(where, dy, x, W, out)
     (K, D), rows = W.shape, math.prod(x.shape[:-1])
-    dx = _device.empty_like(x) if out is None else out
-    dW, db = _device.empty_like(W), _device.empty(K, x.dtype)
+    dx = arrays.empty_like(x) if out is None else out
+    dW, db = arrays.empty_like(W), arrays.empty(K, x.dtype)
     dy, x = dy.reshape(rows, K), x.reshape(rows, D)
     matmul(dy, W, dx.reshape(rows, D))
     matmul(dy, x, dW, transpose_a=True)
@@ -48,7 +48,7 @@ def backward(dy, x, W, out=None):
 
 @kernel("real[::1], real[::1], int64")
 def bias_kernel(y, b, rows):
-    """y += b, for ROWS rows of one column."""
+    """y += b. A thread owns ROWS rows of one column; it moves 2 words an element."""
     n = cuda.grid(1)
     group, j = n // b.size, n % b.size
     b_j, p = b[j], group * ROWS * b.size + j
@@ -58,5 +58,5 @@ def bias_kernel(y, b, rows):
 
 
 def kernels():
-    """Every kernel, in every variant."""
+    """Yield every kernel, in every variant."""
     yield bias_kernel

@@ -4,18 +4,32 @@ from __future__ import annotations
 
 import numpy as np
 
-from ... import _check
+from . import contract
 
 
 def forward(x, W, b, out=None):
     """Multiply by W and add b.
 
-    Equation   y = W x + b
-    Reads      x (..., D), W (K, D), b (K,)
-    Returns    y (..., K); it is `out` if given
-    Raises     ValueError naming the array, what it has and what was expected
+        y = W x + b
+
+    Parameters
+    ----------
+    x, W, b : array (..., D), array (K, D), array (K,)
+        Inputs, weights and bias.
+    out : array (..., K), optional
+        Array for the result.
+
+    Returns
+    -------
+    y : array (..., K)
+        Outputs. This is `out` unless that is None.
+
+    Raises
+    ------
+    ValueError
+        If an argument has the wrong shape, dtype or layout.
     """
-    check_forward("affine.forward", x, W, b, out)
+    contract.check_forward("affine.forward", x, W, b, out)
     y = x @ W.T + b
     if out is None:
         return y
@@ -24,13 +38,26 @@ def forward(x, W, b, out=None):
 
 
 def backward(dy, x, W, out=None):
-    """Carry the gradient back through y = W x + b.
+    """Return the gradients of y = W x + b.
 
-    Reads      dy (..., K), x (..., D), W (K, D)
-    Returns    dx (..., D) (it is `out` if given), dW (K, D), db (K,)
-    Raises     ValueError naming the array, what it has and what was expected
+    Parameters
+    ----------
+    dy, x, W : array (..., K), array (..., D), array (K, D)
+        Gradient of the outputs, inputs and weights.
+    out : array (..., D), optional
+        Array for dx.
+
+    Returns
+    -------
+    dx, dW, db : array (..., D), array (K, D), array (K,)
+        Gradients of x, W and b.
+
+    Raises
+    ------
+    ValueError
+        If an argument has the wrong shape, dtype or layout.
     """
-    check_backward("affine.backward", dy, x, W, out)
+    contract.check_backward("affine.backward", dy, x, W, out)
     rows, inputs = dy.reshape(-1, len(W)), x.reshape(-1, W.shape[1])
     # forward: y = x @ W.T + b
     dx = dy @ W
@@ -40,29 +67,3 @@ def backward(dy, x, W, out=None):
         out[...] = dx
         dx = out
     return dx, dW, db
-
-
-def check_forward(where, x, W, b, out):
-    """The contract of forward, shared with the twin."""
-    _check.array(where, "W", W, 2, "(K, D)")
-    _check.array(where, "x", x)
-    _check.array(where, "b", b, 1, "(K,)")
-    _check.floats(where, _check.FLOATS, x=x, W=W, b=b, out=out)
-    _check.matches(where, "x", x, (*x.shape[:-1], W.shape[1]), "W", W)
-    _check.matches(where, "b", b, (len(W),), "W", W)
-    if out is not None:
-        _check.array(where, "out", out)
-        _check.matches(where, "out", out, (*x.shape[:-1], len(W)), "x", x)
-
-
-def check_backward(where, dy, x, W, out):
-    """The contract of backward, shared with the twin."""
-    _check.array(where, "W", W, 2, "(K, D)")
-    _check.array(where, "x", x)
-    _check.array(where, "dy", dy)
-    _check.floats(where, _check.FLOATS, x=x, W=W, dy=dy, out=out)
-    _check.matches(where, "x", x, (*x.shape[:-1], W.shape[1]), "W", W)
-    _check.matches(where, "dy", dy, (*x.shape[:-1], len(W)), "x", x)
-    if out is not None:
-        _check.array(where, "out", out)
-        _check.matches(where, "out", out, x.shape, "x", x)

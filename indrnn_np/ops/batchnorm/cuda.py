@@ -1,21 +1,22 @@
-"""GPU twin of reference.py: one thread walks a segment of rows of one column; the walks are in kernels.py.
+"""CUDA twin of reference.py: one thread walks a segment of rows of one column (see kernels.py).
 
-There are S statistics (1, or one a step), each over N consecutive rows of H numbers, and the rows of a statistic are
-cut into segments. Neighbouring threads have neighbouring columns, so memory is read in order. The sums of the segments
-are float64 and are added in their order by a second kernel; how many segments there are depends on sizes alone.
+There are S statistics, 1 or one for each time step. Each is over N consecutive rows of H numbers,
+cut into segments. Neighbouring threads have neighbouring columns, so memory accesses are coalesced.
+The sums of the segments are float64, and a second kernel adds them in order. The number of segments
+depends on sizes alone.
 
-A statistic takes one pass over x: sums of x - pivot and of its square, where the pivot is one of the n values counted.
-Then (mean - pivot)² <= n var, so what cancels in Σ (x - pivot)² - (Σ (x - pivot))² / n costs at most a factor n of
-float64's precision, whatever the values.
+A statistic takes one pass over x, which sums x - pivot and its square. The pivot is one of the n
+counted values, so (mean - pivot)² <= n var. The cancellation in Σ (x - pivot)² - (Σ (x - pivot))² /
+n therefore costs at most a factor n of the precision of float64, for any values.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from ... import _check, _device
-from ..._cuda import ends_of, on_device
-from . import reference
+from ..._cuda import arrays
+from ..._cuda.launch import ends_of, on_device
+from . import contract
 from .kernels import (
     ROWS,
     column_sums_kernel,
@@ -29,16 +30,16 @@ from .kernels import (
     update_kernel,
 )
 
-SEGMENTS = 128  # of a statistic at most: one thread adds their sums
-SEGMENT_ROWS = 64  # at least
-THREADS = 2**17  # beyond these, segments fill the card no better
+SEGMENTS = 128  # segments of a statistic, at most; one thread adds their sums
+SEGMENT_ROWS = 64  # rows of a segment, at least
+THREADS = 2**17  # threads that fill the GPU; more segments do not help
 
 
 def forward(x, scale, shift, eps=1e-5, lengths=None, per_step=False, out=None):
     """Twin of reference.forward."""
     where = "batchnorm.forward"
     on_device(where, x=x, scale=scale, shift=shift, out=out)
-    reference.check(where, x, lengths, out, scale=scale, shift=shift)
+    contract.check_forward(where, x, scale, shift, lengths, out)
     mean, var = _statistics(where, x, lengths, per_step)
     return apply(x, mean, var, scale, shift, eps, lengths, out), mean, var
 
@@ -46,19 +47,18 @@ def forward(x, scale, shift, eps=1e-5, lengths=None, per_step=False, out=None):
 def statistics(x, lengths=None, per_step=False):
     """Twin of reference.statistics."""
     on_device("batchnorm.statistics", x=x)
-    reference.check("batchnorm.statistics", x, lengths)
+    contract.check_statistics("batchnorm.statistics", x, lengths)
     return _statistics("batchnorm.statistics", x, lengths, per_step)
 
 
 def _statistics(where, x, lengths, per_step):
-    _check.floats(where, x=x)
     (T, B, H), S = x.shape, len(x) if per_step else 1
-    reference.check_count(where, T * B if lengths is None else lengths.sum(), lengths)
+    contract.check_count(where, T * B if lengths is None else lengths.sum(), lengths)
     N, R, G, total = _segments(x, S)
     padding = ends_of(lengths, T, B), lengths is not None
-    pivot = 0 if lengths is None else int(lengths.argmax())  # the longest sample counts wherever one does
+    pivot = 0 if lengths is None else int(lengths.argmax())  # the longest sample is valid whenever any is
     moments_kernel(S * G * H, flat(x), N, H, R, G, pivot, *padding, total)
-    mean, var = _device.empty((S, H), x.dtype), _device.empty((S, H), x.dtype)
+    mean, var = arrays.empty((S, H), x.dtype), arrays.empty((S, H), x.dtype)
     statistics_kernel(S * H, total, flat(x), N, H, G, pivot, *padding, flat(mean), flat(var))
     return mean, var
 
@@ -67,34 +67,31 @@ def backward(dy, x, mean, var, scale, eps=1e-5, lengths=None, per_step=False, ou
     """Twin of reference.backward."""
     where = "batchnorm.backward"
     on_device(where, dy=dy, x=x, mean=mean, var=var, scale=scale, out=out)
-    reference.check(where, x, lengths, out, mean=mean, var=var, scale=scale)
-    reference.check_gradient(where, dy, x, mean, per_step)
-    _check.floats(where, x=x)
+    contract.check_backward(where, dy, x, mean, var, scale, lengths, per_step, out)
     (T, B, H), S, eps = x.shape, len(mean), x.dtype.type(eps)
     N, R, G, total = _segments(x, S)
     padding = ends_of(lengths, T, B), lengths is not None
     gradient_sums_kernel(S * G * H, flat(dy), flat(x), flat(mean), N, H, R, G, *padding, total)
-    sums, slopes = _device.empty((2, S, H), x.dtype), _device.empty((2, S, H), x.dtype)
+    sums, slopes = arrays.empty((2, S, H), x.dtype), arrays.empty((2, S, H), x.dtype)
     gradients_kernel(S * H, total, flat(var), eps, N, H, G, *padding, flat(sums), flat(slopes))
-    dx = _device.empty_like(x) if out is None else out
+    dx = arrays.empty_like(x) if out is None else out
     G = -(-N // ROWS)
     input_gradient_kernel(S * G * H, flat(dy), flat(x), flat(mean), flat(var), scale, eps, flat(slopes), N, H, G,
                           *padding, flat(dx))  # fmt: skip
     if S == 1:
         return dx, sums[0].reshape(H), sums[1].reshape(H)
-    both = _device.empty((2, H), x.dtype)
-    column_sums_kernel(H, flat(sums), S, H, flat(both))
-    return dx, both[0], both[1]
+    gradients = arrays.empty((2, H), x.dtype)
+    column_sums_kernel(H, flat(sums), S, H, flat(gradients))
+    return dx, gradients[0], gradients[1]
 
 
 def apply(x, mean, var, scale, shift, eps=1e-5, lengths=None, out=None):
     """Twin of reference.apply."""
     where = "batchnorm.apply"
     on_device(where, x=x, mean=mean, var=var, scale=scale, shift=shift, out=out)
-    reference.check(where, x, lengths, out, mean=mean, var=var, scale=scale, shift=shift)
-    _check.floats(where, x=x)
+    contract.check_apply(where, x, mean, var, scale, shift, lengths, out)
     (T, B, H), S = x.shape, len(mean)
-    y = _device.empty_like(x) if out is None else out
+    y = arrays.empty_like(x) if out is None else out
     N = T * B // max(1, S)
     G = -(-N // ROWS)
     normalise_kernel(S * G * H, flat(x), flat(mean), flat(var), scale, shift, x.dtype.type(eps), N, H, G,
@@ -106,11 +103,10 @@ def update(running_mean, running_var, mean, var, counts, t0, momentum):
     """Twin of reference.update."""
     where = "batchnorm.update"
     on_device(where, running_mean=running_mean, running_var=running_var, mean=mean, var=var)
-    reference.check_update(where, running_mean, running_var, mean, var, counts)
-    _check.floats(where, mean=mean)
+    contract.check_update(where, running_mean, running_var, mean, var, counts, t0)
     counted = np.flatnonzero(counts > 0)
     if counted.size:
-        n = ends_of(counts, 0, 0)  # kept for equal counts: a copy to the GPU waits for what runs there
+        n = ends_of(counts, 0, 0)  # cached by value, because a copy to the GPU waits for running kernels
         update_kernel(mean.size, flat(mean), flat(var), n, mean.shape[1], t0, int(counted[-1]), float(momentum),
                       flat(running_mean), flat(running_var))  # fmt: skip
 
@@ -118,23 +114,22 @@ def update(running_mean, running_var, mean, var, counts, t0, momentum):
 def rows(running, t0, T):
     """Twin of reference.rows."""
     on_device("batchnorm.rows", running=running)
-    reference.check_running("batchnorm.rows", running=running)
-    _check.floats("batchnorm.rows", running=running)
-    out = _device.empty((T, running.shape[1]), running.dtype)
+    contract.check_rows("batchnorm.rows", running, t0, T)
+    out = arrays.empty((T, running.shape[1]), running.dtype)
     rows_kernel(out.size, flat(running), running.shape[1], t0, flat(out))
     return out
 
 
 def flat(array):
-    """The array with one axis."""
+    """Return the array with one axis."""
     return array.reshape(array.size)
 
 
 def _segments(x, S):
-    """Rows of a statistic, rows and number of its segments, room for two sums of each."""
+    """Return rows of a statistic, rows of a segment, the number of segments, and a buffer for their sums."""
     T, B, H = x.shape
     N = T * B // max(1, S)
     most = max(1, min(SEGMENTS, N // SEGMENT_ROWS, THREADS // max(1, S * H)))
     R = max(1, -(-N // most))
     G = max(1, -(-N // R))
-    return N, R, G, _device.empty(2 * S * G * H, np.float64)
+    return N, R, G, arrays.empty(2 * S * G * H, np.float64)

@@ -1,4 +1,4 @@
-"""Compiled twin of reference.py: one multiplication a step, by a mask of one row."""
+"""Compiled twin of reference.py: each time step is multiplied by one mask (B, H)."""
 
 from __future__ import annotations
 
@@ -6,37 +6,38 @@ import math
 
 import numpy as np
 
-from ... import _arrays, _check
-from ..._numba import njit
-from ..._threads import over
+from ... import _check
+from ..._cpu import arrays
+from ..._cpu.jit import njit
+from ..._cpu.threads import parallel_for
 from ..random import cpu as random
-from . import reference
+from . import contract, reference
 
 
 def forward(x, rate, key, out=None):
     """Twin of reference.forward."""
-    return _apply("dropout.forward", x, rate, key, out)
+    return _apply("dropout.forward", "x", x, rate, key, out)
 
 
 def backward(dy, rate, key, out=None):
     """Twin of reference.backward."""
-    return _apply("dropout.backward", dy, rate, key, out)
+    return _apply("dropout.backward", "dy", dy, rate, key, out)
 
 
-def _apply(where, x, rate, key, out):
-    reference.check(where, x, rate, out)
-    _check.floats(where, x=x)
-    y = _arrays.empty_like(x) if out is None else out
+def _apply(where, name, x, rate, key, out):
+    contract.check(where, x, rate, out, name)
+    _check.floats(where, **{name: x})
+    y = arrays.empty_like(x) if out is None else out
     columns, T = math.prod(x.shape[-2:]), math.prod(x.shape[:-2])
     factors = mask(x.shape[-2:], rate, key, x.dtype).reshape(-1)
     rows, out_rows = x.reshape(T, columns), y.reshape(T, columns)
-    over(T, x.size, lambda t0, t1: _multiply(rows, factors, out_rows, t0, t1))
+    parallel_for(T, x.size, lambda t0, t1: _multiply(rows, factors, out_rows, t0, t1))
     return y
 
 
 def mask(shape, rate, key, dtype):
     """Twin of reference.mask."""
-    _check.between("dropout.mask", "rate", rate, 0.0, 1.0)
+    dtype = contract.check_mask("dropout.mask", rate, dtype)
     number, bits = np.dtype(dtype).type, random.bits(key, math.prod(shape))
     kept = bits >= np.uint32(reference.threshold(rate))
     return np.where(kept, number(1 / (1 - rate)), number(0)).reshape(shape)

@@ -6,19 +6,37 @@ import math
 
 import numpy as np
 
-from ... import _check
 from ..random import reference as random
+from . import contract
 
 
 def forward(x, rate, key, out=None):
-    """Zero a share `rate` of the neurons of each sample, for the whole sequence, and scale the others by 1
-    / (1 - rate).
+    """Zero a fraction `rate` of the neurons of each sample at all time steps, and scale the others.
 
-    Reads      x (..., B, H), 0 <= rate < 1, key = (seed, stream, iteration)
-    Returns    y of the shape of x; it is `out` if given
-    Raises     ValueError naming what is wrong
+        y = m ⊙ x / (1 - rate)
+
+    Parameters
+    ----------
+    x : array (..., B, H)
+        Inputs.
+    rate : float
+        Probability of zero, 0 <= rate < 1.
+    key : tuple of 3 int
+        (seed, stream, iteration), with 0 <= seed, iteration < 2⁶⁴ and 0 <= stream < 2³².
+    out : array (..., B, H), optional
+        Array for the result.
+
+    Returns
+    -------
+    y : array (..., B, H)
+        Outputs. This is `out` unless that is None.
+
+    Raises
+    ------
+    ValueError
+        If an argument has the wrong shape, dtype or layout.
     """
-    check("dropout.forward", x, rate, out)
+    contract.check("dropout.forward", x, rate, out)
     y = x * mask(x.shape[-2:], rate, key, x.dtype)
     if out is None:
         return y
@@ -27,29 +45,19 @@ def forward(x, rate, key, out=None):
 
 
 def backward(dy, rate, key, out=None):
-    """The gradient takes the same mask: dx = m ⊙ dy / (1 - rate)."""
-    check("dropout.backward", dy, rate, out)
+    """Return the gradient of x, which has the same mask: dx = m ⊙ dy / (1 - rate)."""
+    contract.check("dropout.backward", dy, rate, out, "dy")
     # forward: y = x * mask
     return forward(dy, rate, key, out)
 
 
 def mask(shape, rate, key, dtype):
-    """The mask alone, zeros and 1 / (1 - rate), of shape (B, H)."""
-    _check.between("dropout.mask", "rate", rate, 0.0, 1.0)
+    """Return the mask of `shape` (B, H), with the values 0 and 1 / (1 - rate)."""
+    dtype = contract.check_mask("dropout.mask", rate, dtype)
     kept = random.bits(key, math.prod(shape)) >= np.uint32(threshold(rate))
     return (kept / (1 - rate)).astype(dtype).reshape(shape)
 
 
 def threshold(rate):
-    """The word below which an element is dropped: rate·2³²."""
+    """Return the 32-bit number below which an element is dropped: rate·2³²."""
     return int(rate * 2.0**32)
-
-
-def check(where, x, rate, out):
-    """The contract, shared with the twin."""
-    _check.array(where, "x", x, (2, 3), "(B, H) or (T, B, H)")
-    _check.floats(where, _check.FLOATS, x=x, out=out)
-    _check.between(where, "rate", rate, 0.0, 1.0)
-    if out is not None:
-        _check.array(where, "out", out)
-        _check.matches(where, "out", out, x.shape, "x", x)

@@ -1,61 +1,60 @@
-"""Compiled twin of reference.py: threads share the columns, so each row's sum is taken by one of them, in order."""
+"""Compiled twin of reference.py: threads share the columns, so one thread sums each row, in order."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ... import _arrays, _check
-from ..._numba import njit
-from ..._threads import over
-from . import reference
+from ... import _check
+from ..._cpu import arrays
+from ..._cpu.jit import njit
+from ..._cpu.threads import parallel_for
+from . import contract
 
 
 def forward(ids, E, factors=None, out=None):
     """Twin of reference.forward."""
-    reference.check_forward("embedding.forward", ids, E, factors, out)
-    _check.symbols("embedding.forward", "ids", ids, len(E))
+    contract.check_forward("embedding.forward", ids, E, factors, out)
     _check.floats("embedding.forward", E=E)
-    y = _arrays.empty((*ids.shape, E.shape[1]), E.dtype) if out is None else out
-    places, rows = ids.reshape(-1), y.reshape(-1, E.shape[1])
+    y = arrays.empty((*ids.shape, E.shape[1]), E.dtype) if out is None else out
+    flat_ids, rows = ids.reshape(-1), y.reshape(-1, E.shape[1])
     scale = np.ones(len(E), E.dtype) if factors is None else factors
-    over(len(rows), y.size, lambda i, j: _take(places, E, scale, rows, i, j))
+    parallel_for(len(rows), y.size, lambda i, j: _take(flat_ids, E, scale, rows, i, j))
     return y
 
 
 def backward(dy, ids, symbols, factors=None):
     """Twin of reference.backward."""
-    reference.check_backward("embedding.backward", dy, ids, symbols, factors)
-    _check.symbols("embedding.backward", "ids", ids, symbols)
+    contract.check_backward("embedding.backward", dy, ids, symbols, factors)
     _check.floats("embedding.backward", dy=dy)
     H = dy.shape[2]
-    dE = _arrays.empty((symbols, H), dy.dtype)
-    places, rows = ids.reshape(-1).astype(np.int64), dy.reshape(-1, H)
-    order = np.argsort(places, kind="stable")  # the places of a symbol side by side, first to last
-    ends = np.cumsum(np.bincount(places, minlength=symbols))
+    dE = arrays.empty((symbols, H), dy.dtype)
+    flat_ids, rows = ids.reshape(-1).astype(np.int64), dy.reshape(-1, H)
+    order = np.argsort(flat_ids, kind="stable")  # positions of a symbol are contiguous and in order
+    ends = np.cumsum(np.bincount(flat_ids, minlength=symbols))
     scale = np.ones(symbols, dy.dtype) if factors is None else factors
-    over(H, dy.size + dE.size, lambda j0, j1: _sum(order, ends, rows, scale, dE, j0, j1))
+    parallel_for(H, dy.size + dE.size, lambda j0, j1: _sum(order, ends, rows, scale, dE, j0, j1))
     return dE
 
 
 @njit
-def _take(places, E, scale, y, i, j):
-    """Rows i to j of y."""
+def _take(ids, E, scale, y, i, j):
+    """Fill rows i to j of y."""
     for r in range(i, j):
-        v = places[r]
+        symbol = ids[r]
         for k in range(E.shape[1]):
-            y[r, k] = scale[v] * E[v, k]
+            y[r, k] = scale[symbol] * E[symbol, k]
 
 
 @njit
 def _sum(order, ends, dy, scale, dE, j0, j1):
-    """Columns j0 to j1 of dE."""
+    """Fill columns j0 to j1 of dE."""
     total, start = np.zeros(j1 - j0), 0
-    for v in range(len(ends)):
+    for symbol in range(len(ends)):
         total[:] = 0.0
-        for p in range(start, ends[v]):
-            r = order[p]
+        for index in range(start, ends[symbol]):
+            position = order[index]
             for k in range(j1 - j0):
-                total[k] += dy[r, j0 + k]
-        start = ends[v]
+                total[k] += dy[position, j0 + k]
+        start = ends[symbol]
         for k in range(j1 - j0):
-            dE[v, j0 + k] = scale[v] * total[k]
+            dE[symbol, j0 + k] = scale[symbol] * total[k]

@@ -1,7 +1,8 @@
-"""Embedding on the GPU: the kernels of cuda.py.
+"""CUDA kernels of the embedding. cuda.py launches them.
 
-Arrays are flat: N places, V symbols, H columns. Places are cut into chunks for the counting, and once they are sorted,
-into runs of RUN for the adding. Known symbols are int64, an unknown one is -1 and is counted and added nowhere.
+Arrays are flat: N positions, V symbols, H columns. Positions are cut into chunks for counting and,
+after the sort, into runs of RUN for adding. Known symbols are int64. An unknown symbol is -1; it is
+neither counted nor added. `i` is the number of a thread.
 """
 
 from __future__ import annotations
@@ -10,161 +11,165 @@ import functools
 
 import numpy as np
 
-from ..._cuda import INTEGERS, LARGEST_BLOCK, cuda, kernel, lesser
+from ..._cuda.launch import kernel, lesser
+from ..._cuda.target import INTEGERS, LARGEST_BLOCK, cuda
 
-RUN = 32  # places that one thread adds
-AHEAD = 8  # of them whose loads are under way
-LANES = LARGEST_BLOCK  # threads that turn counts into places
+RUN = 32  # positions that one thread adds
+AHEAD = 8  # positions whose loads are in flight
+LANES = LARGEST_BLOCK  # threads that turn counts into positions
 
 
 @functools.cache
 def known_kernel(integers):
-    """known = ids, -1 where they are no symbols; wrong[j] = how many of j, j + watchers, ... are none."""
+    """known = ids, or -1 for unknown symbols; wrong[j] = number of unknown symbols at positions j, j + watchers, ..."""
 
     @kernel(f"{integers}[::1], int64, int64[::1], int64[::1]", f"embedding.known[{integers}]")
     def known(ids, V, known, wrong):
         j = cuda.grid(1)
         if j >= wrong.size:
             return
-        n = 0
-        for r in range(j, ids.size, wrong.size):
-            v = np.int64(ids[np.uint64(r)])
-            if v < 0 or v >= V:
-                v = np.int64(-1)
-                n += 1
-            known[np.uint64(r)] = v
-        wrong[j] = n
+        unknown = 0
+        for position in range(j, ids.size, wrong.size):
+            symbol = np.int64(ids[np.uint64(position)])
+            if symbol < 0 or symbol >= V:
+                symbol = np.int64(-1)
+                unknown += 1
+            known[np.uint64(position)] = symbol
+        wrong[j] = unknown
 
     return known
 
 
 @kernel("int64[::1], real[::1], real[::1], int64, real[::1]")
 def take_kernel(known, E, factors, H, y):
-    """y[r] = factor[v] E[v] of place r's symbol v; NaN for an unknown one."""
+    """y[position] = factor[symbol] E[symbol] for the symbol at each position; NaN for an unknown symbol."""
     i = cuda.grid(1)
     if i >= y.size:
         return
-    r = i // H
-    v = known[np.uint64(r)]
-    if v < 0:
+    position = i // H
+    symbol = known[np.uint64(position)]
+    if symbol < 0:
         y[i] = y.dtype.type(np.nan)
         return
-    e = E[np.uint64(v * H + i - r * H)]
-    y[i] = factors[np.uint64(v)] * e if factors.size > 0 else e
+    element = E[np.uint64(symbol * H + i - position * H)]
+    y[i] = factors[np.uint64(symbol)] * element if factors.size > 0 else element
 
 
 @kernel("int64[::1], int64, int64, int64[::1]")
 def count_kernel(known, size, V, counts):
-    """counts[c, v] = how often v stands in chunk c."""
+    """counts[chunk, symbol] = number of occurrences of the symbol in the chunk."""
     i = cuda.grid(1)
     if i >= counts.size:
         return
-    c = i // V
-    v, n = i - c * V, 0
-    for r in range(c * size, lesser((c + 1) * size, known.size)):
-        n += known[np.uint64(r)] == v
-    counts[i] = n
+    chunk = i // V
+    symbol, count = i - chunk * V, 0
+    for position in range(chunk * size, lesser((chunk + 1) * size, known.size)):
+        count += known[np.uint64(position)] == symbol
+    counts[i] = count
 
 
 @kernel("int64[::1], int64, int64[::1]")
 def before_kernel(counts, V, starts):
-    """counts[c, v] = how often v stands before chunk c;  starts[v] = how often it stands at all."""
-    v = cuda.grid(1)
-    if v >= V:
+    """counts[chunk, symbol] = number of occurrences before the chunk; starts[symbol] = number of all occurrences."""
+    symbol = cuda.grid(1)
+    if symbol >= V:
         return
-    n = 0
-    for i in range(v, counts.size, V):
-        here = counts[np.uint64(i)]
-        counts[np.uint64(i)] = n
-        n += here
-    starts[v] = n
+    total = 0
+    for i in range(symbol, counts.size, V):
+        count = counts[np.uint64(i)]
+        counts[np.uint64(i)] = total
+        total += count
+    starts[symbol] = total
 
 
 @kernel("int64[::1]")
 def start_kernel(starts):
-    """starts[v] = the sum of those before it: the first V are summed, the last one becomes the whole. One block.
+    """starts = the exclusive prefix sum of starts; the last element becomes the total. One block.
 
-    Each thread has neighbouring symbols, tells the others their sum, and goes on from the sums of those before it.
+    Each thread owns neighbouring symbols. It writes their sum to shared memory, and continues from
+    the sums of earlier threads.
     """
     sums = cuda.shared.array(LANES, np.int64)
     lane, V = cuda.threadIdx.x, starts.size - 1
     share = (V + LANES - 1) // LANES
     first, stop = lesser(lane * share, V), lesser((lane + 1) * share, V)
-    n = np.int64(0)
-    for v in range(first, stop):
-        n += starts[np.uint64(v)]
-    sums[lane] = n
+    count = np.int64(0)
+    for symbol in range(first, stop):
+        count += starts[np.uint64(symbol)]
+    sums[lane] = count
     cuda.syncthreads()
-    at = np.int64(0)
+    start = np.int64(0)
     for k in range(lane):
-        at += sums[k]
-    for v in range(first, stop):
-        n = starts[np.uint64(v)]
-        starts[np.uint64(v)] = at
-        at += n
+        start += sums[k]
+    for symbol in range(first, stop):
+        count = starts[np.uint64(symbol)]
+        starts[np.uint64(symbol)] = start
+        start += count
     if lane == LANES - 1:
-        starts[np.uint64(V)] = at
+        starts[np.uint64(V)] = start
 
 
 @kernel("int64[::1], int64, int64, int64[::1], int64[::1], int64[::1]")
 def place_kernel(known, size, V, counts, starts, order):
-    """order = the places sorted by symbol, those of one symbol first to last."""
+    """order = the positions sorted by symbol, in order within each symbol."""
     i = cuda.grid(1)
     if i >= counts.size:
         return
-    c = i // V
-    v = i - c * V
-    p = starts[np.uint64(v)] + counts[i]
-    for r in range(c * size, lesser((c + 1) * size, known.size)):
-        if known[np.uint64(r)] == v:
-            order[np.uint64(p)] = r
-            p += 1
+    chunk = i // V
+    symbol = i - chunk * V
+    index = starts[np.uint64(symbol)] + counts[i]
+    for position in range(chunk * size, lesser((chunk + 1) * size, known.size)):
+        if known[np.uint64(position)] == symbol:
+            order[np.uint64(index)] = position
+            index += 1
 
 
 @kernel("int64[::1], int64[::1], int64[::1], real[::1], int64, float64[::1]")
 def run_kernel(known, order, starts, dy, H, partial):
-    """partial[v + g] = the sum of dy over the places of symbol v in run g.
+    """partial[symbol + run] = Σ dy over the positions of a symbol in a run.
 
-    Along the sorted places neither v nor g falls, and from one sum to the next one of them grows: v + g names no two.
+    Along the sorted positions neither symbol nor run decreases, and at least one of them grows from
+    a sum to the next. So symbol + run is a unique index.
     """
     i = cuda.grid(1)
-    g = i // H
-    h, p, end = i - g * H, g * RUN, starts[np.uint64(starts.size - 1)]
-    stop = lesser(p + RUN, end)
-    if p >= stop:
+    run = i // H
+    column, index, end = i - run * H, run * RUN, starts[np.uint64(starts.size - 1)]
+    stop = lesser(index + RUN, end)
+    if index >= stop:
         return
     symbols, ahead = cuda.local.array(AHEAD, np.int64), cuda.local.array(AHEAD, dy.dtype)
-    v, found = known[np.uint64(order[np.uint64(p)])], np.float64(0)
-    while p < stop:
+    symbol, total = known[np.uint64(order[np.uint64(index)])], np.float64(0)
+    while index < stop:
         for k in range(AHEAD):
-            r = order[np.uint64(lesser(p + k, stop - 1))]
-            symbols[k] = known[np.uint64(r)]
-            ahead[k] = dy[np.uint64(r * H + h)]
+            position = order[np.uint64(lesser(index + k, stop - 1))]
+            symbols[k] = known[np.uint64(position)]
+            ahead[k] = dy[np.uint64(position * H + column)]
         for k in range(AHEAD):
-            if p + k < stop:
-                if symbols[k] != v:
-                    partial[np.uint64((v + g) * H + h)] = found
-                    v, found = symbols[k], np.float64(0)
-                found += ahead[k]
-        p += AHEAD
-    partial[np.uint64((v + g) * H + h)] = found
+            if index + k < stop:
+                if symbols[k] != symbol:
+                    partial[np.uint64((symbol + run) * H + column)] = total
+                    symbol, total = symbols[k], np.float64(0)
+                total += ahead[k]
+        index += AHEAD
+    partial[np.uint64((symbol + run) * H + column)] = total
 
 
 @kernel("float64[::1], int64[::1], real[::1], int64, real[::1]")
 def row_kernel(partial, starts, factors, H, dE):
-    """dE[v] = factor[v] times the sums of symbol v over the runs where it stands, in order."""
+    """dE[symbol] = factor[symbol] times the sums of the symbol over its runs, in order."""
     i = cuda.grid(1)
     if i >= dE.size:
         return
-    v = i // H
-    h, first, end, found = i - v * H, starts[np.uint64(v)], starts[np.uint64(v + 1)], np.float64(0)
+    symbol = i // H
+    column, total = i - symbol * H, np.float64(0)
+    first, end = starts[np.uint64(symbol)], starts[np.uint64(symbol + 1)]
     if first < end:
-        for g in range(first // RUN, (end - 1) // RUN + 1):
-            found += partial[np.uint64((v + g) * H + h)]
-    dE[i] = found * factors[np.uint64(v)] if factors.size > 0 else found
+        for run in range(first // RUN, (end - 1) // RUN + 1):
+            total += partial[np.uint64((symbol + run) * H + column)]
+    dE[i] = total * factors[np.uint64(symbol)] if factors.size > 0 else total
 
 
 def kernels():
-    """Every kernel, in every variant."""
+    """Yield every kernel in every variant."""
     yield from map(known_kernel, INTEGERS)
     yield from (take_kernel, count_kernel, before_kernel, start_kernel, place_kernel, run_kernel, row_kernel)

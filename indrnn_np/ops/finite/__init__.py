@@ -1,3 +1,3 @@
-"""Where the first number of an array stands that is NaN or Inf: how a diverging run is explained."""
+"""The index of the first NaN or Inf of an array, which explains a diverging run."""
 
 TWINS = ("reference", "cpu", "cuda")

@@ -1,22 +1,33 @@
-"""Compiled twin of reference.py: stops at the first hit and makes no array."""
+"""Compiled twin of reference.py: it stops at the first block with a hit and allocates no array.
+
+The hits of a block are counted without a branch, so the compiler vectorises the loop.
+"""
 
 from __future__ import annotations
 
 import math
 
-from ..._numba import njit
-from . import reference
+from ..._cpu.jit import njit
+from . import contract
+
+BLOCK = 2**12  # elements that stay in the L1 cache during the search
 
 
 def first(a):
     """Twin of reference.first."""
-    reference.check("finite.first", a)
+    contract.check("finite.first", a)
     return _first(a.reshape(-1))
 
 
 @njit
 def _first(a):
-    for i in range(len(a)):
-        if not math.isfinite(a[i]):
-            return i
+    for start in range(0, len(a), BLOCK):
+        block = a[start : start + BLOCK]
+        hits = 0
+        for i in range(len(block)):
+            hits += not math.isfinite(block[i])
+        if hits:
+            for i in range(len(block)):
+                if not math.isfinite(block[i]):
+                    return start + i
     return -1

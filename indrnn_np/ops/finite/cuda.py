@@ -1,7 +1,7 @@
-"""GPU twin of reference.py: each thread looks at every THREADS-th element, up to its first hit; the lowest hit is kept.
+"""CUDA twin of reference.py: each thread searches every THREADS-th element; the lowest index is the result.
 
-The lowest of whole numbers is the same in whatever order they come. The loads of AHEAD elements are under way together;
-beyond the end of the array the last element is looked at again.
+The minimum of integers does not depend on the order. The loads of AHEAD elements are in flight
+together; beyond the end of the array, the last element is read again.
 """
 
 from __future__ import annotations
@@ -10,49 +10,50 @@ import math
 
 import numpy as np
 
-from ... import _device
-from ..._cuda import cuda, kernel, lesser, on_device
-from ..._graph import result
-from . import reference
+from ..._cuda import arrays
+from ..._cuda.graph import result
+from ..._cuda.launch import kernel, lesser, on_device
+from ..._cuda.target import cuda
+from . import contract
 
 THREADS = 2**16
-AHEAD = 8  # elements whose loads are under way
+AHEAD = 8  # elements whose loads are in flight
 
 
 def first(a):
     """Twin of reference.first."""
     on_device("finite.first", a=a)
-    reference.check("finite.first", a)
-    found = _device.empty(1, np.int64)
-    start_kernel(1, a.size, found)
-    search_kernel(min(THREADS, a.size), a.reshape(-1), min(THREADS, a.size), found)
-    return result(found, lambda place: int(place[0]) if place[0] < a.size else -1)
+    contract.check("finite.first", a)
+    lowest = arrays.empty(1, np.int64)
+    start_kernel(1, a.size, lowest)
+    search_kernel(min(THREADS, a.size), a.reshape(-1), min(THREADS, a.size), lowest)
+    return result(lowest, lambda index: int(index[0]) if index[0] < a.size else -1)
 
 
 @kernel("int64, int64[::1]", "finite.start")
-def start_kernel(size, found):
-    """No hit yet."""
+def start_kernel(size, lowest):
+    """Set lowest[0] to the size of the array, which means that all elements are finite."""
     if cuda.grid(1) == 0:
-        found[0] = size
+        lowest[0] = size
 
 
 @kernel("real[::1], int64, int64[::1]", "finite.search")
-def search_kernel(a, stride, found):
-    """found[0] = the lowest index of a NaN or Inf, at most the one that stands there."""
+def search_kernel(a, stride, lowest):
+    """Lower lowest[0] to the lowest index of a NaN or Inf."""
     i = cuda.grid(1)
     if i >= stride:
         return
     for start in range(i, a.size, AHEAD * stride):
-        hit = a.size
+        index = a.size
         for k in range(AHEAD - 1, -1, -1):
             j = lesser(start + k * stride, a.size - 1)
             if not math.isfinite(a[np.uint64(j)]):
-                hit = j
-        if hit < a.size:
-            cuda.atomic.min(found, 0, hit)
+                index = j
+        if index < a.size:
+            cuda.atomic.min(lowest, 0, index)
             return
 
 
 def kernels():
-    """Every kernel, in every variant."""
+    """Yield every kernel, in every variant."""
     return iter((start_kernel, search_kernel))

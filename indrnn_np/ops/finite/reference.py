@@ -1,20 +1,14 @@
-"""The search in plain NumPy."""
+"""The search for non-finite numbers in plain NumPy."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ... import _check
+from . import contract
 
 
 def first(a):
-    """Flat index (C order) of the first element of `a` that is NaN or Inf; -1 if all are finite."""
-    check("finite.first", a)
+    """Return the flat index (C order) of the first NaN or infinity of `a`, or -1 if all are finite."""
+    contract.check("finite.first", a)
     bad = ~np.isfinite(a).reshape(-1)
     return int(np.argmax(bad)) if bad.any() else -1
-
-
-def check(where, a):
-    """The contract, shared with the twin."""
-    _check.array(where, "a", a)
-    _check.floats(where, a=a)

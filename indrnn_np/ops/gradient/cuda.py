@@ -1,11 +1,12 @@
-"""GPU twin of reference.py: sums of squares in three stages, each of them in float64 and in a fixed order.
+"""CUDA twin of reference.py: sums of squares in three stages, each in float64 and in a fixed order.
 
-    squares     up to PARTS threads, each adds every PARTS-th square
-    fold        up to FOLD threads, each adds every FOLD-th of those sums
-    finish      one thread adds what is left, and takes the root
+    squares     up to PARTS threads; each adds every PARTS-th square
+    fold        up to FOLD threads; each adds every FOLD-th of those sums
+    finish      one thread adds these sums and computes the square root
 
-Which thread adds what follows from P alone, so the bits do not depend on the GPU. To clip by the norm, no thread waits
-for the number to reach the host: the factor is read where `finish` wrote it.
+The assignment of elements to threads depends on P alone, so the bits do not depend on the GPU.
+Clipping by the norm does not wait for the host: the scaling kernel reads the factor that `finish`
+wrote.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ import math
 
 import numpy as np
 
-from ... import _device
-from ..._cuda import cuda, kernel, on_device
-from ..._graph import result
-from . import reference
+from ..._cuda import arrays
+from ..._cuda.graph import result
+from ..._cuda.launch import kernel, on_device
+from ..._cuda.target import cuda
+from . import contract
 
 PARTS, FOLD = 2**14, 2**7
 
@@ -25,44 +27,44 @@ PARTS, FOLD = 2**14, 2**7
 def norm(g):
     """Twin of reference.norm."""
     on_device("gradient.norm", g=g)
-    reference.check("gradient.norm", g)
+    contract.check("gradient.norm", g)
     return result(_norm(g, math.inf), _first)
 
 
 def clip_norm(g, limit):
     """Twin of reference.clip_norm."""
     on_device("gradient.clip_norm", g=g)
-    reference.check("gradient.clip_norm", g, limit)
-    found = _norm(g, limit)
-    scale_kernel(g.size, g, found)
-    return result(found, _first)
+    contract.check("gradient.clip_norm", g, limit)
+    norm_and_factor = _norm(g, limit)
+    scale_kernel(g.size, g, norm_and_factor)
+    return result(norm_and_factor, _first)
 
 
 def clip_value(g, limit):
     """Twin of reference.clip_value."""
     on_device("gradient.clip_value", g=g)
-    reference.check("gradient.clip_value", g, limit)
+    contract.check("gradient.clip_value", g, limit)
     clip_kernel(g.size, g, g.dtype.type(limit))
 
 
 def _norm(g, limit):
-    """On the GPU: the norm, and the factor that brings it to `limit` where it is above."""
-    parts = _device.empty(min(PARTS, g.size), np.float64)
-    sums = _device.empty(min(FOLD, parts.size), np.float64)
-    found = _device.empty(2, np.float64)
+    """Return, in GPU memory, the norm and the factor that scales a larger norm to `limit`."""
+    parts = arrays.empty(min(PARTS, g.size), np.float64)
+    sums = arrays.empty(min(FOLD, parts.size), np.float64)
+    norm_and_factor = arrays.empty(2, np.float64)
     squares_kernel(parts.size, g, parts)
     fold_kernel(sums.size, parts, sums)
-    finish_kernel(1, sums, float(limit), found)
-    return found
+    finish_kernel(1, sums, float(limit), norm_and_factor)
+    return norm_and_factor
 
 
-def _first(found):
-    return float(found[0])
+def _first(norm_and_factor):
+    return float(norm_and_factor[0])
 
 
 @kernel("real[::1], float64[::1]", "gradient.squares")
 def squares_kernel(g, parts):
-    """parts[k]: the sum of g² over the elements k, k + parts.size, ..."""
+    """parts[k] = Σ g² over the elements k, k + parts.size, ..."""
     k = cuda.grid(1)
     if k >= parts.size:
         return
@@ -75,7 +77,7 @@ def squares_kernel(g, parts):
 
 @kernel("float64[::1], float64[::1]", "gradient.fold")
 def fold_kernel(parts, sums):
-    """sums[k]: the sum of the parts k, k + sums.size, ..."""
+    """sums[k] = Σ of the parts k, k + sums.size, ..."""
     k = cuda.grid(1)
     if k >= sums.size:
         return
@@ -86,28 +88,28 @@ def fold_kernel(parts, sums):
 
 
 @kernel("float64[::1], float64, float64[::1]", "gradient.finish")
-def finish_kernel(sums, limit, result):
-    """result: ‖g‖, and limit / ‖g‖ if that is below 1, else 1."""
+def finish_kernel(sums, limit, norm_and_factor):
+    """norm_and_factor = ‖g‖, and limit / ‖g‖ if that is below 1, else 1."""
     if cuda.grid(1) > 0:
         return
     total = 0.0
     for k in range(sums.size):
         total += sums[k]
     norm = math.sqrt(total)
-    result[0], result[1] = norm, limit / norm if norm > limit else 1.0
+    norm_and_factor[0], norm_and_factor[1] = norm, limit / norm if norm > limit else 1.0
 
 
 @kernel("real[::1], float64[::1]", "gradient.scale")
-def scale_kernel(g, result):
-    """g ← g · factor; a factor of 1, also that of a norm of NaN, writes nothing."""
+def scale_kernel(g, norm_and_factor):
+    """g ← g · factor. A factor of 1, which a norm of NaN also has, writes nothing."""
     i = cuda.grid(1)
-    if i < g.size and result[1] != 1.0:
-        g[i] *= g.dtype.type(result[1])
+    if i < g.size and norm_and_factor[1] != 1.0:
+        g[i] *= g.dtype.type(norm_and_factor[1])
 
 
 @kernel("real[::1], real", "gradient.clip")
 def clip_kernel(g, limit):
-    """g ← min(max(g, -limit), limit); NaN is neither above nor below."""
+    """g ← min(max(g, -limit), limit). NaN stays NaN."""
     i = cuda.grid(1)
     if i >= g.size:
         return
@@ -118,5 +120,5 @@ def clip_kernel(g, limit):
 
 
 def kernels():
-    """Every kernel, in every variant."""
+    """Yield every kernel, in every variant."""
     return iter((squares_kernel, fold_kernel, finish_kernel, scale_kernel, clip_kernel))

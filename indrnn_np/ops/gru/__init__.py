@@ -1,4 +1,4 @@
-"""The gated recurrent unit, a rival of the IndRNN.
+"""The gated recurrent unit (GRU), for comparison with the IndRNN.
 
     forward     r_t = σ(W_r x_t + b_r + U_r h_{t-1} + c_r)                      Cho et al. 2014, arXiv:1406.1078
                 z_t = σ(W_z x_t + b_z + U_z h_{t-1} + c_z)
@@ -9,11 +9,12 @@
                 da_t = [da_n m r(1-r), ∂h (h_{t-1} - n) z(1-z), ∂h (1-z)(1-n²)],   dv_t = da_t with r ⊙ da_n for da_n
                 dx_t = Wᵀ da_t,   dW = Σ da_t x_tᵀ,   dU = Σ dv_t h_{t-1}ᵀ,   db = Σ da_t,   dc = Σ dv_t
 
-The reset gate r acts on the product, as in cuDNN and PyTorch, and not on the state before it, as in the paper: so one
-product a step serves all three gates. W (3 H, D), U (3 H, H), b and c (3 H,) hold them in the order r, z, n; z = 1
-keeps the state, which is PyTorch's way round. Forward gives h (T+1, B, H) and gates (T, B, 4 H), r, z, n and m, which
-backward takes. Layout, `lengths` and `reverse` are those of ops/recurrence: rows of h and gates after a sample's end
-are zero. `probe` as in ops/rnn; its da is that on W x_t.
+The reset gate r multiplies the product U_n h, as in cuDNN and PyTorch; in the paper it multiplies the
+state before the product. So one product at each time step serves all three gates. W (3 H, D),
+U (3 H, H), b and c (3 H,) hold the gates in the order r, z, n. z = 1 keeps the state, as in PyTorch.
+Forward returns h (T+1, B, H) and gates (T, B, 4 H), which hold r, z, n and m. Backward takes both.
+Layout, `lengths` and `reverse` are those of ops/recurrence: rows of h and gates after the end of a
+sample are zero. `probe` is that of ops/rnn; its da is the gradient of W x_t.
 """
 
 TWINS = ("reference", "cpu")

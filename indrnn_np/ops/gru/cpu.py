@@ -1,7 +1,7 @@
-"""Compiled twin of reference.py: products by BLAS (ops/rnn/steps.py), and one kernel a step for all gates.
+"""Compiled twin of reference.py: products by BLAS (ops/rnn/steps.py), one kernel a step for all gates.
 
-Within a kernel short loops over few arrays follow one another, as in ops/lstm. Bits of the kernels depend neither on
-threads nor on chunks.
+Within a kernel, short loops over few arrays follow one another, as in ops/lstm. The bits of the
+kernels depend neither on threads nor on chunks.
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ from __future__ import annotations
 import functools
 
 from ... import _check
-from ..._numba import AS_WRITTEN, njit
+from ..._cpu.jit import AS_WRITTEN, njit
 from ..recurrence.cpu import row_before
-from ..recurrence.elementary import sigmoid, tanh
+from ..recurrence.vector_tanh import sigmoid, tanh
 from ..rnn import steps
-from . import reference
+from . import contract
 
 
 def forward(x, W, U, b, c, h0, lengths=None, reverse=False, work=None):
-    """Twin of reference.forward; h and gates live in `work`'s buffers of these names if a workspace is given."""
-    reference.check_forward("gru.forward", x, W, U, b, c, h0, lengths)
+    """Twin of reference.forward; a workspace holds h and gates in its buffers of these names."""
+    contract.check_forward("gru.forward", x, W, U, b, c, h0, lengths)
     _check.floats("gru.forward", x=x)
     (T, B, _), H, ends = x.shape, U.shape[1], steps.ends_of(x, lengths)
     h = steps.empty(work, "h", (T + 1, B, H), x.dtype)
@@ -33,14 +33,14 @@ def forward(x, W, U, b, c, h0, lengths=None, reverse=False, work=None):
 
 
 def backward(dh, x, h, gates, W, U, dhT=None, lengths=None, reverse=False, work=None, probe=None):
-    """Twin of reference.backward; dx lives in `work`'s buffer "dx" if a workspace is given."""
-    reference.check_backward("gru.backward", dh, x, h, gates, W, U, dhT, lengths)
+    """Twin of reference.backward; a workspace holds dx in its buffer "dx"."""
+    contract.check_backward("gru.backward", dh, x, h, gates, W, U, dhT, lengths)
     _check.floats("gru.backward", x=x)
     walk = steps.Backward(x, h, W, U, dhT, lengths, reverse, work, two=True)
-    kernel, given = backward_kernel(dh is not None), h if dh is None else dh
+    kernel, dh_or_h = backward_kernel(dh is not None), h if dh is None else dh
 
-    def step(t, k, whole, kw, da, dv, back, b0, b1):
-        kernel(t, given, h, gates, walk.carry, back, whole, kw, da, dv, k, walk.ends, b0, b1, reverse)
+    def step(t, k, total, kt, da, dv, back, b0, b1):
+        kernel(t, dh_or_h, h, gates, walk.carry, back, total, kt, da, dv, k, walk.ends, b0, b1, reverse)
 
     walk.run(dh, probe, step)
     dW, dU, db, dc = walk.sums()
@@ -49,7 +49,7 @@ def backward(dh, x, h, gates, W, U, dhT=None, lengths=None, reverse=False, work=
 
 @njit(rounding=AS_WRITTEN)
 def forward_kernel(t, a, k, v, b, c, h, gates, ends, b0, b1, reverse):
-    """Gates and h_t of samples b0 to b1 from a[k] = W x_t and v = U h_{t-1}; zeros where one has ended."""
+    """Fill gates and h_t of samples b0 to b1 from a[k] = W x_t and v = U h_{t-1}, with zeros in padding."""
     zero, one, H = h.dtype.type(0), h.dtype.type(1), h.shape[2]
     for s in range(b0, b1):
         gates_t, h_t = gates[t, s], h[t + 1, s]
@@ -71,17 +71,17 @@ def forward_kernel(t, a, k, v, b, c, h, gates, ends, b0, b1, reverse):
 
 @functools.cache
 def backward_kernel(has_dh):
-    """da[k] and dv[k] for samples b0 to b1, and carry, which becomes z ∂L/∂h_t; zeros where one has ended."""
+    """Fill da[k] and dv[k] of samples b0 to b1, and set carry to z ∂L/∂h_t; zeros in padding."""
 
     @njit(rounding=AS_WRITTEN)
-    def kernel(t, dh, h, gates, carry, back, whole, kw, da, dv, k, ends, b0, b1, reverse):
+    def kernel(t, dh, h, gates, carry, back, total, kt, da, dv, k, ends, b0, b1, reverse):
         zero = h.dtype.type(0)
         for s in range(b0, b1):
             i, end = s - b0, ends[s]
-            begun, d, da_t, dv_t = steps.walked_before(t, end, reverse), whole[kw, i], da[k, i], dv[k, i]
+            begun, d, da_t, dv_t = steps.walked_before(t, end, reverse), total[kt, i], da[k, i], dv[k, i]
             if t >= end:
                 if begun:
-                    steps.take(True, carry[s], back[i])
+                    steps.update_carry(True, carry[s], back[i])
                 d[:], da_t[:], dv_t[:] = zero, zero, zero
                 continue
             steps.collect(has_dh, True, dh[t, s], carry[s], back[i], begun, d)
@@ -92,7 +92,7 @@ def backward_kernel(has_dh):
 
 @njit(rounding=AS_WRITTEN)
 def gates_back(gates, h_prev, dh, carry, da, dv):
-    """One sample's da, on W x_t, and dv, on U h_{t-1}, from the gradient on h_t."""
+    """Compute da, the gradient of W x_t, and dv, the gradient of U h_{t-1}, of one sample."""
     one, H = carry.dtype.type(1), len(carry)
     r, z, n, m = gates[:H], gates[H : 2 * H], gates[2 * H : 3 * H], gates[3 * H :]
     da_r, da_z, da_n, dv_n = da[:H], da[H : 2 * H], da[2 * H :], dv[2 * H :]

@@ -4,26 +4,58 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..recurrence.reference import previous, φ
-from ..rnn.reference import check_start, check_states, ends_of, of_inputs, total, walk
+from ..recurrence.activation import ACTIVATIONS
+from ..recurrence.reference import previous
+from ..rnn.reference import ends_of, of_inputs, total, walk
+from . import contract
+
+σ = ACTIVATIONS["sigmoid"].array_phi
 
 
 def forward(x, W, U, b, c, h0, lengths=None, reverse=False, work=None):
-    """Run one layer over all T steps.
+    """Run one layer over all T time steps.
 
-    Equation   h_t = (1 - z_t) ⊙ n_t + z_t ⊙ h_{t-1},  n_t = tanh(W_n x_t + b_n + r_t ⊙ (U_n h_{t-1} + c_n))
-    Reads      x (T, B, D), W (3 H, D), U (3 H, H), b, c (3 H,), h0 (B, H), lengths (B,) integers or None
-    Returns    h (T+1, B, H), whose row 0 is h0, and gates (T, B, 4 H): r, z, n and U_n h_{t-1} + c_n
-    Raises     ValueError naming the array, what it has and what was expected
+        h_t = (1 - z_t) ⊙ n_t + z_t ⊙ h_{t-1},   n_t = tanh(W_n x_t + b_n + r_t ⊙ (U_n h_{t-1} + c_n))
+
+    Cho et al. 2014, arXiv:1406.1078. The op's `__init__` has the equations of the gates r and z.
+
+    Parameters
+    ----------
+    x : array (T, B, D)
+        Inputs.
+    W, U : array (3 H, D), array (3 H, H)
+        Input weights and recurrent weights of the gates r, z and n.
+    b, c : array (3 H,)
+        Biases of the two products.
+    h0 : array (B, H)
+        Initial state.
+    lengths : integer array (B,), optional
+        Number of valid steps of each sample. None means all T steps.
+    reverse : bool
+        Run each sample from its last valid step to its first one.
+    work : optional
+        Workspace of the compiled twins. The reference ignores it.
+
+    Returns
+    -------
+    h : array (T+1, B, H)
+        Row 0 is h0; row t+1 is the state after time step t.
+    gates : array (T, B, 4 H)
+        r, z, n and U_n h_{t-1} + c_n.
+
+    Raises
+    ------
+    ValueError
+        If an argument has the wrong shape, dtype or layout.
     """
-    check_forward("gru.forward", x, W, U, b, c, h0, lengths)
+    contract.check_forward("gru.forward", x, W, U, b, c, h0, lengths)
     (T, B, _), H = x.shape, U.shape[1]
     a = x @ W.T + b  # (T, B, 3 H)
     h, gates = np.empty((T + 1, *h0.shape), a.dtype), np.empty((T, B, 4 * H), a.dtype)
     h[0] = state = h0
     for t, counts in walk(T, B, lengths, reverse):
         (a_r, a_z, a_n), (v_r, v_z, m) = parts(a[t], 3), parts(state @ U.T + c, 3)
-        r, z = φ["sigmoid"](a_r + v_r), φ["sigmoid"](a_z + v_z)
+        r, z = σ(a_r + v_r), σ(a_z + v_z)
         n = np.tanh(a_n + r * m)
         h_t = (1 - z) * n + z * state
         gates[t] = np.where(counts, np.concatenate([r, z, n, m], axis=1), 0)
@@ -33,14 +65,44 @@ def forward(x, W, U, b, c, h0, lengths=None, reverse=False, work=None):
 
 
 def backward(dh, x, h, gates, W, U, dhT=None, lengths=None, reverse=False, work=None, probe=None):
-    """Carry the gradient back through the layer.
+    """Return the gradients of the layer, by backpropagation through time.
 
-    Equation   those of ops/gru, each beside the forward line that it differentiates
-    Reads      dh (T, B, H) or None, x (T, B, D), h and gates from forward, W (3 H, D), U (3 H, H), dhT (B, H) or None
-    Returns    dx (T, B, D), dW (3 H, D), dU (3 H, H), db (3 H,), dc (3 H,), dh0 (B, H)
-    Raises     ValueError naming the array, what it has and what was expected
+    Each line stands below the forward line that it differentiates.
+
+    Parameters
+    ----------
+    dh : array (T, B, H) or None
+        Gradient of the outputs h[1:]. None means zero.
+    x : array (T, B, D)
+        Inputs.
+    h, gates : array (T+1, B, H), array (T, B, 4 H)
+        Results of `forward`.
+    W, U : array (3 H, D), array (3 H, H)
+        Input weights and recurrent weights.
+    dhT : array (B, H), optional
+        Gradient of the last state of each sample.
+    lengths : integer array (B,), optional
+        Number of valid steps of each sample. None means all T steps.
+    reverse : bool
+        Run each sample from its last valid step to its first one.
+    work : optional
+        Workspace of the compiled twins. The reference ignores it.
+    probe : callable, optional
+        Called as `probe(t0, t1, dh, da)` with the gradients of time steps t0 to t1.
+
+    Returns
+    -------
+    dx, dW, dU : array (T, B, D), array (3 H, D), array (3 H, H)
+        Gradients of x, W and U.
+    db, dc, dh0 : array (3 H,), array (3 H,), array (B, H)
+        Gradients of b, c and h0.
+
+    Raises
+    ------
+    ValueError
+        If an argument has the wrong shape, dtype or layout.
     """
-    check_backward("gru.backward", dh, x, h, gates, W, U, dhT, lengths)
+    contract.check_backward("gru.backward", dh, x, h, gates, W, U, dhT, lengths)
     (T, B, _), H, ends = x.shape, U.shape[1], ends_of(x, lengths)
     da, dv = (np.empty((T, B, 3 * H), h.dtype) for _ in range(2))
     whole = np.empty_like(h[1:])
@@ -67,15 +129,5 @@ def backward(dh, x, h, gates, W, U, dhT=None, lengths=None, reverse=False, work=
 
 
 def parts(rows, count):
-    """The columns of rows (B, count · H), gate by gate."""
+    """Return the columns of rows (B, count · H), split by gate."""
     return np.split(rows, count, axis=1)
-
-
-def check_forward(where, x, W, U, b, c, h0, lengths):
-    """The contract of forward, shared with the twin."""
-    check_start(where, 3, x, W, U, {"b": b, "c": c}, {"h0": h0}, lengths)
-
-
-def check_backward(where, dh, x, h, gates, W, U, dhT, lengths):
-    """The contract of backward, shared with the twin."""
-    check_states(where, 3, dh, x, W, U, {"h": h}, {"gates": (gates, 4)}, {"dhT": dhT}, lengths)

@@ -1,16 +1,18 @@
-"""The whole cell: the input projection of all steps, and the recurrence.
+"""The IndRNN cell: the input projection of all time steps, and the recurrence.
 
     forward     h_t = φ(W x_t + u ⊙ h_{t-1} + b)                    Li et al. 2018, arXiv:1803.04831, eq. 2
     backward    da from the recurrence (see ops/recurrence), then
                 dx_t = Wᵀ da_t,   dW = Σ_t da_tᵀ x_t,   db = Σ_{t,b} da_t
 
-The reference composes the two operations. The cpu twin goes through time in chunks: the product of a chunk
-is written into the state buffer and the recurrence runs over it in place while it is in cache; backwards
-the gradient of the pre-activation exists for one chunk only. The cuda twin does the same with all of time as one
-chunk. `probe(t0, t1, dh, da)`, if given to backward, is called for every chunk with the gradient on its outputs (None
-if there was none) and on its pre-activations, in walking order; on the calling thread, unless a true attribute
-`any_thread` says that it may be called on others. With `norm`, which cuda does not take, the cell reads x̃ (Norm) in
-place of x, and dx is the gradient on what the mask multiplies: on batch norm's output.
+The reference composes the two operations. The cpu twin processes time in chunks. It writes the product
+of a chunk into the state buffer, and runs the recurrence over it in place while it is in cache. In the
+backward pass, the gradient of the pre-activation exists for one chunk only. The cuda twin does the
+same with all time steps as one chunk.
+
+Backward calls `probe(t0, t1, dh, da)` for every chunk, in the order of the walk, with the gradients of
+its outputs (or None) and of its pre-activations. The call is on the calling thread, unless the probe
+has a true attribute `any_thread`. With `norm`, which cuda does not take, the cell reads x̃ (see Norm)
+in place of x, and dx is the gradient of the array that the mask multiplies: the output of batch norm.
 """
 
 from __future__ import annotations
@@ -19,24 +21,44 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..._types import Array
+
 
 class Norm(NamedTuple):
-    """What stands between one layer's output x (T, B, D) and the next one's input, if it is not written out.
+    """Batch normalisation and dropout that a cell applies to its input x (T, B, D), chunk by chunk.
 
         x̃ = mask ⊙ ((x - mean) ⊙ factor + shift)
 
-    Batch normalisation with dropout behind it (ops/batchnorm, ops/dropout), as the cell can do it chunk by chunk.
-    mean, factor, shift (D,); mask (B, D) or None.
+    The normalised array is never written out (see ops/batchnorm and ops/dropout).
+
+    Parameters
+    ----------
+    mean, factor, shift : array (D,)
+        Mean, factor and shift of each neuron.
+    mask : array (B, D), optional
+        Dropout mask.
     """
 
-    mean: np.ndarray
-    factor: np.ndarray
-    shift: np.ndarray
-    mask: np.ndarray | None = None
+    mean: Array
+    factor: Array
+    shift: Array
+    mask: Array | None = None
 
-    def apply(self, x: np.ndarray) -> np.ndarray:
-        """x̃, in plain NumPy."""
-        y = (x - self.mean) * self.factor + self.shift
+    @classmethod
+    def of_statistics(cls, mean: Array, var: Array, scale: Array, shift: Array, eps: float) -> Norm:
+        """Return the normalisation by these statistics (D,), with factor = scale / √(var + eps)."""
+        return cls(mean, scale / np.sqrt(var + var.dtype.type(eps)), shift)
+
+    def with_mask(self, mask: Array) -> Norm:
+        """Return the normalisation followed by one more dropout mask."""
+        return self._replace(mask=mask if self.mask is None else self.mask * mask)
+
+    def apply(self, x: Array) -> Array:
+        """Return x̃."""
+        return self.masked((x - self.mean) * self.factor + self.shift)
+
+    def masked(self, y: Array) -> Array:
+        """Return mask ⊙ y; for the gradient y of x̃ this is the gradient of the output of batch norm."""
         return y if self.mask is None else y * self.mask
 
 

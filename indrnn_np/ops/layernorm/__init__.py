@@ -5,8 +5,8 @@ forward     mean = Σ x / H,   var = Σ (x - mean)² / H,   rstd = 1 / √(var +
 backward    dshift = Σ dy,   dscale = Σ dy ⊙ x̂                       (sums over all rows, in a fixed order)
             dx = rstd (g - Σ g / H - x̂ Σ (g ⊙ x̂) / H),   g = scale ⊙ dy
 
-No number depends on another step or sample, so nothing has to be known of lengths, and training and inference are the
-same. Long sums are taken in float64. `out` may be x, or dy.
+Rows do not depend on other time steps or samples, so the op takes no lengths, and training and
+inference are the same. Long sums are accumulated in float64. `out` may be x or dy.
 """
 
 TWINS = ("reference", "cpu", "cuda")

@@ -1,35 +1,36 @@
-"""GPU twin of reference.py: a walker, one thread or a warp if there are many units, takes every so-manieth row.
+"""CUDA twin of reference.py: a walker, which is one thread or a warp, processes rows at a fixed stride.
 
-A row is read for its mean, for its variance and to be written; the first brings it into a cache (kernels.py).
+A warp takes a row with many units. A row is read for its mean, for its variance and for the output;
+the first read brings it into the cache (kernels.py).
 
-Sums over rows, for scale and shift, are taken on segments of rows, one thread a column of each, and then added in order
-(rows.total). They come first: dx may be written over dy.
+Sums over rows, for scale and shift, are computed on segments of rows, one thread for each column,
+and then added in order (rows.total). They come first, because dx may overwrite dy.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from ... import _check, _device
-from ..._cuda import WARP, on_device
+from ..._cuda import arrays
+from ..._cuda.launch import on_device
+from ..._cuda.target import WARP
 from ..rows.cuda import flat, total_kernel
-from . import reference
+from . import contract
 from .kernels import WALKERS, input_gradient_kernel, normalise_kernel, sums_kernel
 
-FEW = 32  # units that one thread walks: its row is then one or a few lines of the cache
-SEGMENTS = 2**7  # of the rows at most: one thread adds their sums
-SEGMENT_ROWS = 64  # at least
+FEW = 32  # units that one thread processes: a row is then one or a few cache lines
+SEGMENTS = 2**7  # segments of rows, at most; one thread adds their sums
+SEGMENT_ROWS = 64  # rows of a segment, at least
 
 
 def forward(x, scale, shift, eps=1e-5, out=None):
     """Twin of reference.forward."""
     where = "layernorm.forward"
     on_device(where, x=x, scale=scale, shift=shift, out=out)
-    reference.check_forward(where, x, scale, shift, out)
-    _check.floats(where, x=x)
-    y = _device.empty_like(x) if out is None else out
-    mean, rstd = (_device.empty(x.shape[:-1], x.dtype) for _ in range(2))
-    _over_rows(normalise_kernel, x, flat(x), scale, shift, x.dtype.type(eps), flat(y), flat(mean), flat(rstd))
+    contract.check_forward(where, x, scale, shift, out)
+    y = arrays.empty_like(x) if out is None else out
+    mean, rstd = (arrays.empty(x.shape[:-1], x.dtype) for _ in range(2))
+    _launch(normalise_kernel, x, flat(x), scale, shift, x.dtype.type(eps), flat(y), flat(mean), flat(rstd))
     return y, mean, rstd
 
 
@@ -37,25 +38,24 @@ def backward(dy, x, mean, rstd, scale, out=None):
     """Twin of reference.backward."""
     where = "layernorm.backward"
     on_device(where, dy=dy, x=x, mean=mean, rstd=rstd, scale=scale, out=out)
-    reference.check_backward(where, dy, x, mean, rstd, scale, out)
-    _check.floats(where, x=x)
-    dx = _device.empty_like(x) if out is None else out
+    contract.check_backward(where, dy, x, mean, rstd, scale, out)
+    dx = arrays.empty_like(x) if out is None else out
     H, rows = x.shape[-1], mean.size
     size = max(SEGMENT_ROWS, -(-rows // SEGMENTS))
     segments = -(-rows // size)
-    given, sums = (flat(dy), flat(x), flat(mean), flat(rstd)), _device.empty(segments * 2 * H, np.float64)
-    both = _device.empty((2, H), x.dtype)
-    sums_kernel(segments * H, *given, H, size, sums)
-    total_kernel(both.size, sums, segments, both.size, flat(both))
-    _over_rows(input_gradient_kernel, x, *given, scale, flat(dx))
-    return dx, both[0], both[1]
+    inputs, sums = (flat(dy), flat(x), flat(mean), flat(rstd)), arrays.empty(segments * 2 * H, np.float64)
+    gradients = arrays.empty((2, H), x.dtype)  # of scale and shift
+    sums_kernel(segments * H, *inputs, H, size, sums)
+    total_kernel(gradients.size, sums, segments, gradients.size, flat(gradients))
+    _launch(input_gradient_kernel, x, *inputs, scale, flat(dx))
+    return dx, gradients[0], gradients[1]
 
 
-def _over_rows(variant, x, *given):
-    """The kernel on walkers that share the rows of x."""
+def _launch(kernel, x, *arguments):
+    """Launch kernel(1) or kernel(WARP) with walkers that share the rows of x."""
     H = x.shape[-1]
     walkers = min(WALKERS, x.size // H)
     if H <= FEW:
-        variant(1)(walkers, *given)
+        kernel(1)(walkers, *arguments)
     elif walkers:
-        variant(WARP).launch(walkers, WARP, *given)
+        kernel(WARP).launch(walkers, WARP, *arguments)

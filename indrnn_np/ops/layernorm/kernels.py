@@ -1,9 +1,11 @@
-"""Layer normalisation on the GPU: the kernels of cuda.py.
+"""CUDA kernels of layer normalisation. cuda.py launches them.
 
-A walker is `lanes` threads, 1 or a warp, which share the H units of a row, neighbours beside each other. What each has
-found is put into shared memory, from where all take the whole in the same order. A thread adds AHEAD numbers in the
-arrays' dtype and these sums in float64; the threads' sums are added in the arrays' dtype again. Numbers are taken from
-the row's first one, the pivot, so that rows which lie far from 0 lose nothing (from 0 where that one is not finite).
+A walker is `lanes` threads, 1 or a warp, which share the H units of a row; neighbouring threads
+have neighbouring units. Each thread writes its sum to shared memory, and all threads reduce the
+sums in the same order. A thread adds AHEAD elements in the arrays' dtype and these sums in float64.
+The sums of the threads are added in the arrays' dtype again. The first element of the row, the
+pivot, is subtracted, so rows far from 0 lose no precision. The pivot is 0 if that element is not
+finite.
 """
 
 from __future__ import annotations
@@ -13,77 +15,78 @@ import math
 
 import numpy as np
 
-from ..._cuda import WARP, cuda, device, kernel, lesser
+from ..._cuda.launch import device, kernel, lesser
+from ..._cuda.target import WARP, cuda
 
-WALKERS = 2**16  # at most
-AHEAD = 4  # numbers whose loads are under way
+WALKERS = 2**16  # walkers, at most
+AHEAD = 4  # elements whose loads are in flight
 
 
 @device
-def load(array, start, at, lanes, H, less, ahead):
-    """ahead = numbers at, at + lanes, ... of the row that begins at `start`, less one number; 0 behind its end."""
+def load(array, start, unit, lanes, H, offset, ahead):
+    """ahead[k] = unit number unit + k · lanes of the row at `start`, minus `offset`; 0 beyond the end."""
     for k in range(AHEAD):
-        i = at + k * lanes
-        number = array[np.uint64(start + lesser(i, H - 1))]
-        ahead[k] = number - less if i < H else ahead.dtype.type(0)
+        i = unit + k * lanes
+        value = array[np.uint64(start + lesser(i, H - 1))]
+        ahead[k] = value - offset if i < H else ahead.dtype.type(0)
 
 
 @device
 def sum_of(x, start, pivot, lane, lanes, H):
-    """Σ (x - pivot) of the numbers of one thread."""
-    ahead, found, at = cuda.local.array(AHEAD, x.dtype), np.float64(0), lane
-    while at < H:
-        load(x, start, at, lanes, H, pivot, ahead)
+    """Return Σ (x - pivot) over the units of one thread."""
+    ahead, total, unit = cuda.local.array(AHEAD, x.dtype), np.float64(0), lane
+    while unit < H:
+        load(x, start, unit, lanes, H, pivot, ahead)
         part = x.dtype.type(0)
         for k in range(AHEAD):
             part += ahead[k]
-        found += part
-        at += AHEAD * lanes
-    return found
+        total += part
+        unit += AHEAD * lanes
+    return total
 
 
 @device
 def squares_of(x, start, pivot, centre, lane, lanes, H):
-    """Σ ((x - pivot) - centre)² of the numbers of one thread."""
-    ahead, found, at = cuda.local.array(AHEAD, x.dtype), np.float64(0), lane
-    while at < H:
-        load(x, start, at, lanes, H, pivot, ahead)
+    """Return Σ ((x - pivot) - centre)² over the units of one thread."""
+    ahead, total, unit = cuda.local.array(AHEAD, x.dtype), np.float64(0), lane
+    while unit < H:
+        load(x, start, unit, lanes, H, pivot, ahead)
         part = x.dtype.type(0)
         for k in range(AHEAD):
-            d = ahead[k] - centre if at + k * lanes < H else x.dtype.type(0)
-            part += d * d
-        found += part
-        at += AHEAD * lanes
-    return found
+            deviation = ahead[k] - centre if unit + k * lanes < H else x.dtype.type(0)
+            part += deviation * deviation
+        total += part
+        unit += AHEAD * lanes
+    return total
 
 
 @device
-def slopes_of(dy, x, scale, start, centre, factor, lane, lanes, H):
-    """Σ g and Σ g x̂ of the numbers of one thread."""
+def gradient_sums_of(dy, x, scale, start, centre, factor, lane, lanes, H):
+    """Return Σ g and Σ g x̂ over the units of one thread."""
     ahead_x, ahead_dy = cuda.local.array(AHEAD, x.dtype), cuda.local.array(AHEAD, x.dtype)
     ahead_scale, zero = cuda.local.array(AHEAD, x.dtype), x.dtype.type(0)
-    first, second, at = np.float64(0), np.float64(0), lane
-    while at < H:
-        load(x, start, at, lanes, H, centre, ahead_x)
-        load(dy, start, at, lanes, H, zero, ahead_dy)
-        load(scale, 0, at, lanes, H, zero, ahead_scale)
-        part_first, part_second = zero, zero
+    sum_g, sum_g_x_hat, unit = np.float64(0), np.float64(0), lane
+    while unit < H:
+        load(x, start, unit, lanes, H, centre, ahead_x)
+        load(dy, start, unit, lanes, H, zero, ahead_dy)
+        load(scale, 0, unit, lanes, H, zero, ahead_scale)
+        part_g, part_g_x_hat = zero, zero
         for k in range(AHEAD):
             g = ahead_scale[k] * ahead_dy[k]
-            part_first += g
-            part_second += g * (ahead_x[k] * factor)
-        first += part_first
-        second += part_second
-        at += AHEAD * lanes
-    return first, second
+            part_g += g
+            part_g_x_hat += g * (ahead_x[k] * factor)
+        sum_g += part_g
+        sum_g_x_hat += part_g_x_hat
+        unit += AHEAD * lanes
+    return sum_g, sum_g_x_hat
 
 
 @device
-def whole(found, lane, lanes, shared):
-    """The sum of what the threads of a walker have found, in the dtype of `shared`."""
-    if lanes == 1:  # its block has other walkers, so nothing of it may be shared
-        return shared.dtype.type(found)
-    shared[lane] = found
+def reduce(value, lane, lanes, shared):
+    """Return the sum over the threads of a walker, in the dtype of `shared`."""
+    if lanes == 1:  # the block has other walkers, so it must not use shared memory
+        return shared.dtype.type(value)
+    shared[lane] = value
     cuda.syncthreads()
     total = shared.dtype.type(0)
     for i in range(lanes):
@@ -101,20 +104,20 @@ def normalise_kernel(lanes):
         walkers, walker, lane = lesser(WALKERS, mean.size), cuda.grid(1) // lanes, cuda.grid(1) % lanes
         if walker >= walkers:
             return
-        sums = cuda.shared.array(lanes, x.dtype)  # a line each: the simulator tells them apart by it
+        sums = cuda.shared.array(lanes, x.dtype)  # separate lines: the simulator identifies arrays by line
         squares = cuda.shared.array(lanes, x.dtype)
         H, zero, one = scale.size, x.dtype.type(0), x.dtype.type(1)
-        share = one / x.dtype.type(H)
+        inv_H = one / x.dtype.type(H)
         for r in range(walker, mean.size, walkers):
             start = r * H
             pivot = x[np.uint64(start)]
             pivot = pivot if math.isfinite(pivot) else zero
-            centre = whole(sum_of(x, start, pivot, lane, lanes, H), lane, lanes, sums) * share
-            var = whole(squares_of(x, start, pivot, centre, lane, lanes, H), lane, lanes, squares) * share
+            centre = reduce(sum_of(x, start, pivot, lane, lanes, H), lane, lanes, sums) * inv_H
+            var = reduce(squares_of(x, start, pivot, centre, lane, lanes, H), lane, lanes, squares) * inv_H
             factor = one / math.sqrt(var + eps)
             for k in range(lane, H, lanes):
-                d = (x[np.uint64(start + k)] - pivot) - centre
-                y[np.uint64(start + k)] = scale[k] * (d * factor) + shift[k]
+                deviation = (x[np.uint64(start + k)] - pivot) - centre
+                y[np.uint64(start + k)] = scale[k] * (deviation * factor) + shift[k]
             if lane == 0:
                 mean[np.uint64(r)], rstd[np.uint64(r)] = pivot + centre, factor
 
@@ -134,16 +137,16 @@ def input_gradient_kernel(lanes):
         sums = cuda.shared.array(lanes, x.dtype)
         slopes = cuda.shared.array(lanes, x.dtype)
         H = scale.size
-        share = x.dtype.type(1) / x.dtype.type(H)
+        inv_H = x.dtype.type(1) / x.dtype.type(H)
         for r in range(walker, mean.size, walkers):
             start, centre, factor = r * H, mean[np.uint64(r)], rstd[np.uint64(r)]
-            first, second = slopes_of(dy, x, scale, start, centre, factor, lane, lanes, H)
-            total = whole(first, lane, lanes, sums) * share
-            along = whole(second, lane, lanes, slopes) * share
+            sum_g, sum_g_x_hat = gradient_sums_of(dy, x, scale, start, centre, factor, lane, lanes, H)
+            mean_g = reduce(sum_g, lane, lanes, sums) * inv_H
+            mean_g_x_hat = reduce(sum_g_x_hat, lane, lanes, slopes) * inv_H
             for k in range(lane, H, lanes):
                 i = np.uint64(start + k)
                 x_hat = (x[i] - centre) * factor
-                dx[i] = factor * (scale[k] * dy[i] - total - x_hat * along)
+                dx[i] = factor * (scale[k] * dy[i] - mean_g - x_hat * mean_g_x_hat)
 
     return input_gradient
 
@@ -154,29 +157,29 @@ def sums_kernel(dy, x, mean, rstd, H, size, sums):
     j = cuda.grid(1)
     if j >= sums.size // 2:
         return
-    s = j // H
-    h, row, stop = j - s * H, s * size, lesser((s + 1) * size, mean.size)
-    zero, first, second = x.dtype.type(0), np.float64(0), np.float64(0)
-    ahead_x, ahead_dy = cuda.local.array(AHEAD, x.dtype), cuda.local.array(AHEAD, x.dtype)
+    segment = j // H
+    unit, row, stop = j - segment * H, segment * size, lesser((segment + 1) * size, mean.size)
+    zero, sum_dy_x_hat, sum_dy = x.dtype.type(0), np.float64(0), np.float64(0)
+    ahead_x_hat, ahead_dy = cuda.local.array(AHEAD, x.dtype), cuda.local.array(AHEAD, x.dtype)
     while row < stop:
         for k in range(AHEAD):
-            r = lesser(row + k, stop - 1)
-            i = np.uint64(r * H + h)
-            ahead_x[k] = (x[i] - mean[np.uint64(r)]) * rstd[np.uint64(r)]
+            ahead_row = lesser(row + k, stop - 1)
+            i = np.uint64(ahead_row * H + unit)
+            ahead_x_hat[k] = (x[i] - mean[np.uint64(ahead_row)]) * rstd[np.uint64(ahead_row)]
             ahead_dy[k] = dy[i]
-        part_first, part_second = zero, zero
+        part_dy_x_hat, part_dy = zero, zero
         for k in range(AHEAD):
-            g = ahead_dy[k] if row + k < stop else zero
-            part_first += g * ahead_x[k]
-            part_second += g
-        first += part_first
-        second += part_second
+            dy_row = ahead_dy[k] if row + k < stop else zero
+            part_dy_x_hat += dy_row * ahead_x_hat[k]
+            part_dy += dy_row
+        sum_dy_x_hat += part_dy_x_hat
+        sum_dy += part_dy
         row += AHEAD
-    sums[2 * s * H + h], sums[(2 * s + 1) * H + h] = first, second
+    sums[2 * segment * H + unit], sums[(2 * segment + 1) * H + unit] = sum_dy_x_hat, sum_dy
 
 
 def kernels():
-    """Every kernel, in every variant."""
+    """Yield every kernel in every variant."""
     for lanes in (1, WARP):
         yield normalise_kernel(lanes)
         yield input_gradient_kernel(lanes)

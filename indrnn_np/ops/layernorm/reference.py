@@ -4,18 +4,40 @@ from __future__ import annotations
 
 import numpy as np
 
-from ... import _check
+from . import contract
 
 
 def forward(x, scale, shift, eps=1e-5, out=None):
     """Normalise each row by its own mean and variance.
 
-    Equation   y = scale ⊙ (x - mean) / √(var + eps) + shift,  Ba et al. 2016, arXiv:1607.06450, eq. 3 and 4
-    Reads      x (B, H) or (T, B, H), scale (H,), shift (H,)
-    Returns    y of the shape of x (it is `out` if given), mean and rstd (B,) or (T, B)
-    Raises     ValueError naming the array, what it has and what was expected
+        y = scale ⊙ (x - mean) / √(var + eps) + shift
+
+    Ba et al. 2016, arXiv:1607.06450, eq. 3 and 4.
+
+    Parameters
+    ----------
+    x : array (B, H) or (T, B, H)
+        Inputs.
+    scale, shift : array (H,)
+        Scale and shift of each neuron.
+    eps : float
+        Constant that is added to the variance.
+    out : array, optional
+        Array of the shape of x for y. It may be x.
+
+    Returns
+    -------
+    y : array (B, H) or (T, B, H)
+        Outputs. This is `out` unless that is None.
+    mean, rstd : array (B,) or (T, B)
+        Mean, and 1 / √(var + eps), of each row.
+
+    Raises
+    ------
+    ValueError
+        If an argument has the wrong shape, dtype or layout.
     """
-    check_forward("layernorm.forward", x, scale, shift, out)
+    contract.check_forward("layernorm.forward", x, scale, shift, out)
     wide = x.astype(np.result_type(x.dtype, np.float64))
     mean = wide.mean(axis=-1, keepdims=True)
     var = ((wide - mean) ** 2).mean(axis=-1, keepdims=True)
@@ -28,13 +50,34 @@ def forward(x, scale, shift, eps=1e-5, out=None):
 
 
 def backward(dy, x, mean, rstd, scale, out=None):
-    """Carry the gradient back through the normalisation, its mean and its variance included.
+    """Return the gradients of the normalisation, including those through its mean and variance.
 
-    Reads      dy and x (B, H) or (T, B, H), mean and rstd (B,) or (T, B) from forward, scale (H,)
-    Returns    dx of the shape of x (it is `out` if given), dscale (H,), dshift (H,)
-    Raises     ValueError naming the array, what it has and what was expected
+        dx = rstd (g - Σ g / H - x̂ Σ (g ⊙ x̂) / H),   g = scale ⊙ dy
+
+    Parameters
+    ----------
+    dy, x : array (B, H) or (T, B, H)
+        Gradient of the outputs, and inputs of `forward`.
+    mean, rstd : array (B,) or (T, B)
+        Statistics that `forward` returned.
+    scale : array (H,)
+        Scale of each neuron.
+    out : array, optional
+        Array of the shape of x for dx. It may be dy.
+
+    Returns
+    -------
+    dx : array (B, H) or (T, B, H)
+        Gradient of x. This is `out` unless that is None.
+    dscale, dshift : array (H,)
+        Gradients of scale and shift.
+
+    Raises
+    ------
+    ValueError
+        If an argument has the wrong shape, dtype or layout.
     """
-    check_backward("layernorm.backward", dy, x, mean, rstd, scale, out)
+    contract.check_backward("layernorm.backward", dy, x, mean, rstd, scale, out)
     wide = np.result_type(x.dtype, np.float64)
     x_hat = (x.astype(wide) - mean[..., None]) * rstd[..., None]
     g = scale.astype(wide) * dy
@@ -48,39 +91,3 @@ def backward(dy, x, mean, rstd, scale, out=None):
         out[...] = dx
         dx = out
     return dx, dscale, dshift
-
-
-def check_forward(where, x, scale, shift, out):
-    """The contract of forward, shared with the twin."""
-    check_rows(where, x, scale)
-    _check.array(where, "shift", shift, 1, "(H,)")
-    _check.floats(where, _check.FLOATS, x=x, scale=scale, shift=shift, out=out)
-    _check.matches(where, "shift", shift, x.shape[-1:], "x", x)
-    check_out(where, x, out)
-
-
-def check_backward(where, dy, x, mean, rstd, scale, out):
-    """The contract of backward, shared with the twin."""
-    check_rows(where, x, scale)
-    _check.array(where, "dy", dy, (2, 3), "(B, H) or (T, B, H)")
-    for name, value in (("mean", mean), ("rstd", rstd)):
-        _check.array(where, name, value, (1, 2), "(B,) or (T, B)")
-        _check.matches(where, name, value, x.shape[:-1], "x", x)
-    _check.floats(where, _check.FLOATS, x=x, dy=dy, mean=mean, rstd=rstd, scale=scale, out=out)
-    _check.matches(where, "dy", dy, x.shape, "x", x)
-    check_out(where, x, out)
-
-
-def check_rows(where, x, scale):
-    """Rows of H numbers, at least one, and the scale that they all share."""
-    _check.array(where, "x", x, (2, 3), "(B, H) or (T, B, H)")
-    _check.at_least(where, "the number of units H", x.shape[-1], 1)
-    _check.array(where, "scale", scale, 1, "(H,)")
-    _check.matches(where, "scale", scale, x.shape[-1:], "x", x)
-
-
-def check_out(where, x, out):
-    """Where the result goes."""
-    if out is not None:
-        _check.array(where, "out", out)
-        _check.matches(where, "out", out, x.shape, "x", x)

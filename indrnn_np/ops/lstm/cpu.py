@@ -1,7 +1,8 @@
-"""Compiled twin of reference.py: products by BLAS (ops/rnn/steps.py), and one kernel a step for all gates.
+"""Compiled twin of reference.py: products by BLAS (ops/rnn/steps.py), one kernel a step for all gates.
 
-Within a kernel short loops over one gate each follow one another: their numbers are in the nearest cache, and each of
-them becomes vector code. Bits of the kernels depend neither on threads nor on chunks.
+Within a kernel, short loops over one gate each follow one another: their numbers are in the L1
+cache, and the compiler vectorises each loop. The bits of the kernels depend neither on threads nor
+on chunks.
 """
 
 from __future__ import annotations
@@ -9,17 +10,16 @@ from __future__ import annotations
 import functools
 
 from ... import _check
-from ..._numba import AS_WRITTEN, njit
+from ..._cpu.jit import AS_WRITTEN, njit
 from ..recurrence.cpu import row_before
-from ..recurrence.elementary import sigmoid, tanh
-from ..rnn import reference as rnn
+from ..recurrence.vector_tanh import sigmoid, tanh
 from ..rnn import steps
-from . import reference
+from . import contract
 
 
 def forward(x, W, U, b, h0, c0, lengths=None, reverse=False, work=None):
-    """Twin of reference.forward; h, c and gates live in `work`'s buffers of these names if a workspace is given."""
-    rnn.check_start("lstm.forward", 4, x, W, U, {"b": b}, {"h0": h0, "c0": c0}, lengths)
+    """Twin of reference.forward; a workspace holds h, c and gates in its buffers of these names."""
+    contract.check_forward("lstm.forward", x, W, U, b, h0, c0, lengths)
     _check.floats("lstm.forward", x=x)
     (T, B, _), ends = x.shape, steps.ends_of(x, lengths)
     h, c = (steps.empty(work, name, (T + 1, *h0.shape), x.dtype) for name in ("h", "c"))
@@ -36,14 +36,14 @@ def forward(x, W, U, b, h0, c0, lengths=None, reverse=False, work=None):
 def backward(
     dh, x, h, c, gates, W, U, dhT=None, dcT=None, lengths=None, reverse=False, work=None, probe=None
 ):
-    """Twin of reference.backward; dx lives in `work`'s buffer "dx" if a workspace is given."""
-    reference.check_backward("lstm.backward", dh, x, h, c, gates, W, U, dhT, dcT, lengths)
+    """Twin of reference.backward; a workspace holds dx in its buffer "dx"."""
+    contract.check_backward("lstm.backward", dh, x, h, c, gates, W, U, dhT, dcT, lengths)
     _check.floats("lstm.backward", x=x)
     walk = steps.Backward(x, h, W, U, dhT, lengths, reverse, work)
-    kernel, given, dc = backward_kernel(dh is not None), h if dh is None else dh, steps.start(dcT, h)
+    kernel, dh_or_h, dc = backward_kernel(dh is not None), h if dh is None else dh, steps.start(dcT, h)
 
-    def step(t, k, whole, kw, da, dv, back, b0, b1):
-        kernel(t, given, c, gates, walk.carry, dc, back, whole, kw, da, k, walk.ends, b0, b1, reverse)
+    def step(t, k, total, kt, da, dv, back, b0, b1):
+        kernel(t, dh_or_h, c, gates, walk.carry, dc, back, total, kt, da, k, walk.ends, b0, b1, reverse)
 
     walk.run(dh, probe, step)
     dW, dU, db, _ = walk.sums()
@@ -52,7 +52,7 @@ def backward(
 
 @njit(rounding=AS_WRITTEN)
 def forward_kernel(t, a, k, v, b, h, c, gates, ends, b0, b1, reverse):
-    """Gates, c_t and h_t of samples b0 to b1 from a[k] = W x_t and v = U h_{t-1}; zeros where one has ended."""
+    """Fill gates, c_t and h_t of samples b0 to b1 from a[k] = W x_t and v = U h_{t-1}; zeros in padding."""
     zero, H = h.dtype.type(0), h.shape[2]
     for s in range(b0, b1):
         gates_t, h_t, c_t = gates[t, s], h[t + 1, s], c[t + 1, s]
@@ -86,17 +86,17 @@ def hyperbolic(a, b, v, out):
 
 @functools.cache
 def backward_kernel(has_dh):
-    """da[k] for samples b0 to b1, and dc, which becomes the gradient on c_{t-1}; zeros where one has ended."""
+    """Fill da[k] of samples b0 to b1, and set dc to the gradient of c_{t-1}; zeros in padding."""
 
     @njit(rounding=AS_WRITTEN)
-    def kernel(t, dh, c, gates, carry, dc, back, whole, kw, da, k, ends, b0, b1, reverse):
+    def kernel(t, dh, c, gates, carry, dc, back, total, kt, da, k, ends, b0, b1, reverse):
         zero = c.dtype.type(0)
         for s in range(b0, b1):
             i, end = s - b0, ends[s]
-            begun, d, da_t = steps.walked_before(t, end, reverse), whole[kw, i], da[k, i]
+            begun, d, da_t = steps.walked_before(t, end, reverse), total[kt, i], da[k, i]
             if t >= end:
                 if begun:
-                    steps.take(False, carry[s], back[i])
+                    steps.update_carry(False, carry[s], back[i])
                 d[:], da_t[:] = zero, zero
                 continue
             steps.collect(has_dh, False, dh[t, s], carry[s], back[i], begun, d)
@@ -107,7 +107,7 @@ def backward_kernel(has_dh):
 
 @njit(rounding=AS_WRITTEN)
 def gates_back(gates, c_t, c_prev, dh, dc, da):
-    """One sample's da from the gradients on h_t and c_t; dc becomes that on c_{t-1}."""
+    """Compute da of one sample from the gradients of h_t and c_t; dc becomes the gradient of c_{t-1}."""
     one, H = dc.dtype.type(1), len(dc)
     i, f, g, o = gates[:H], gates[H : 2 * H], gates[2 * H : 3 * H], gates[3 * H :]
     da_i, da_f, da_g, da_o = da[:H], da[H : 2 * H], da[2 * H : 3 * H], da[3 * H :]

@@ -4,19 +4,49 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..recurrence.reference import previous, φ
-from ..rnn.reference import check_start, check_states, ends_of, of_inputs, total, walk
+from ..recurrence.activation import ACTIVATIONS
+from ..recurrence.reference import previous
+from ..rnn.reference import ends_of, of_inputs, total, walk
+from . import contract
+
+σ = ACTIVATIONS["sigmoid"].array_phi
 
 
 def forward(x, W, U, b, h0, c0, lengths=None, reverse=False, work=None):
-    """Run one layer over all T steps.
+    """Run one layer over all T time steps.
 
-    Equation   c_t = f_t ⊙ c_{t-1} + i_t ⊙ g_t,  h_t = o_t ⊙ tanh c_t,  gates i f g o of W x_t + U h_{t-1} + b
-    Reads      x (T, B, D), W (4 H, D), U (4 H, H), b (4 H,), h0 (B, H), c0 (B, H), lengths (B,) integers or None
-    Returns    h (T+1, B, H), c (T+1, B, H), gates (T, B, 4 H): row 0 of h and c is h0 and c0
-    Raises     ValueError naming the array, what it has and what was expected
+        c_t = f_t ⊙ c_{t-1} + i_t ⊙ g_t,   h_t = o_t ⊙ tanh c_t,   gates i, f, g, o of W x_t + U h_{t-1} + b
+
+    Hochreiter & Schmidhuber 1997; forget gate: Gers, Schmidhuber & Cummins 2000.
+
+    Parameters
+    ----------
+    x : array (T, B, D)
+        Inputs.
+    W, U, b : array (4 H, D), array (4 H, H), array (4 H,)
+        Input weights, recurrent weights and bias of the gates i, f, g and o.
+    h0, c0 : array (B, H)
+        Initial state and initial cell state.
+    lengths : integer array (B,), optional
+        Number of valid steps of each sample. None means all T steps.
+    reverse : bool
+        Run each sample from its last valid step to its first one.
+    work : optional
+        Workspace of the compiled twins. The reference ignores it.
+
+    Returns
+    -------
+    h, c : array (T+1, B, H)
+        Row 0 is h0 (c0); row t+1 is the state after time step t.
+    gates : array (T, B, 4 H)
+        i, f, g and o.
+
+    Raises
+    ------
+    ValueError
+        If an argument has the wrong shape, dtype or layout.
     """
-    check_start("lstm.forward", 4, x, W, U, {"b": b}, {"h0": h0, "c0": c0}, lengths)
+    contract.check_forward("lstm.forward", x, W, U, b, h0, c0, lengths)
     T, B, _ = x.shape
     a = x @ W.T + b  # (T, B, 4 H)
     h, c = (np.empty((T + 1, *h0.shape), a.dtype) for _ in range(2))
@@ -24,7 +54,7 @@ def forward(x, W, U, b, h0, c0, lengths=None, reverse=False, work=None):
     h[0], c[0] = state, cell = h0, c0
     for t, counts in walk(T, B, lengths, reverse):
         i, f, g, o = parts(a[t] + state @ U.T)
-        i, f, g, o = φ["sigmoid"](i), φ["sigmoid"](f), np.tanh(g), φ["sigmoid"](o)
+        i, f, g, o = σ(i), σ(f), np.tanh(g), σ(o)
         c_t = f * cell + i * g
         h_t = o * np.tanh(c_t)
         gates[t] = np.where(counts, np.concatenate([i, f, g, o], axis=1), 0)
@@ -36,15 +66,44 @@ def forward(x, W, U, b, h0, c0, lengths=None, reverse=False, work=None):
 def backward(
     dh, x, h, c, gates, W, U, dhT=None, dcT=None, lengths=None, reverse=False, work=None, probe=None
 ):
-    """Carry the gradient back through the layer.
+    """Return the gradients of the layer, by backpropagation through time.
 
-    Equation   those of ops/lstm, each beside the forward line that it differentiates
-    Reads      dh (T, B, H) or None; x (T, B, D); h, c, gates from forward; W (4 H, D), U (4 H, H)
-               dhT (B, H), dcT (B, H)    gradients arriving at each sample's last h and c, or None
-    Returns    dx (T, B, D), dW (4 H, D), dU (4 H, H), db (4 H,), dh0 (B, H), dc0 (B, H)
-    Raises     ValueError naming the array, what it has and what was expected
+    Each line stands below the forward line that it differentiates.
+
+    Parameters
+    ----------
+    dh : array (T, B, H) or None
+        Gradient of the outputs h[1:]. None means zero.
+    x : array (T, B, D)
+        Inputs.
+    h, c, gates : array (T+1, B, H), array (T+1, B, H), array (T, B, 4 H)
+        Results of `forward`.
+    W, U : array (4 H, D), array (4 H, H)
+        Input weights and recurrent weights.
+    dhT, dcT : array (B, H), optional
+        Gradients of the last h and the last c of each sample.
+    lengths : integer array (B,), optional
+        Number of valid steps of each sample. None means all T steps.
+    reverse : bool
+        Run each sample from its last valid step to its first one.
+    work : optional
+        Workspace of the compiled twins. The reference ignores it.
+    probe : callable, optional
+        Called as `probe(t0, t1, dh, da)` with the gradients of time steps t0 to t1.
+
+    Returns
+    -------
+    dx, dW, dU : array (T, B, D), array (4 H, D), array (4 H, H)
+        Gradients of x, W and U.
+    db, dh0, dc0 : array (4 H,), array (B, H), array (B, H)
+        Gradients of b, h0 and c0.
+
+    Raises
+    ------
+    ValueError
+        If an argument has the wrong shape, dtype or layout.
     """
-    check_backward("lstm.backward", dh, x, h, c, gates, W, U, dhT, dcT, lengths)
+    contract.check_backward("lstm.backward", dh, x, h, c, gates, W, U, dhT, dcT, lengths)
     (T, B, _), ends = x.shape, ends_of(x, lengths)
     da, whole = np.empty_like(gates), np.empty_like(h[1:])
     dU = np.zeros(U.shape, np.result_type(h.dtype, np.float64))
@@ -73,12 +132,5 @@ def backward(
 
 
 def parts(rows):
-    """The four gates' columns of rows (B, 4 H)."""
+    """Return the columns of rows (B, 4 H), split by gate."""
     return np.split(rows, 4, axis=1)
-
-
-def check_backward(where, dh, x, h, c, gates, W, U, dhT, dcT, lengths):
-    """The contract of backward, shared with the twin."""
-    check_states(
-        where, 4, dh, x, W, U, {"h": h, "c": c}, {"gates": (gates, 4)}, {"dhT": dhT, "dcT": dcT}, lengths
-    )

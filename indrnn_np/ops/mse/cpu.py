@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from ... import _arrays, _check
-from ..._numba import njit
-from . import reference
+from ... import _check
+from ..._cpu import arrays
+from ..._cpu.jit import njit
+from . import contract
 
 
 def loss(y, target, mask=None, out=None):
     """Twin of reference.loss."""
-    reference.check("mse.loss", y, target, mask, out)
+    contract.check("mse.loss", y, target, mask, out)
     _check.floats("mse.loss", y=y)
-    n = reference.count("mse.loss", y, mask)
-    dy = _arrays.empty_like(y) if out is None else out
+    n = contract.count("mse.loss", y, mask)
+    dy = arrays.empty_like(y) if out is None else out
     K = y.shape[-1]
     counted = np.ones(y.size // K, np.bool_) if mask is None else mask.reshape(-1)
     return _kernel(y.reshape(-1, K), target.reshape(-1, K), counted, n, dy.reshape(-1, K)) / n, dy

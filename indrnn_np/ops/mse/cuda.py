@@ -1,7 +1,7 @@
-"""GPU twin of reference.py: loss and gradient in one pass, on walkers that each take every so-manieth element.
+"""CUDA twin of reference.py: loss and gradient in one pass, by walkers that process elements at a stride.
 
-Each walker adds its terms in float64; one kernel brings the sums of many walkers down to PARTS, and these are copied to
-the CPU and added there. All are added in an order that depends on sizes alone. With a mask a kernel before the pass
+Each walker adds its terms in float64. One kernel reduces the sums of many walkers to PARTS; the CPU
+copies and adds these. The order of every sum depends on sizes alone. With a mask, a kernel first
 counts the rows in parts, which every walker adds up, because the gradient needs their number.
 """
 
@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from ... import _check, _device
-from ..._cuda import cuda, device, greater, kernel, on_device
-from ..._graph import result
-from . import reference
+from ..._cuda import arrays
+from ..._cuda.graph import result
+from ..._cuda.launch import device, greater, kernel, on_device
+from ..._cuda.target import cuda
+from . import contract
 
-WALKERS = 2**16  # at most
+WALKERS = 2**16  # walkers, at most
 PARTS = 2**10  # sums that are copied to the CPU, at most
 COUNTERS = 2**8  # threads that count a mask, at most
 
@@ -23,48 +24,47 @@ def loss(y, target, mask=None, out=None):
     """Twin of reference.loss."""
     where = "mse.loss"
     on_device(where, y=y, target=target, mask=mask, out=out)
-    reference.check(where, y, target, mask, out)
-    _check.floats(where, y=y)
-    dy = _device.empty_like(y) if out is None else out
+    contract.check(where, y, target, mask, out)
+    dy = arrays.empty_like(y) if out is None else out
     walkers, K = min(WALKERS, y.size), y.shape[-1]
-    total = _device.empty((2, walkers), np.float64)
+    total = arrays.empty((2, walkers), np.float64)
     loss_kernel(walkers, flat(y), flat(target), K, *counted_rows(mask), flat(dy), flat(total))
 
     def mean(sums):
         value, n = sums.sum(axis=1).tolist()
-        reference.check_count(where, "element", n)
+        contract.check_count(where, "element", n)
         return value / n
 
-    return result(few(total), mean), dy
+    return result(reduced(total), mean), dy
 
 
 def counted_rows(mask):
-    """The flat mask, and how many rows it counts, in parts; both are empty if all rows count."""
+    """Return the flat mask and the partial counts of its rows; both are empty if all rows count."""
     if mask is None:
-        return _device.empty(0, np.bool_), _device.empty(0, np.int64)
-    counts = _device.empty(min(COUNTERS, mask.size), np.int64)
+        return arrays.empty(0, np.bool_), arrays.empty(0, np.int64)
+    counts = arrays.empty(min(COUNTERS, mask.size), np.int64)
     count_kernel(counts.size, flat(mask), counts)
     return flat(mask), counts
 
 
-def few(total):
-    """An array of float64 with the same sums along its rows, and at most PARTS columns."""
+def reduced(total):
+    """Return float64 sums (rows, columns) with the same total in each row, and at most PARTS columns."""
     rows, walkers = total.shape
     if walkers <= PARTS:
         return total
-    parts = _device.empty((rows, PARTS), np.float64)
+    parts = arrays.empty((rows, PARTS), np.float64)
     add_kernel(parts.size, flat(total), walkers, flat(parts))
     return parts
 
 
 def flat(array):
-    """The array with one axis."""
+    """Return the array with one axis."""
     return array.reshape(array.size)
 
 
 @device
 def count(mask, counts, rows):
-    """How many of the rows count, at least 1."""
+    """Return the number of rows that count, at least 1."""
     n = 0 if mask.size > 0 else rows
     for i in range(counts.size):
         n += counts[i]
@@ -73,7 +73,7 @@ def count(mask, counts, rows):
 
 @kernel("boolean[::1], int64[::1]")
 def count_kernel(mask, counts):
-    """counts[j] = how many of the rows j, j + counters, ... count."""
+    """counts[j] = number of the rows j, j + counters, ... that count."""
     j = cuda.grid(1)
     if j >= counts.size:
         return
@@ -86,7 +86,7 @@ def count_kernel(mask, counts):
 
 @kernel("real[::1], real[::1], int64, boolean[::1], int64[::1], real[::1], float64[::1]")
 def loss_kernel(y, target, K, mask, counts, dy, total):
-    """dy = 2 (y - target) / n;  total = Σ (y - target)² of a walker's elements, and how many they are."""
+    """dy = 2 (y - target) / n, total = Σ (y - target)² of a walker's elements, and their number."""
     j, walkers = cuda.grid(1), total.size // 2
     if j >= walkers:
         return
@@ -104,17 +104,17 @@ def loss_kernel(y, target, K, mask, counts, dy, total):
 
 @kernel("float64[::1], int64, float64[::1]")
 def add_kernel(total, walkers, parts):
-    """Of each row of `total`: parts[p] = total[p] + total[p + PARTS] + ..."""
+    """In each row of `total`: parts[p] = total[p] + total[p + PARTS] + ..."""
     j = cuda.grid(1)
     if j >= parts.size:
         return
     row, p = j // PARTS, j % PARTS
-    found = 0.0
+    part = 0.0
     for i in range(p, walkers, PARTS):
-        found += total[np.uint64(row * walkers + i)]
-    parts[j] = found
+        part += total[np.uint64(row * walkers + i)]
+    parts[j] = part
 
 
 def kernels():
-    """Every kernel."""
+    """Yield every kernel."""
     return iter((count_kernel, loss_kernel, add_kernel))

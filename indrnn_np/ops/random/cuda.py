@@ -1,7 +1,7 @@
-"""GPU twin of reference.py: a thread computes one counter block of four words and writes what is made of it.
+"""CUDA twin of reference.py: a thread computes one counter block of four words and writes its numbers.
 
-Arrays are made in whole blocks, of which the caller gets the part that was asked for: no thread has a part of a block.
-`word`, `uniform32` and `uniform64` are for kernels of other ops, which make a number where they need it.
+Arrays are allocated in whole blocks, so that no thread has a part of a block; the caller gets a
+slice. Kernels of other ops call `word`, `uniform32` and `uniform64` to compute single numbers.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ import math
 
 import numpy as np
 
-from ... import _device
-from ..._cuda import cuda, device, kernel
-from . import reference
+from ..._cuda import arrays
+from ..._cuda.launch import device, kernel
+from ..._cuda.target import cuda
+from . import contract
 from .philox import block as host_block
 from .philox import key_words
 
@@ -24,18 +25,18 @@ def bits(key, count):
     """Twin of reference.bits."""
     words = key_words("random.bits", key)
     blocks = -(-count // 4)
-    out = _device.empty(4 * blocks, np.uint32)
+    out = arrays.empty(4 * blocks, np.uint32)
     bits_kernel(blocks, *words, out)
     return out[:count]
 
 
 def uniform(key, shape, dtype="float32"):
     """Twin of reference.uniform."""
-    dtype = reference.check_uniform("random.uniform", shape, dtype)
+    dtype = contract.check_uniform("random.uniform", shape, dtype)
     words, count = key_words("random.bits", key), math.prod(shape)
     fill, numbers = (uniform32_kernel, 4) if dtype == np.float32 else (uniform64_kernel, 2)
     blocks = -(-count // numbers)
-    out = _device.empty(numbers * blocks, dtype)
+    out = arrays.empty(numbers * blocks, dtype)
     fill(blocks, *words, out)
     return out[:count].reshape(tuple(shape))
 
@@ -45,7 +46,7 @@ block = device(getattr(host_block, "py_func", host_block))
 
 @device
 def word(n, seed, stream, iteration):
-    """Word n of the stream, as uint64."""
+    """Return word n of the stream, as uint64."""
     c0, c1, c2, c3 = block(n // 4, seed, stream, iteration)
     k = n % 4
     if k < 2:
@@ -55,32 +56,32 @@ def word(n, seed, stream, iteration):
 
 @device
 def to_float32(c):
-    """The number in [0, 1) that a word gives."""
+    """Return the number in [0, 1) that follows from one word."""
     return np.float32(c >> EIGHT) * SCALE32
 
 
 @device
 def to_float64(high, low):
-    """The number in [0, 1) that two words give."""
+    """Return the number in [0, 1) that follows from two words."""
     return np.float64((high >> FIVE) * HIGH + (low >> SIX)) * SCALE64
 
 
 @device
 def uniform32(n, seed, stream, iteration):
-    """Number n of the float32 stream."""
+    """Return number n of the float32 stream."""
     return to_float32(word(n, seed, stream, iteration))
 
 
 @device
 def uniform64(n, seed, stream, iteration):
-    """Number n of the float64 stream."""
+    """Return number n of the float64 stream."""
     c0, c1, c2, c3 = block(n // 2, seed, stream, iteration)
     return to_float64(c0, c1) if n % 2 == 0 else to_float64(c2, c3)
 
 
 @kernel("uint64, uint64, uint64, uint32[::1]", "random.bits")
 def bits_kernel(seed, stream, iteration, out):
-    """Four words."""
+    """Store the four words of a block."""
     i = 4 * cuda.grid(1)
     if i >= out.size:
         return
@@ -91,7 +92,7 @@ def bits_kernel(seed, stream, iteration, out):
 
 @kernel("uint64, uint64, uint64, float32[::1]", "random.uniform32")
 def uniform32_kernel(seed, stream, iteration, out):
-    """Four numbers, one of each word."""
+    """Store four numbers, one from each word of a block."""
     i = 4 * cuda.grid(1)
     if i >= out.size:
         return
@@ -102,7 +103,7 @@ def uniform32_kernel(seed, stream, iteration, out):
 
 @kernel("uint64, uint64, uint64, float64[::1]", "random.uniform64")
 def uniform64_kernel(seed, stream, iteration, out):
-    """Two numbers, one of each two words."""
+    """Store two numbers, each from two words of a block."""
     i = 2 * cuda.grid(1)
     if i >= out.size:
         return
@@ -111,5 +112,5 @@ def uniform64_kernel(seed, stream, iteration, out):
 
 
 def kernels():
-    """Every kernel, in every variant."""
+    """Yield every kernel, in every variant."""
     return iter((bits_kernel, uniform32_kernel, uniform64_kernel))

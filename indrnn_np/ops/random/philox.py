@@ -1,14 +1,14 @@
-"""One counter block of Philox4x32-10 as scalars, shared by the CPU's loop and the GPU's kernels.
+"""One counter block of Philox4x32-10 as scalars, shared by the loop on the CPU and the CUDA kernels.
 
-All words are kept in uint64: a product of two words of 32 bits fits.
+All words are uint64, so the product of two 32-bit words does not overflow.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from ..._numba import njit
-from . import reference
+from ..._cpu.jit import njit
+from . import contract, reference
 
 M0, M1 = (np.uint64(m) for m in reference.MULTIPLIERS)
 W0, W1 = (np.uint64(w) for w in reference.WEYL)
@@ -18,7 +18,7 @@ LOW, HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
 
 @njit(inline="always")  # as a call it would keep the CPU's loop from vectorising: 9 times slower
 def block(i, seed, stream, iteration):
-    """Words 4 i to 4 i + 3 of the stream of that key (three uint64)."""
+    """Return words 4 i to 4 i + 3 of the stream of a key (three uint64)."""
     c0, c1, c2, c3 = np.uint64(i), stream, iteration & LOW, iteration >> HALF
     k0, k1 = seed & LOW, seed >> HALF
     for _ in range(ROUNDS):
@@ -29,5 +29,5 @@ def block(i, seed, stream, iteration):
 
 
 def key_words(where, key):
-    """The key as three uint64, its parts checked."""
-    return tuple(np.uint64(part) for part in reference.check_key(where, key))
+    """Check the key, and return it as three uint64."""
+    return tuple(np.uint64(part) for part in contract.check_key(where, key))

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ... import _check
+from . import contract
 
 MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 WEYL = (0x9E3779B9, 0xBB67AE85)
@@ -15,13 +15,26 @@ MASK = np.uint64(0xFFFFFFFF)
 
 
 def bits(key, count):
-    """The first `count` words of the stream.
+    """Return the first `count` 32-bit numbers of the stream.
 
-    Reads      key = (seed, stream, iteration): integers, 0 <= seed, iteration < 2⁶⁴ and 0 <= stream < 2³²
-    Returns    uint32 (count,)
-    Raises     ValueError naming the part of the key that is out of range
+    Parameters
+    ----------
+    key : tuple of 3 int
+        (seed, stream, iteration), with 0 <= seed, iteration < 2⁶⁴ and 0 <= stream < 2³².
+    count : int
+        Number of 32-bit numbers.
+
+    Returns
+    -------
+    uint32 array (count,)
+        Random bits.
+
+    Raises
+    ------
+    ValueError
+        If a part of the key is out of range.
     """
-    seed, stream, iteration = check_key("random.bits", key)
+    seed, stream, iteration = contract.check_bits("random.bits", key, count)
     blocks = -(-count // 4)
     counter = [np.arange(blocks, dtype=np.uint64)]
     counter += [
@@ -32,7 +45,7 @@ def bits(key, count):
 
 
 def philox(counter, key):
-    """Ten rounds on arrays of four counter words, kept in uint64 so that products do not overflow."""
+    """Apply ten rounds to arrays of four counter words, in uint64 so that products do not overflow."""
     c0, c1, c2, c3 = counter
     k0, k1 = key
     for _ in range(ROUNDS):
@@ -48,30 +61,10 @@ def philox(counter, key):
 
 
 def uniform(key, shape, dtype="float32"):
-    """Numbers in [0, 1) on the grid of 2⁻²⁴ (float32) or 2⁻⁵³ (float64), filled in C order."""
-    dtype = check_uniform("random.uniform", shape, dtype)
+    """Return numbers in [0, 1) on the grid of 2⁻²⁴ (float32) or 2⁻⁵³ (float64), filled in C order."""
+    dtype = contract.check_uniform("random.uniform", shape, dtype)
     count = math.prod(shape)
     if dtype == np.float32:
         return ((bits(key, count) >> 8).astype(np.float32) * np.float32(2.0**-24)).reshape(shape)
     words = bits(key, 2 * count).astype(np.uint64).reshape(-1, 2)
     return (((words[:, 0] >> 5) * 2**26 + (words[:, 1] >> 6)).astype(np.float64) * 2.0**-53).reshape(shape)
-
-
-def check_key(where, key):
-    """The key as three Python integers, each in its range."""
-    seed, stream, iteration = (int(part) for part in key)
-    for name, value, limit in (
-        ("seed", seed, 2**64),
-        ("stream", stream, 2**32),
-        ("iteration", iteration, 2**64),
-    ):
-        _check.between(where, name, value, 0, limit)
-    return seed, stream, iteration
-
-
-def check_uniform(where, shape, dtype):
-    """The dtype of the numbers, and a shape without negative sizes."""
-    _check.choice(where, "dtype", np.dtype(dtype).name, [d.name for d in _check.REAL])
-    for size in shape:
-        _check.at_least(where, "a size in shape", size, 0)
-    return np.dtype(dtype)

@@ -1,6 +1,6 @@
-"""Compiled twin of reference.py: products by BLAS (steps.py), and one kernel a step over rows of neurons.
+"""Compiled twin of reference.py: products by BLAS (steps.py), and one kernel for each time step.
 
-Bits of the kernels depend neither on threads nor on chunks; operations are rounded as they are written.
+The bits of the kernels depend neither on threads nor on chunks. Operations are rounded as written.
 """
 
 from __future__ import annotations
@@ -8,18 +8,18 @@ from __future__ import annotations
 import functools
 
 from ... import _check
-from ..._numba import AS_WRITTEN, njit
-from ..recurrence.step import CODES, dphi, phi
-from . import reference, steps
+from ..._cpu.jit import AS_WRITTEN, njit
+from ..recurrence.activation import ACTIVATIONS
+from . import contract, steps
 
 
 def forward(x, W, U, b, h0, activation="tanh", lengths=None, reverse=False, work=None):
-    """Twin of reference.forward; the states live in `work`'s buffer "h" if a workspace is given."""
-    reference.check_forward("rnn.forward", x, W, U, b, h0, activation, lengths)
+    """Twin of reference.forward; a workspace holds the states in its buffer "h"."""
+    contract.check_forward("rnn.forward", x, W, U, b, h0, activation, lengths)
     _check.floats("rnn.forward", x=x)
     h, ends = steps.empty(work, "h", (len(x) + 1, *h0.shape), x.dtype), steps.ends_of(x, lengths)
     h[0] = h0
-    kernel = forward_kernel(CODES[activation])
+    kernel = forward_kernel(activation)
 
     def step(t, a, k, v, b0, b1):
         kernel(t, a, k, v, b, h, ends, b0, b1)
@@ -29,14 +29,14 @@ def forward(x, W, U, b, h0, activation="tanh", lengths=None, reverse=False, work
 
 
 def backward(dh, x, h, W, U, dhT=None, activation="tanh", lengths=None, reverse=False, work=None, probe=None):
-    """Twin of reference.backward; dx lives in `work`'s buffer "dx" if a workspace is given."""
-    reference.check_backward("rnn.backward", dh, x, h, W, U, dhT, activation, lengths)
+    """Twin of reference.backward; a workspace holds dx in its buffer "dx"."""
+    contract.check_backward("rnn.backward", dh, x, h, W, U, dhT, activation, lengths)
     _check.floats("rnn.backward", x=x)
     walk = steps.Backward(x, h, W, U, dhT, lengths, reverse, work)
-    kernel, given = backward_kernel(CODES[activation], dh is not None), h if dh is None else dh
+    kernel, dh_or_h = backward_kernel(activation, dh is not None), h if dh is None else dh
 
-    def step(t, k, whole, kw, da, dv, back, b0, b1):
-        kernel(t, given, h, walk.carry, back, whole, kw, da, k, walk.ends, b0, b1, reverse)
+    def step(t, k, total, kt, da, dv, back, b0, b1):
+        kernel(t, dh_or_h, h, walk.carry, back, total, kt, da, k, walk.ends, b0, b1, reverse)
 
     walk.run(dh, probe, step)
     dW, dU, db, _ = walk.sums()
@@ -44,41 +44,43 @@ def backward(dh, x, h, W, U, dhT=None, activation="tanh", lengths=None, reverse=
 
 
 @functools.cache
-def forward_kernel(code):
-    """h[t+1] = φ(a[k] + b + v) for samples b0 to b1, whose first row is v[0]; zeros where one has ended."""
+def forward_kernel(activation):
+    """h[t+1] = φ(a[k] + b + v) for samples b0 to b1, whose first row is v[0]; zeros in padding."""
+    phi = ACTIVATIONS[activation].phi
 
     @njit(rounding=AS_WRITTEN)
     def kernel(t, a, k, v, b, h, ends, b0, b1):
-        zero = h.dtype.type(0)
+        zero, one = h.dtype.type(0), h.dtype.type(1)
         for s in range(b0, b1):
             h_t, a_t, v_t = h[t + 1, s], a[k, s - b0], v[s - b0]
             if t >= ends[s]:
                 h_t[:] = zero
                 continue
             for j in range(len(h_t)):
-                h_t[j] = phi(code, a_t[j] + b[j] + v_t[j], zero)
+                h_t[j] = phi(a_t[j] + b[j] + v_t[j], zero, one)
 
     return kernel
 
 
 @functools.cache
-def backward_kernel(code, has_dh):
-    """da[k] = φ'(h[t+1]) ∂L/∂h_t for samples b0 to b1; zeros where one has ended."""
+def backward_kernel(activation, has_dh):
+    """da[k] = φ'(h[t+1]) ∂L/∂h_t for samples b0 to b1; zeros in padding."""
+    dphi = ACTIVATIONS[activation].dphi
 
     @njit(rounding=AS_WRITTEN)
-    def kernel(t, dh, h, carry, back, whole, kw, da, k, ends, b0, b1, reverse):
+    def kernel(t, dh, h, carry, back, total, kt, da, k, ends, b0, b1, reverse):
         zero, one = h.dtype.type(0), h.dtype.type(1)
         for s in range(b0, b1):
             i, begun = s - b0, steps.walked_before(t, ends[s], reverse)
-            d, da_t, h_t = whole[kw, i], da[k, i], h[t + 1, s]
+            d, da_t, h_t = total[kt, i], da[k, i], h[t + 1, s]
             if t >= ends[s]:
                 if begun:
-                    steps.take(False, carry[s], back[i])
+                    steps.update_carry(False, carry[s], back[i])
                 d[:] = zero
                 da_t[:] = zero
                 continue
             steps.collect(has_dh, False, dh[t, s], carry[s], back[i], begun, d)
             for j in range(len(d)):
-                da_t[j] = dphi(code, h_t[j], zero, one) * d[j]
+                da_t[j] = dphi(h_t[j], zero, one) * d[j]
 
     return kernel

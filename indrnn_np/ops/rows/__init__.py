@@ -1,16 +1,16 @@
-"""Moving rows about: what layers do with arrays around the operations. Nothing is computed but sums.
+"""Copies, sums and concatenations of rows, which layers use between the other operations.
 
     fill(out, value)                       out = value
     spread(a, out)                         out[i] = a for every i, out (N, ...) over the shape of a
     add(a, b)                              a + b
     total(a)                               Σ_n a_n over the first axis, accumulated in float64
-    last(x, lengths, before)               row lengths - 1 of each sample; `before` where a sample has no step
-    at_last(row, steps, lengths)           zeros (T, B, H) but `row` at each sample's last step
-    reached(row, lengths, wanted)          `row` of samples that have steps (wanted=True), or of those that have none
+    last(x, lengths, before)               row lengths - 1 of each sample; `before` if a sample has no step
+    at_last(row, steps, lengths)           zeros (T, B, H), with `row` at each sample's last step
+    reached(row, lengths, wanted)          `row` of samples with steps (wanted=True) or without steps
     without_padding(x, lengths)            x with zeros after each sample's end
-    join(first, second), part(x, j, size)  two arrays side by side along the last axis, and one of them out of it
+    join(first, second), part(x, j, size)  two arrays joined along the last axis, and a part of one
 
-The reference serves the CPU, where NumPy does this as fast as memory allows.
+The reference serves the CPU, where NumPy runs at the speed of the memory.
 """
 
 TWINS = ("reference", "cuda")

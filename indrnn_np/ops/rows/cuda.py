@@ -1,15 +1,17 @@
-"""GPU twin of reference.py: one thread moves one number, neighbours beside each other.
+"""CUDA twin of reference.py: one thread moves one element, and accesses are coalesced.
 
-`total` adds runs of `RUN` rows in float64, a thread one column of a run, and then the runs in their order.
+`total` adds runs of `RUN` rows in float64, one thread for each column of a run, and then the runs
+in order.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from ... import _device
-from ..._cuda import cuda, ends_of, kernel, lesser, on_device
-from . import reference
+from ..._cuda import arrays
+from ..._cuda.launch import ends_of, kernel, lesser, on_device
+from ..._cuda.target import cuda
+from . import contract
 
 RUN = 64  # rows that one thread of `total` adds
 
@@ -17,22 +19,22 @@ RUN = 64  # rows that one thread of `total` adds
 def fill(out, value):
     """Twin of reference.fill."""
     on_device("rows.fill", out=out)
-    reference.check_rows("rows.fill", "out", out)
+    contract.check_fill("rows.fill", out)
     fill_kernel(out.size, flat(out), out.dtype.type(value))
 
 
 def spread(a, out):
     """Twin of reference.spread."""
     on_device("rows.spread", a=a, out=out)
-    reference.check_spread("rows.spread", a, out)
+    contract.check_spread("rows.spread", a, out)
     spread_kernel(out.size, flat(a), flat(out))
 
 
 def add(a, b, out=None):
     """Twin of reference.add."""
     on_device("rows.add", a=a, b=b, out=out)
-    reference.check_pair("rows.add", a, b, out)
-    result = _device.empty_like(a) if out is None else out
+    contract.check_add("rows.add", a, b, out)
+    result = arrays.empty_like(a) if out is None else out
     add_kernel(a.size, flat(a), flat(b), flat(result))
     return result
 
@@ -40,10 +42,10 @@ def add(a, b, out=None):
 def total(a):
     """Twin of reference.total."""
     on_device("rows.total", a=a)
-    reference.check_rows("rows.total", "a", a)
-    result = _device.empty(a.shape[1:], a.dtype)
+    contract.check_total("rows.total", a)
+    result = arrays.empty(a.shape[1:], a.dtype)
     runs = -(-len(a) // RUN)
-    partial = _device.empty(runs * result.size, np.float64)
+    partial = arrays.empty(runs * result.size, np.float64)
     partial_kernel(partial.size, flat(a), len(a), result.size, partial)
     total_kernel(result.size, partial, runs, result.size, flat(result))
     return result
@@ -52,30 +54,30 @@ def total(a):
 def last(x, lengths=None, before=None):
     """Twin of reference.last."""
     on_device("rows.last", x=x, before=before)
-    reference.check_last("rows.last", x, lengths, before)
+    contract.check_last("rows.last", x, lengths, before)
     T, B, H = x.shape
-    y = _device.empty((B, H), x.dtype)
-    last_kernel(y.size, flat(x), flat(y if before is None else before), before is not None, H,
-                ends_of(lengths, T, B), flat(y))  # fmt: skip
-    return y
+    result = arrays.empty((B, H), x.dtype)
+    last_kernel(result.size, flat(x), flat(result if before is None else before), before is not None, H,
+                ends_of(lengths, T, B), flat(result))  # fmt: skip
+    return result
 
 
 def at_last(row, steps, lengths=None, out=None):
     """Twin of reference.at_last."""
     on_device("rows.at_last", row=row, out=out)
-    reference.check_at_last("rows.at_last", row, steps, lengths, out)
-    full = _device.empty((steps, *row.shape), row.dtype) if out is None else out
+    contract.check_at_last("rows.at_last", row, steps, lengths, out)
+    result = arrays.empty((steps, *row.shape), row.dtype) if out is None else out
     at_last_kernel(
-        full.size, flat(row), row.size, row.shape[1], ends_of(lengths, steps, len(row)), flat(full)
+        result.size, flat(row), row.size, row.shape[1], ends_of(lengths, steps, len(row)), flat(result)
     )
-    return full
+    return result
 
 
 def reached(row, lengths, wanted=True):
     """Twin of reference.reached."""
     on_device("rows.reached", row=row)
-    reference.check_reached("rows.reached", row, lengths)
-    result = _device.empty_like(row)
+    contract.check_reached("rows.reached", row, lengths)
+    result = arrays.empty_like(row)
     ends = ends_of(lengths, 0, len(row))
     reached_kernel(row.size, flat(row), row.shape[1], ends, wanted, flat(result))
     return result
@@ -84,34 +86,34 @@ def reached(row, lengths, wanted=True):
 def without_padding(x, lengths, out=None):
     """Twin of reference.without_padding."""
     on_device("rows.without_padding", x=x, out=out)
-    reference.check_padding("rows.without_padding", x, lengths, out)
-    copy = _device.empty_like(x) if out is None else out
+    contract.check_padding("rows.without_padding", x, lengths, out)
+    result = arrays.empty_like(x) if out is None else out
     T, B, D = x.shape
-    padding_kernel(x.size, flat(x), B * D, D, ends_of(lengths, T, B), flat(copy))
-    return copy
+    padding_kernel(x.size, flat(x), B * D, D, ends_of(lengths, T, B), flat(result))
+    return result
 
 
 def join(first, second, out=None):
     """Twin of reference.join."""
     on_device("rows.join", first=first, second=second, out=out)
-    reference.check_join("rows.join", first, second, out)
+    contract.check_join("rows.join", first, second, out)
     H, K = first.shape[-1], second.shape[-1]
-    joined = _device.empty((*first.shape[:-1], H + K), first.dtype) if out is None else out
-    join_kernel(joined.size, flat(first), flat(second), H, K, flat(joined))
-    return joined
+    result = arrays.empty((*first.shape[:-1], H + K), first.dtype) if out is None else out
+    join_kernel(result.size, flat(first), flat(second), H, K, flat(result))
+    return result
 
 
 def part(x, j, size, out=None):
     """Twin of reference.part."""
     on_device("rows.part", x=x, out=out)
-    reference.check_part("rows.part", x, j, size, out)
-    found = _device.empty((*x.shape[:-1], size), x.dtype) if out is None else out
-    part_kernel(found.size, flat(x), x.shape[-1], j, size, flat(found))
-    return found
+    contract.check_part("rows.part", x, j, size, out)
+    result = arrays.empty((*x.shape[:-1], size), x.dtype) if out is None else out
+    part_kernel(result.size, flat(x), x.shape[-1], j, size, flat(result))
+    return result
 
 
 def flat(array):
-    """The array with one axis."""
+    """Return the array with one axis."""
     return array.reshape(array.size)
 
 
@@ -141,31 +143,31 @@ def add_kernel(a, b, out):
 
 @kernel("real[::1], int64, int64, float64[::1]")
 def partial_kernel(a, rows, columns, partial):
-    """partial[r, j] = the sum of rows r RUN to (r + 1) RUN of column j."""
+    """partial[run, j] = the sum of rows run · RUN to (run + 1) · RUN of column j."""
     i = cuda.grid(1)
     if i >= partial.size:
         return
-    first, j, found = i // columns * RUN, i % columns, np.float64(0)
-    for n in range(first, lesser(first + RUN, rows)):
-        found += a[np.uint64(n * columns + j)]
-    partial[i] = found
+    first, j, total = i // columns * RUN, i % columns, np.float64(0)
+    for row in range(first, lesser(first + RUN, rows)):
+        total += a[np.uint64(row * columns + j)]
+    partial[i] = total
 
 
 @kernel("float64[::1], int64, int64, real[::1]")
 def total_kernel(partial, runs, columns, out):
-    """out[j] = Σ_r partial[r, j], in order."""
+    """out[j] = Σ_run partial[run, j], in order."""
     j = cuda.grid(1)
     if j >= columns:
         return
-    found = np.float64(0)
-    for r in range(runs):
-        found += partial[np.uint64(r * columns + j)]
-    out[j] = found
+    total = np.float64(0)
+    for run in range(runs):
+        total += partial[np.uint64(run * columns + j)]
+    out[j] = total
 
 
 @kernel("real[::1], real[::1], boolean, int64, int64[::1], real[::1]")
 def last_kernel(x, before, has_before, H, ends, y):
-    """y = x[end - 1], or what was before where there is no step."""
+    """y = x[end - 1], or `before` if the sample has no steps."""
     j = cuda.grid(1)
     if j >= y.size:
         return
@@ -187,7 +189,7 @@ def at_last_kernel(row, columns, H, ends, out):
 
 @kernel("real[::1], int64, int64[::1], boolean, real[::1]")
 def reached_kernel(row, H, ends, wanted, out):
-    """out = row where the sample has steps, or where it has none."""
+    """out = row where (the sample has steps) equals `wanted`, else 0."""
     j = cuda.grid(1)
     if j < out.size:
         out[j] = row[j] if (ends[j // H] > 0) == wanted else out.dtype.type(0)
@@ -203,31 +205,23 @@ def padding_kernel(x, columns, D, ends, out):
 
 @kernel("real[::1], real[::1], int64, int64, real[::1]")
 def join_kernel(first, second, H, K, out):
-    """Rows of H + K numbers from two arrays with rows of H and of K."""
+    """out = rows of H + K elements, joined from two arrays with rows of H and of K elements."""
     i = cuda.grid(1)
     if i >= out.size:
         return
-    n, j = i // (H + K), i % (H + K)
-    out[i] = first[np.uint64(n * H + j)] if j < H else second[np.uint64(n * K + j - H)]
+    row, column = i // (H + K), i % (H + K)
+    out[i] = first[np.uint64(row * H + column)] if column < H else second[np.uint64(row * K + column - H)]
 
 
 @kernel("real[::1], int64, int64, int64, real[::1]")
 def part_kernel(x, width, j, size, out):
-    """Columns j to j + size of rows of `width` numbers."""
+    """out = columns j to j + size of rows of `width` elements."""
     i = cuda.grid(1)
     if i < out.size:
         out[i] = x[np.uint64(i // size * width + j + i % size)]
 
 
 def kernels():
-    """Every kernel."""
-    yield from (
-        fill_kernel,
-        spread_kernel,
-        add_kernel,
-        partial_kernel,
-        total_kernel,
-        last_kernel,
-        at_last_kernel,
-    )
-    yield from (reached_kernel, padding_kernel, join_kernel, part_kernel)
+    """Yield every kernel."""
+    yield from (fill_kernel, spread_kernel, add_kernel, partial_kernel, total_kernel, last_kernel)
+    yield from (at_last_kernel, reached_kernel, padding_kernel, join_kernel, part_kernel)

@@ -4,9 +4,10 @@
     m ← momentum · m + g
     p ← p - lr · m                      Nesterov: p ← p - lr · (g + momentum · m)
 
-Momentum without dampening, Nesterov as in Sutskever, Martens, Dahl & Hinton 2013 in the form that applies
-the look-ahead to the gradient. `decay (P,)` says by 1 and 0 which elements decay; None means all. `rate (P,)`
-multiplies each element's lr; None means 1.
+Momentum has no dampening. Nesterov momentum is that of Sutskever, Martens, Dahl & Hinton 2013, in
+the form that applies the look-ahead to the gradient. `decay (P,)` is 1 for elements that decay
+and 0 for others; None means 1 everywhere. `rate (P,)` multiplies the lr of each element; None means
+1 everywhere.
 """
 
 TWINS = ("reference", "cpu", "cuda")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from ..._numba import njit
-from . import reference
+from ..._cpu.jit import njit
+from . import contract
 
 
 def update(p, g, m, lr, momentum=0.0, nesterov=False, weight_decay=0.0, decay=None, rate=None):
     """Twin of reference.update."""
-    reference.check("sgd.update", p, g, {"m": m}, decay, rate)
-    _kernel(p, g, m, lr, momentum, nesterov, weight_decay, decay, rate)
+    contract.check("sgd.update", p, g, decay, rate, m=m)
+    _kernel(p, g, m, float(lr), float(momentum), nesterov, float(weight_decay), decay, rate)
 
 
 @njit

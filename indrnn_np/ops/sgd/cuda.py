@@ -1,24 +1,24 @@
-"""GPU twin of reference.py: one launch, one thread a parameter."""
+"""CUDA twin of reference.py: one launch, one thread for each parameter."""
 
 from __future__ import annotations
 
 import functools
 from itertools import product
 
-from ..._cuda import cuda, kernel, on_device
-from ..._graph import numbers
-from ..._recording import now
-from . import reference
+from ..._cuda.graph import numbers
+from ..._cuda.launch import kernel, on_device
+from ..._cuda.target import cuda
+from . import contract
 
 
 def update(p, g, m, lr, momentum=0.0, nesterov=False, weight_decay=0.0, decay=None, rate=None):
     """Twin of reference.update."""
     on_device("sgd.update", p=p, g=g, m=m, decay=decay, rate=rate)
-    reference.check("sgd.update", p, g, {"m": m}, decay, rate)
+    contract.check("sgd.update", p, g, decay, rate, m=m)
     fixed = (p.dtype.type(number) for number in (momentum, weight_decay))
-    given = (p if array is None else array for array in (decay, rate))
+    factors = (p if array is None else array for array in (decay, rate))
     run = update_kernel(bool(nesterov), decay is not None, rate is not None)
-    run(p.size, p, g, m, *fixed, *numbers(lambda: (now(lr),), p.dtype), *given)
+    run(p.size, p, g, m, *fixed, *numbers(lambda lr: (lr,), p.dtype, lr=lr), *factors)
 
 
 @functools.cache
@@ -27,12 +27,12 @@ def update_kernel(nesterov, has_decay, has_rate):
 
     @kernel("real[::1], real[::1], real[::1], real, real, real, real[::1], real[::1], real[::1]",
             f"sgd.update[nesterov={nesterov}, decay={has_decay}, rate={has_rate}]")  # fmt: skip
-    def update(p, g, m, momentum, weight_decay, lr, late, decay, rate):
+    def update(p, g, m, momentum, weight_decay, lr, at_launch, decay, rate):
         i = cuda.grid(1)
         if i >= p.size:
             return
-        if late.size > 0:
-            lr = late[0]
+        if at_launch.size > 0:
+            lr = at_launch[0]
         before = p[i]
         step = g[i] + (weight_decay * decay[i] if has_decay else weight_decay) * before
         moment = momentum * m[i] + step
@@ -44,5 +44,5 @@ def update_kernel(nesterov, has_decay, has_rate):
 
 
 def kernels():
-    """Every kernel, in every variant."""
-    return (update_kernel(*given) for given in product((False, True), repeat=3))
+    """Yield every kernel, in every variant."""
+    return (update_kernel(*options) for options in product((False, True), repeat=3))

@@ -6,19 +6,26 @@ import math
 
 import numpy as np
 
-from ... import _arrays, _check
-from ..._numba import njit
-from . import reference
+from ... import _check
+from ..._cpu import arrays
+from ..._cpu.jit import AS_WRITTEN, njit
+from . import contract
 
 
 def loss(y, target, mask=None, out=None):
     """Twin of reference.loss."""
-    reference.check("softmax_cross_entropy.loss", y, target, mask, out)
+    contract.check("softmax_cross_entropy.loss", y, target, mask, out)
     _check.floats("softmax_cross_entropy.loss", y=y)
-    labels, counted, n = reference.check_labels("softmax_cross_entropy.loss", y, target, mask)
-    dy = _arrays.empty_like(y) if out is None else out
+    labels, counted, n = contract.check_labels("softmax_cross_entropy.loss", y, target, mask)
+    dy = arrays.empty_like(y) if out is None else out
     K = y.shape[-1]
     return _kernel(y.reshape(-1, K), labels, counted, n, dy.reshape(-1, K)) / n, dy
+
+
+@njit(rounding=AS_WRITTEN)
+def cross_entropy(partition, label_score, top_score):
+    """Return -log softmax of the label. The order matters: adding a large score first would lose log(partition)."""
+    return np.float64(math.log(partition)) - np.float64(label_score - top_score)
 
 
 @njit
@@ -30,15 +37,15 @@ def _kernel(y, labels, counted, n, dy):
         if not counted[r]:
             dy[r, :] = zero
             continue
-        chosen, top = y[r, labels[r]], y[r, 0]  # read before dy is written, which may be y
+        label_score, top_score = y[r, labels[r]], y[r, 0]  # read before dy is written, because dy may be y
         for k in range(1, K):
-            if not y[r, k] <= top:  # NaN becomes the top, and so reaches the loss
-                top = y[r, k]
+            if not y[r, k] <= top_score:  # NaN becomes the top score and reaches the loss
+                top_score = y[r, k]
         partition = zero
         for k in range(K):
-            dy[r, k] = math.exp(y[r, k] - top)
+            dy[r, k] = math.exp(y[r, k] - top_score)
             partition += dy[r, k]
-        total += np.float64(math.log(partition)) - np.float64(chosen - top)
+        total += cross_entropy(partition, label_score, top_score)
         factor = one / (partition * y.dtype.type(n))
         for k in range(K):
             dy[r, k] *= factor

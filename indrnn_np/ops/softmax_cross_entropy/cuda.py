@@ -1,11 +1,12 @@
-"""GPU twin of reference.py: a walker, one thread or a warp if there are many classes, takes every so-manieth row.
+"""CUDA twin of reference.py: a walker, which is one thread or a warp, processes rows at a fixed stride.
 
-The row is read three times, for its largest score, for the sum of exponentials and for the gradient; the first brings
-it into a cache. The threads of a warp share the classes, neighbours beside each other, and put what each has found into
-shared memory, from where all take the whole in the same order. A walker adds its losses in float64, counts its rows and
-the labels among them that are no class number; the sums go to the CPU together (mse/cuda.py), in the one copy for which
-the GPU is waited for. Only if there is a wrong label are the labels copied too, for the reference to name the first;
-`out` is written by then.
+A warp takes a row with many classes. A row is read three times: for its largest score, for the sum
+of exponentials and for the gradient. The first read brings it into the cache. The threads of a warp
+share the classes, with neighbouring threads at neighbouring classes. They reduce through shared
+memory, each in the same order. A walker adds its losses in float64, and counts its rows and its
+invalid labels. One copy brings these sums to the CPU (mse/cuda.py), and only this copy waits for
+the GPU. If a label is invalid, the labels are copied too, and the reference reports the first one;
+`out` is already written.
 """
 
 from __future__ import annotations
@@ -15,50 +16,50 @@ import math
 
 import numpy as np
 
-from ... import _check, _device
-from ..._cuda import INTEGERS, WARP, cuda, device, kernel, on_device
-from ..._graph import result
-from ..mse.cuda import WALKERS, count, counted_rows, few, flat
-from ..mse.reference import check_count
-from . import reference
+from ..._cuda import arrays
+from ..._cuda.graph import result
+from ..._cuda.launch import device, kernel, on_device
+from ..._cuda.target import INTEGERS, WARP, cuda
+from ..mse.contract import check_count
+from ..mse.cuda import WALKERS, count, counted_rows, flat, reduced
+from . import contract
 
-FEW = 32  # classes that one thread walks: its row is then one or a few lines of the cache
+FEW = 32  # classes that one thread processes: a row is then one or a few cache lines
 
 
 def loss(y, target, mask=None, out=None):
     """Twin of reference.loss."""
     where = "softmax_cross_entropy.loss"
     on_device(where, y=y, target=target, mask=mask, out=out)
-    reference.check(where, y, target, mask, out)
-    _check.floats(where, y=y)
-    dy = _device.empty_like(y) if out is None else out
+    contract.check(where, y, target, mask, out)
+    dy = arrays.empty_like(y) if out is None else out
     K, walkers = y.shape[-1], min(WALKERS, target.size)
-    total = _device.empty((3, walkers), np.float64)
-    given = flat(y), K, flat(target), *counted_rows(mask), flat(dy), flat(total)
+    total = arrays.empty((3, walkers), np.float64)
+    arguments = flat(y), K, flat(target), *counted_rows(mask), flat(dy), flat(total)
     if K <= FEW:
-        loss_kernel(1, target.dtype.name)(walkers, *given)
+        loss_kernel(1, target.dtype.name)(walkers, *arguments)
     elif walkers:
-        loss_kernel(WARP, target.dtype.name).launch(walkers, WARP, *given)
+        loss_kernel(WARP, target.dtype.name).launch(walkers, WARP, *arguments)
 
     def mean(sums):
         value, n, wrong = sums.sum(axis=1).tolist()
         if wrong:
-            reference.check_labels(where, y, target.to_host(), None if mask is None else mask.to_host())
+            contract.check_labels(where, y, target.to_host(), None if mask is None else mask.to_host())
         check_count(where, "label", n)
         return value / n
 
-    return result(few(total), mean), dy
+    return result(reduced(total), mean), dy
 
 
 @device
 def larger(a, b):
-    """The larger of two numbers; NaN is larger than any."""
+    """Return the larger of two numbers; NaN is larger than any number."""
     return b if b > a or b != b else a
 
 
 @device
 def largest(y, start, K, lane, lanes, shared):
-    """The largest score of a row."""
+    """Return the largest score of a row."""
     top = y.dtype.type(-math.inf)
     for k in range(lane, K, lanes):
         top = larger(top, y[np.uint64(start + k)])
@@ -72,22 +73,22 @@ def largest(y, start, K, lane, lanes, shared):
 
 @device
 def exponentials(y, start, K, top, lane, lanes, shared):
-    """Σ exp(y - top) of a row."""
-    found = y.dtype.type(0)
+    """Return Σ exp(y - top) of a row."""
+    total = y.dtype.type(0)
     for k in range(lane, K, lanes):
-        found += math.exp(y[np.uint64(start + k)] - top)
+        total += math.exp(y[np.uint64(start + k)] - top)
     if lanes > 1:
-        shared[lane] = found
+        shared[lane] = total
         cuda.syncthreads()
-        found = y.dtype.type(0)
+        total = y.dtype.type(0)
         for i in range(lanes):
-            found += shared[i]
-    return found
+            total += shared[i]
+    return total
 
 
 @functools.cache
 def loss_kernel(lanes, labels):
-    """dy = (softmax(y) - onehot) / n;  total = Σ log Σ exp(y) - y[label], how many labels count, how many are wrong."""
+    """dy = (softmax(y) - onehot) / n, total = Σ (log Σ exp(y) - y[label]), counted and invalid labels."""
 
     @kernel(f"real[::1], int64, {labels}[::1], boolean[::1], int64[::1], real[::1], float64[::1]",
             f"softmax_cross_entropy.loss[{lanes}, {labels}]")  # fmt: skip
@@ -97,32 +98,32 @@ def loss_kernel(lanes, labels):
             return
         tops = cuda.shared.array(lanes, y.dtype)
         parts = cuda.shared.array(lanes, y.dtype)
-        value, found, wrong = 0.0, 0, 0
+        value, n, wrong = 0.0, 0, 0
         one, zero = y.dtype.type(1), y.dtype.type(0)
-        share = one / y.dtype.type(count(mask, counts, target.size))
+        inv_n = one / y.dtype.type(count(mask, counts, target.size))
         for r in range(walker, target.size, walkers):
             counted, label = mask.size == 0 or mask[np.uint64(r)], np.int64(target[np.uint64(r)])
             start = r * K
-            found += counted
+            n += counted
             if not counted or label < 0 or label >= K:
                 wrong += counted
                 for k in range(lane, K, lanes):
                     dy[np.uint64(start + k)] = zero
                 continue
-            chosen = y[np.uint64(start + label)]
-            top = largest(y, start, K, lane, lanes, tops)
-            partition = exponentials(y, start, K, top, lane, lanes, parts)
-            value += np.float64(math.log(partition)) - np.float64(chosen - top)
-            factor = share / partition
+            label_score = y[np.uint64(start + label)]
+            top_score = largest(y, start, K, lane, lanes, tops)
+            partition = exponentials(y, start, K, top_score, lane, lanes, parts)
+            value += np.float64(math.log(partition)) - np.float64(label_score - top_score)
+            factor = inv_n / partition
             for k in range(lane, K, lanes):
-                p = factor * math.exp(y[np.uint64(start + k)] - top)
-                dy[np.uint64(start + k)] = p - share if k == label else p
+                p = factor * math.exp(y[np.uint64(start + k)] - top_score)
+                dy[np.uint64(start + k)] = p - inv_n if k == label else p
         if lane == 0:
-            total[walker], total[walkers + walker], total[2 * walkers + walker] = value, found, wrong
+            total[walker], total[walkers + walker], total[2 * walkers + walker] = value, n, wrong
 
     return loss
 
 
 def kernels():
-    """Every kernel, in every variant."""
+    """Return every kernel in every variant."""
     return (loss_kernel(lanes, labels) for lanes in (1, WARP) for labels in INTEGERS)

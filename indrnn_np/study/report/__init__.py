@@ -1,7 +1,7 @@
-"""One HTML file about a trained run: what it learned, how its gradient flows, what its neurons remember and do.
+"""HTML report about a trained run: learning curve, gradient flow, memory and states of its neurons.
 
-sections.py   which findings a run gets, and how each is to be read
-page.py       sections to one file that needs nothing else: pictures inline, light and dark, from a phone's width on
+sections.py   the findings in the report, with explanations
+page.py       writes sections to one HTML file that contains its figures, light and dark
 """
 
 from __future__ import annotations
@@ -22,30 +22,32 @@ def report(
     run: str | Path, out: str | Path | None = None, which: str = "last", data: str | None = None,
     backend: str | None = None, tell: Callable[[str], None] | None = None,
 ) -> Path:  # fmt: skip
-    """Study a run of `indrnn train` and write one self-contained HTML file; returns its path.
+    """Study a run of `indrnn train`, write one self-contained HTML file, and return its path.
 
     Parameters
     ----------
-    run
-        The run's folder, or one of its checkpoints.
-    out
-        The file; by default report.html in the run's folder.
-    which
-        The "last" or the "best" checkpoint.
-    data, backend
-        Where the task's data is, if it has moved; another backend than the run's.
-    tell
-        Called with the title of each section before it is measured.
+    run : path
+        Folder of the run, or one of its checkpoints.
+    out : path, optional
+        Path of the file. By default report.html in the folder of the run.
+    which : {"last", "best"}
+        Checkpoint of the run.
+    data : str, optional
+        Path of the data, if they have moved.
+    backend : str, optional
+        Name of a backend. By default that of the run.
+    tell : callable, optional
+        Called with the title of each section before its measurement.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such run.
+        If the run does not exist.
     ImportError
-        Without matplotlib or jinja2 (pip install 'indrnn-np[plot]').
+        If matplotlib or jinja2 is not installed (pip install 'indrnn-np[plot]').
     """
     folder = run_directory.run_of(run)
-    path = folder / NAME if out is None else Path(out)
+    path = folder / NAME if out is None else _files.user_path("study.report", "out", out)
     html = page.render(sections.of_run(run, which, data, backend, tell or (lambda title: None)))
-    _files.replace("study.report", path, lambda file: file.write(html.encode()))
+    _files.replace_text("study.report", path, html)
     return path

@@ -1,4 +1,4 @@
-"""Sections to one HTML file that needs no other: pictures inline, for light and dark pages."""
+"""Write sections to one HTML file that contains its figures, for light and dark pages."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ... import plots
+from ..._types import Json
 from ...plots.style import DARK, LIGHT
 
 TEMPLATE = Path(__file__).with_name("page.html")
@@ -17,7 +18,7 @@ TEMPLATE = Path(__file__).with_name("page.html")
 
 @dataclass(frozen=True)
 class Table:
-    """Columns of one length by name, under a heading; `folded` ones open at a click."""
+    """Named columns of equal length under a heading; a folded table opens at a click."""
 
     heading: str
     columns: Mapping[str, Any]
@@ -26,10 +27,20 @@ class Table:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the report.
+    """Section of the report.
 
-    title; lead, the main numbers in words; draw, which returns the picture (None: there is none); reading, how to read
-    it; tables.
+    Attributes
+    ----------
+    title : str
+        Heading.
+    lead : tuple of str
+        Sentences with the main numbers.
+    draw : callable, optional
+        Returns the figure.
+    reading : str
+        Explanation of the figure.
+    tables : tuple of Table
+        Tables below the figure.
     """
 
     title: str
@@ -41,7 +52,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Document:
-    """What the page is made of: its title, a line below it, and the sections, measured as they are asked for."""
+    """Title, subtitle and sections of the page; an iterator of sections measures them one by one."""
 
     title: str
     subtitle: str
@@ -49,7 +60,7 @@ class Document:
 
 
 def render(document: Document) -> str:
-    """The page as one text."""
+    """Return the HTML text of a document."""
     import jinja2
 
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
@@ -58,24 +69,19 @@ def render(document: Document) -> str:
     return template.render(title=document.title, subtitle=document.subtitle, parts=parts)
 
 
-def _part(number: int, section: Section) -> dict[str, Any]:
-    """A section as the template takes it."""
+def _part(number: int, section: Section) -> Json:
+    """Return the variables of the template for a section."""
     tables = [
-        {
-            "heading": table.heading,
-            "folded": table.folded,
-            "names": list(table.columns),
-            "rows": _rows(table.columns),
-        }
+        {"heading": table.heading, "folded": table.folded, "names": list(table.columns), "rows": _rows(table.columns)}
         for table in section.tables
-    ]
+    ]  # fmt: skip
     images = {} if section.draw is None else {theme: _image(section.draw, theme) for theme in (LIGHT, DARK)}
-    return {"id": f"part-{number}", "title": section.title, "lead": section.lead, "reading": section.reading,
-            "tables": tables, "images": images, "alt": " ".join(section.lead) or section.title}  # fmt: skip
+    alt = " ".join(section.lead) or section.title
+    return {**vars(section), "id": f"part-{number}", "tables": tables, "images": images, "alt": alt}
 
 
 def _image(draw: Callable[[], Any], theme: str) -> str:
-    """The picture for a page of that kind, as the address that holds all of it."""
+    """Return the figure in a theme as a data URL."""
     with plots.theme(theme), io.BytesIO() as file:
         draw().savefig(file, format="png")
         return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()

@@ -1,0 +1,81 @@
+"""Define the form of error messages and check single values; _check re-exports both."""
+
+from __future__ import annotations
+
+import math
+from numbers import Integral, Real
+from typing import Any, NoReturn
+
+import numpy as np
+
+from .. import _machine
+
+LARGEST = 2**63  # integers are smaller
+LARGE = 2**26  # bytes; loops skip `fits_memory`, which takes about 1 ms, for smaller arrays
+
+
+def fail(
+    where: str, problem: str, expected: str, because: str = "", error: type[Exception] = ValueError
+) -> NoReturn:
+    """Raise `error` with the message `where: problem, expected ... because ...`."""
+    raise error(f"{where}: {problem}, expected {expected} {because}".rstrip())
+
+
+def at_least(where: str, name: str, value: Any, minimum: float, strictly: bool = False) -> None:
+    """Check that a number is finite and at least `minimum`, and an integer if `minimum` is one."""
+    real(where, name, value)
+    if not (value > minimum if strictly else value >= minimum):
+        fail(where, f"{name} is {value!r}", f"a number {'above' if strictly else 'of at least'} {minimum}")
+    if isinstance(value, int) and value >= LARGEST:
+        fail(where, f"{name} is {value!r}", "a number below 2**63")
+    whole(where, name, value, minimum)
+    if value == math.inf:
+        fail(where, f"{name} is inf", "a finite number")
+
+
+def between(where: str, name: str, value: Any, low: float, high: float) -> None:
+    """Check low <= value < high, and that `value` is an integer if `low` is one; NaN fails."""
+    real(where, name, value)
+    if not low <= value < high:
+        fail(where, f"{name} is {value!r}", f"a number from {low} to below {high}")
+    whole(where, name, value, low)
+
+
+def real(where: str, name: str, value: Any) -> None:
+    """Check that `value` is a real number; booleans are refused."""
+    if type(value) is int:
+        if abs(value) > 2**64:
+            fail(where, f"{name} is {value!r:.40}", "a number of at most 64 bits")
+    elif isinstance(value, bool) or not isinstance(value, Real):
+        fail(where, f"{name} is a {type(value).__name__}", "a number", error=TypeError)
+
+
+def whole(where: str, name: str, value: Any, bound: Any) -> None:
+    """Check that a number is an integer if `bound` is one; NumPy integers need 64 bits."""
+    if type(value) is int or not isinstance(bound, Integral):
+        return
+    if isinstance(value, np.integer) and value.itemsize < 8:
+        because = "because products of narrower integers overflow silently"
+        fail(where, f"{name} is {value!r}", "an int", because)
+    if not isinstance(value, Integral):
+        fail(where, f"{name} is {value!r}", "a whole number")
+
+
+def finite_number(where: str, name: str, value: Any) -> None:
+    """Check that `value` is a finite real number."""
+    real(where, name, value)
+    if not math.isfinite(value):
+        fail(where, f"{name} is {value!r}", "a finite number")
+
+
+def as_json(value: Any) -> Any:
+    """Return a NumPy number as a Python number, which JSON accepts; return other values unchanged."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def fits_memory(where: str, name: str, needed: int, memory: tuple[int | None, str] | None = None) -> None:
+    """Check that `needed` bytes are free, in host memory or by `memory`, before their allocation."""
+    free, limit = _machine.available_memory() if memory is None else memory
+    if free is not None and needed > free:
+        fail(where, f"{name} needs {needed / 2**30:.3g} GiB", f"at most {free / 2**30:.3g} GiB", f"because of {limit}",
+             error=MemoryError)  # fmt: skip

@@ -1,0 +1,48 @@
+"""Make arrays that start on a cache line, so that no vector of 64 bytes spans two lines.
+
+NumPy's own large arrays start 16 bytes into a page, and the memory-bound kernels are slower on them. Kernels take any
+array; the package allocates its own arrays here.
+"""
+
+from __future__ import annotations
+
+import math
+from ctypes import addressof, c_char
+from typing import Any
+
+import numpy as np
+
+LINE = 64  # bytes of a cache line
+
+
+def empty(shape: int | tuple[int, ...], dtype: Any) -> np.ndarray:
+    """Return a C-contiguous array with undefined contents."""
+    shape, dtype = (shape,) if isinstance(shape, int) else shape, np.dtype(dtype)
+    size = math.prod(shape) * dtype.itemsize
+    memory = np.empty(size + LINE, np.uint8)
+    start = -addressof(c_char.from_buffer(memory.data)) % LINE  # five times as fast as memory.ctypes.data
+    return memory[start : start + size].view(dtype).reshape(shape)
+
+
+def room(work: Any, name: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """Return the workspace's array of that name, or a new one if work is None; the contents are undefined."""
+    return empty(shape, dtype) if work is None else work.array(name, shape, dtype)
+
+
+def empty_like(array: np.ndarray) -> np.ndarray:
+    """Return an array of the same shape and dtype with undefined contents."""
+    return empty(array.shape, array.dtype)
+
+
+def aligned(array: np.ndarray) -> np.ndarray:
+    """Return a copy of the array that starts on a cache line."""
+    copy = empty_like(array)
+    copy[...] = array
+    return copy
+
+
+def zeros(shape: int | tuple[int, ...], dtype: Any) -> np.ndarray:
+    """Return an array of zeros."""
+    array = empty(shape, dtype)
+    array[...] = 0
+    return array

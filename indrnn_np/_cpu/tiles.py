@@ -1,0 +1,212 @@
+"""A tile of a matrix product as vector code: its sums stay in registers from the first term to the last.
+
+C[i, j] = Σ_k A[i, k] B[k, j] for a few rows i and two vectors of columns j. Each term loads the two vectors of B once
+and multiplies them by one element of A for each row. A compiler does not generate this from three loops, so the
+instructions are written here. They are the same for matrices of any shape.
+
+The size of a tile follows from the CPU's vector registers. There are no tiles for a CPU whose size is not listed.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, NamedTuple
+
+import numba
+from llvmlite import binding, ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+VECTORS = 2  # vectors in a row of a tile
+READ_INTO_L2 = 0, 2, 1  # arguments of llvm.prefetch: for a read, into L2 and not L1, data
+
+
+class Tile(NamedTuple):
+    """The rows of a tile, and the elements of a vector."""
+
+    rows: int
+    width: int
+
+    @property
+    def columns(self) -> int:
+        return VECTORS * self.width
+
+
+# Instruction set: rows of a tile, bytes of a vector. A tile has 16 sums in 32 registers, or 8 in 16.
+SIZES = {"avx512f": (8, 64), "avx2": (4, 32)}
+
+
+def size(itemsize: int) -> Tile | None:
+    """Return this CPU's tile for elements of `itemsize` bytes; None if none is listed or nothing is compiled."""
+    if numba.config.DISABLE_JIT:
+        return None
+    features = _features()
+    sizes = (Tile(rows, width // itemsize) for name, (rows, width) in SIZES.items() if features.get(name))
+    return next(sizes, None)
+
+
+@functools.cache
+def _features() -> Any:
+    return binding.get_host_cpu_features()
+
+
+@intrinsic(prefer_literal=True)
+def tile(  # type: ignore[no-untyped-def]
+    context, a, b, c, terms, add, stream1, stream2, advance, columns, a_stride, b_stride, c_stride,
+    rows, full, width, itemsize, transpose_a,
+):  # fmt: skip
+    """Write the first `columns` columns of a tile of C = A B, or of C = Aᵀ B with `transpose_a`.
+
+    Parameters
+    ----------
+    a, b, c : uintp
+        Addresses of the tile's first elements in A, B and C.
+    terms : intp
+        Terms of each sum, at least 1.
+    add : bool
+        Add the product to C. A B starts its sums with C; Aᵀ B adds its sums to C at the end.
+    stream1, stream2 : uintp
+        Addresses of the cache lines that the first term prefetches into L2. They may lie past the end of an array.
+    advance : intp
+        Bytes by which both addresses advance with each term.
+    columns : intp
+        Columns of C from the tile's first one, at most VECTORS · `width` of which are written.
+    a_stride, b_stride, c_stride : intp
+        Bytes from one row of A, B and C to the next.
+    rows, full, width, itemsize, transpose_a : constants
+        The tile's size, whether all of its columns are written, the bytes of an element, and the product.
+    """
+    constants = rows, full, width, itemsize, transpose_a
+    if not all(isinstance(constant, types.Literal) for constant in constants):
+        return None
+    values = [constant.literal_value for constant in constants]
+
+    def write(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        _Writer(builder, arguments[8:12], *values).write(*arguments[:8])
+        return context.get_dummy_value()
+
+    address, count = types.uintp, types.intp
+    variables = address, address, address, count, types.boolean, address, address, *[count] * 5
+    return types.void(*variables, *constants), write
+
+
+class _Writer:
+    """Writes the instructions of a tile. Distances are in bytes."""
+
+    def __init__(
+        self, builder: Any, sizes: Any, rows: int, full: bool, width: int, itemsize: int, transpose_a: bool
+    ) -> None:
+        columns, self.a_stride, self.b_stride, self.c_stride = sizes
+        self.builder, self.rows, self.itemsize, self.transpose_a = builder, rows, itemsize, transpose_a
+        self.element = ir.FloatType() if itemsize == 4 else ir.DoubleType()
+        self.vector = ir.VectorType(self.element, width)
+        self.zeros = self.vector([0.0] * width)
+        self.masks = [None if full else self.mask(columns, v) for v in range(VECTORS)]
+        self.multiply_add = self.declare("fma", self.vector, [self.vector] * 3, f".v{width}f{8 * itemsize}")
+
+    def mask(self, columns: Any, v: int) -> Any:
+        """Return a vector that is true for the elements of vector v that are among the columns."""
+        width, int32 = self.vector.count, ir.IntType(32)
+        indices = ir.VectorType(int32, width)([v * width + n for n in range(width)])
+        return self.builder.icmp_signed("<", indices, self.broadcast(self.builder.trunc(columns, int32)))
+
+    def declare(self, name: str, result: Any, arguments: list[Any], suffix: str) -> Any:
+        """Declare an intrinsic function of LLVM."""
+        function_type = ir.FunctionType(result, arguments)
+        return cgutils.get_or_insert_function(self.builder.module, function_type, f"llvm.{name}{suffix}")
+
+    def write(
+        self, a: Any, b: Any, c: Any, terms: Any, add: Any, stream1: Any, stream2: Any, advance: Any
+    ) -> None:
+        """Write a loop over the terms; its variables are the terms left, four addresses and all sums."""
+        builder, sums = self.builder, [self.zeros] * (self.rows * VECTORS)
+        element = terms.type(self.itemsize)
+        term, row = (self.a_stride, element) if self.transpose_a else (element, self.a_stride)
+        rows = [builder.mul(row, row.type(i)) for i in range(self.rows)]
+        if not self.transpose_a:  # C may be uninitialised; without `add` the loaded values are discarded
+            sums = [builder.select(add, *pair) for pair in zip(self.load_tile(c), sums, strict=True)]
+        before = builder.block
+        loop, end = builder.append_basic_block("terms"), builder.append_basic_block("end")
+        builder.branch(loop)
+        builder.position_at_end(loop)
+        starts = [terms, a, b, stream1, stream2, *sums]
+        variables = [builder.phi(start.type) for start in starts]
+        left, a_k, b_k, *streams = variables[:5]
+        for address in streams:
+            self.prefetch(address)
+        increments = [left.type(-1), term, self.b_stride, advance, advance]
+        advanced = [builder.add(*pair) for pair in zip(variables[:5], increments, strict=True)]
+        sums = self.add_term([builder.add(a_k, distance) for distance in rows], b_k, variables[5:])
+        for variable, start, value in zip(variables, starts, [*advanced, *sums], strict=True):
+            variable.add_incoming(start, before)
+            variable.add_incoming(value, loop)
+        builder.cbranch(builder.icmp_signed(">", advanced[0], left.type(0)), loop, end)
+        builder.position_at_end(end)
+        if not self.transpose_a:
+            self.store_tile(c, sums)
+            return
+        with builder.if_else(add) as (adding, writing):
+            with adding:
+                self.store_tile(c, list(map(builder.fadd, self.load_tile(c), sums)))
+            with writing:
+                self.store_tile(c, sums)
+
+    def prefetch(self, address: Any) -> None:
+        """Prefetch the cache line at an address."""
+        int32, pointer = ir.IntType(32), ir.IntType(8).as_pointer()
+        prefetch = self.declare("prefetch", ir.VoidType(), [pointer, int32, int32, int32], ".p0")
+        self.builder.call(prefetch, [self.builder.inttoptr(address, pointer), *map(int32, READ_INTO_L2)])
+
+    def add_term(self, a: list[Any], b: Any, sums: list[Any]) -> list[Any]:
+        """Return all sums plus the products of the element at each address in `a` and the vectors at `b`."""
+        vectors = [self.load(b, v) for v in range(VECTORS)]
+        new_sums: list[Any] = []
+        for address in a:
+            pointer = self.builder.inttoptr(address, self.element.as_pointer())
+            element = self.broadcast(self.builder.load(pointer, align=self.itemsize))
+            for vector in vectors:
+                new_sums.append(self.builder.call(self.multiply_add, [element, vector, sums[len(new_sums)]]))
+        return new_sums
+
+    def load_tile(self, c: Any) -> list[Any]:
+        """Return the vectors of the tile of C."""
+        return [self.load(row, v) for row in self.row_addresses(c) for v in range(VECTORS)]
+
+    def store_tile(self, c: Any, sums: list[Any]) -> None:
+        """Write the sums to the tile of C, without the columns beyond the last one."""
+        places = ((row, v) for row in self.row_addresses(c) for v in range(VECTORS))
+        for value, (row, v) in zip(sums, places, strict=True):
+            pointer, mask = self.pointer(row, v), self.masks[v]
+            if mask is None:
+                self.builder.store(value, pointer, align=self.itemsize)
+            else:
+                self.masked("store", ir.VoidType(), [value, pointer, ir.IntType(32)(self.itemsize), mask])
+
+    def row_addresses(self, c: Any) -> list[Any]:
+        """Return the addresses of the tile's rows in C."""
+        return [self.builder.add(c, self.builder.mul(self.c_stride, c.type(i))) for i in range(self.rows)]
+
+    def load(self, row: Any, v: int) -> Any:
+        """Return vector v of the row at an address, with zeros beyond the last column."""
+        pointer, mask = self.pointer(row, v), self.masks[v]
+        if mask is None:
+            return self.builder.load(pointer, align=self.itemsize)
+        return self.masked("load", self.vector, [pointer, ir.IntType(32)(self.itemsize), mask, self.zeros])
+
+    def masked(self, name: str, result: Any, arguments: list[Any]) -> Any:
+        suffix = f".v{self.vector.count}f{8 * self.itemsize}.p0"
+        function = self.declare(f"masked.{name}", result, [v.type for v in arguments], suffix)
+        return self.builder.call(function, arguments)
+
+    def pointer(self, row: Any, v: int) -> Any:
+        """Return a pointer to vector v of the row at an address."""
+        distance = row.type(v * self.vector.count * self.itemsize)
+        return self.builder.inttoptr(self.builder.add(row, distance), self.vector.as_pointer())
+
+    def broadcast(self, value: Any) -> Any:
+        """Return a vector whose elements all equal a value."""
+        int32, count = ir.IntType(32), self.vector.count
+        undefined = ir.Constant(ir.VectorType(value.type, count), ir.Undefined)
+        first = self.builder.insert_element(undefined, value, int32(0))
+        return self.builder.shuffle_vector(first, undefined, ir.VectorType(int32, count)([0] * count))

@@ -1,0 +1,200 @@
+"""Graphs of launches that are recorded once and repeated by a single call.
+
+While a Graph records, kernels, matrix products and copies within GPU memory are recorded and do not run.
+`launch` runs all of them in order. On a GPU it is a CUDA graph, captured from a stream, which costs the CPU a
+single call; in the simulator it is a list of the same launches.
+
+The recording fixes the arguments of each launch:
+
+    arrays      keep their addresses. A graph keeps references to existing arrays, and has a separate pool for
+                arrays created during the recording, so that their memory is not reused elsewhere.
+    numbers     that change between launches (a learning rate, the iteration) are read from GPU memory. An
+                operation names them (`numbers`), the graph has a function for each name (`Graph(lr=...)`), and
+                a single copy updates all of them before each launch.
+    results     that the CPU needs do not exist yet: `result` returns a function that fetches them after a launch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from .. import _check
+from . import arrays as _device
+from . import pool
+from . import recording as _recording
+from .arrays import DeviceArray
+from .recording import NULL_STREAM, Launch
+
+ROOM = 2**14  # bytes for numbers that change between launches
+GRAIN = 16  # bytes: alignment of the numbers
+RELAXED = 2  # CU_STREAM_CAPTURE_MODE_RELAXED: the pool may allocate memory during capture
+
+
+def numbers(function: Callable[..., tuple[Any, ...]], dtype: Any, **arguments: Any) -> tuple[Any, ...]:
+    """Return the numbers of function(**arguments) in a dtype, and an array for the same kernel.
+
+    If the array is empty, the kernel uses the numbers. While a graph records, the array has elements,
+    which hold the current numbers at each launch, and the kernel uses those.
+    """
+    dtype = np.dtype(dtype)
+    values = [dtype.type(value) for value in function(**arguments)]
+    graph = _recording.current()
+    array = _empty(dtype) if graph is None else graph.numbers(function, arguments, len(values), dtype)
+    return *values, array
+
+
+@functools.cache
+def _empty(dtype: np.dtype) -> DeviceArray:
+    return _device.empty(0, dtype)
+
+
+def result(array: DeviceArray, finish: Callable[[np.ndarray], Any]) -> Any:
+    """Return finish(array on the CPU), or while a graph records, a function that returns it."""
+    if _recording.current() is None:
+        return finish(array.to_host())
+    return lambda: finish(array.to_host())
+
+
+class Graph:
+    """Recorded launches.
+
+    Parameters
+    ----------
+    **sources : callable
+        Function for each argument of an operation that changes between launches, such as `lr`, `t` or
+        `iteration`. Each launch calls them.
+
+    Attributes
+    ----------
+    size : int
+        Number of recorded launches.
+    pool : Pool
+        Memory of the arrays created during the recording.
+    """
+
+    def __init__(self, **sources: Callable[[], Any]) -> None:
+        from .target import SIMULATED
+
+        self._launches: _LaunchList | _Captured = _LaunchList() if SIMULATED else _Captured()
+        self.pool, self.size = pool.Pool(), 0
+        self._held: set[pool.Block] = set()
+        self._sources = sources
+        self._changing: list[tuple[int, Callable[[], tuple[Any, ...]], np.dtype]] = []
+        self._numbers, self._host, self._used = _device.empty(ROOM, np.uint8), np.zeros(ROOM, np.uint8), 0
+
+    @contextlib.contextmanager
+    def record(self) -> Iterator[None]:
+        """Record the launches of a `with` block without running them."""
+        if self.size or _recording.current():
+            state = "this graph holds launches" if self.size else "another graph is recording"
+            _check.fail("Graph.record", state, "an empty graph and no other recording", error=RuntimeError)
+        pool.POOL.clear()  # free unused memory for arrays created during the recording
+        with _recording.recording(self), self._launches.recording():
+            yield
+
+    def add(self, launch: Launch, arrays: tuple[Any, ...]) -> None:
+        """Record a launch."""
+        self._launches.add(launch)
+        self.size += 1
+        blocks = (array.block for array in arrays if isinstance(array, DeviceArray))
+        self._held.update(block for block in blocks if block.pool is not self.pool)
+
+    def numbers(
+        self, function: Callable[..., tuple[Any, ...]], arguments: dict[str, Any], count: int, dtype: np.dtype
+    ) -> DeviceArray:
+        """Return an array that holds the numbers of `function` at each launch."""
+        for name, value in arguments.items():
+            if name not in self._sources or self._sources[name]() != value:
+                _check.fail("Graph.record", f"an operation reads {name}={value}", f"Graph({name}=function)",
+                            f"with a function that returns the {name} of each launch", error=RuntimeError)  # fmt: skip
+        start, sources = self._used, {name: self._sources[name] for name in arguments}
+        self._used += -(-count * dtype.itemsize // GRAIN) * GRAIN
+        if self._used > ROOM:
+            _check.fail("Graph.record", f"{self._used} bytes of numbers change from launch to launch",
+                        f"at most {ROOM}", error=RuntimeError)  # fmt: skip
+        self._changing.append((start, lambda: function(**{n: get() for n, get in sources.items()}), dtype))
+        return self._numbers.part(start, (count,), dtype)
+
+    def launch(self) -> None:
+        """Run all launches with the current numbers."""
+        for start, function, dtype in self._changing:
+            data = np.array(function(), dtype).view(np.uint8)
+            self._host[start : start + data.size] = data
+        if self._used:
+            _device.assign(self._numbers[: self._used], self._host[: self._used])
+        self._launches.run()
+
+    def __repr__(self) -> str:
+        return f"<Graph of {self.size} launches>"
+
+
+class _LaunchList:
+    """List of launches, used in the simulator."""
+
+    def __init__(self) -> None:
+        self._launches: list[Launch] = []
+
+    def recording(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
+
+    def add(self, launch: Launch) -> None:
+        self._launches.append(launch)
+
+    def run(self) -> None:
+        for launch in self._launches:
+            launch(NULL_STREAM)
+
+
+class _Captured:
+    """CUDA graph, captured from a separate stream and launched into stream 0."""
+
+    def __init__(self) -> None:
+        self._driver = _driver()
+        self._stream: Any = None
+        self._executable: Any = None
+
+    @contextlib.contextmanager
+    def recording(self) -> Iterator[None]:
+        from .target import cuda
+
+        self._stream = cuda.stream()
+        cuda.synchronize()
+        with cuda.defer_cleanup():  # memory must not be freed during capture
+            self._driver.cuStreamBeginCapture(int(self._stream), _capture_mode())
+            try:
+                yield
+            except BaseException:
+                with contextlib.suppress(Exception):  # ending a broken capture raises another error
+                    self._driver.cuGraphDestroy(self._driver.cuStreamEndCapture(int(self._stream)))
+                raise
+            graph = self._driver.cuStreamEndCapture(int(self._stream))
+        self._executable = self._driver.cuGraphInstantiate(graph, 0)
+        self._driver.cuGraphDestroy(graph)
+        weakref.finalize(self, self._driver.cuGraphExecDestroy, self._executable).atexit = False
+
+    def add(self, launch: Launch) -> None:
+        launch(self._stream)
+
+    def run(self) -> None:
+        self._driver.cuGraphLaunch(self._executable, NULL_STREAM)
+
+
+def _driver() -> Any:
+    """Return the driver functions of numba-cuda, which raise on errors."""
+    from .target import cuda, target
+
+    if target() != "numba-cuda":
+        _check.fail("cuda", f"a graph needs numba-cuda, and numba.cuda is the {target()} target", "numba-cuda",
+                    "from pip install 'indrnn-np[cuda]'", error=RuntimeError)  # fmt: skip
+    return cuda.driver.driver
+
+
+def _capture_mode() -> Any:
+    return importlib.import_module("cuda.bindings.driver").CUstreamCaptureMode(RELAXED)

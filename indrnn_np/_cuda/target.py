@@ -1,0 +1,152 @@
+"""Import numba.cuda, report which target it is, and check for a GPU. No other module imports numba.cuda.
+
+numba.cuda has three targets with the same interface, and all kernels of the package run on each:
+
+    numba-cuda          NVIDIA's package, which the extra `cuda` installs; it replaces the module numba.cuda
+    built-in            the older target inside numba itself, if numba-cuda is not installed
+    simulator           plain Python on the CPU, if NUMBA_ENABLE_CUDASIM=1 is set before the start; tests use it on
+                        machines without a GPU
+
+numba-cuda 0.30 imports a name that NumPy 2.5 no longer has; the name exists while numba-cuda is imported.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import os
+import warnings
+from typing import Any
+
+import numba
+import numpy as np
+
+from .. import _check
+
+SIMULATED = bool(numba.config.ENABLE_CUDASIM)
+LEAST_CAPABILITY = (7, 5)  # the oldest GPUs that CUDA 13 supports
+WARP = 32
+LARGEST_BLOCK = 256
+INTEGERS = tuple(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))  # of labels, ids
+
+
+def _load() -> Any:
+    """Import numba.cuda, with the name that numba-cuda misses in NumPy 2.5."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # numba-cuda 0.30 beside NumPy 2.5
+        from numba import cuda
+
+        alias = "row_stack"  # of NumPy's vstack, removed in NumPy 2.5
+        if not SIMULATED and getattr(cuda, "implementation", "") == "NVIDIA" and not hasattr(np, alias):
+            setattr(np, alias, np.vstack)
+            try:
+                importlib.import_module("numba.cuda.np.arrayobj")
+            finally:
+                delattr(np, alias)
+    _silence_occupancy_warnings(cuda)
+    return cuda
+
+
+def _silence_occupancy_warnings(cuda: Any) -> None:
+    """Turn off numba's warning about launches of few blocks, unless its environment variable is set."""
+    name = "CUDA_LOW_OCCUPANCY_WARNINGS"
+    if f"NUMBA_{name}" in os.environ:
+        return
+    for config in (numba.config, getattr(getattr(cuda, "core", None), "config", None)):
+        if hasattr(config, name):
+            setattr(config, name, 0)
+
+
+cuda = _load()
+
+
+def target() -> str:
+    """Return the target of numba.cuda: "simulator", "numba-cuda" or "built-in"."""
+    if SIMULATED:
+        return "simulator"
+    return "numba-cuda" if getattr(cuda, "implementation", "") == "NVIDIA" else "built-in"
+
+
+def available() -> bool:
+    """Return whether kernels can run, on a GPU or in the simulator."""
+    return not driver_problem()
+
+
+def driver_problem() -> str:
+    """Return numba's message if there is no usable driver; "" if there is one, and in the simulator."""
+    if SIMULATED or cuda.is_available():
+        return ""
+    return " ".join(str(cuda.cuda_error() or "numba.cuda finds no driver").split()).partition(". ")[0]
+
+
+def require() -> None:
+    """Check that kernels can run; the RuntimeError says what is missing and what to install."""
+    obstacle, expected, because = problem()
+    if obstacle:
+        _check.fail("backend 'cuda'", obstacle, expected, because, error=RuntimeError)
+
+
+def problem() -> tuple[str, str, str]:
+    """Return why kernels cannot run, the expected state and advice, for `_check.fail`; empty if they can."""
+    if SIMULATED:
+        return "", "", ""
+    if reason := driver_problem():
+        return (
+            f"no NVIDIA GPU can be used ({reason})", "a GPU with a driver of series 580 or newer",
+            "and pip install 'indrnn-np[cuda]'; without a GPU, NUMBA_ENABLE_CUDASIM=1 runs small cases in a simulator",
+        )  # fmt: skip
+    driver, toolkit = cuda.driver.driver.get_version(), cuda.runtime.get_version()
+    if tuple(driver) < tuple(toolkit):
+        return (
+            f"the driver is of CUDA {_dotted(driver)}", f"at least {_dotted(toolkit)}",
+            "because kernels are compiled with that toolkit; update the driver, or install an older toolkit",
+        )  # fmt: skip
+    capability = tuple(cuda.get_current_device().compute_capability)
+    if capability < LEAST_CAPABILITY:
+        return (
+            f"the GPU has compute capability {_dotted(capability)}", f"at least {_dotted(LEAST_CAPABILITY)}",
+            "because CUDA 13 does not support older GPUs",
+        )  # fmt: skip
+    return "", "", ""
+
+
+def describe() -> dict[str, str]:
+    """Describe the target and the GPU, for `indrnn info`."""
+    report = {"numba.cuda": target()}
+    obstacle, expected, because = problem()
+    if obstacle:
+        return report | {"cuda": f"{obstacle}, expected {expected} {because}"}
+    if SIMULATED:
+        return report | {"cuda": "kernels run as plain Python, for tests"}
+    device = cuda.get_current_device()
+    name = device.name.decode() if isinstance(device.name, bytes) else str(device.name)
+    free, total = memory()
+    return report | {
+        "GPU": f"{name}, compute capability {_dotted(device.compute_capability)}, {multiprocessors()} multiprocessors",
+        "GPU memory": f"{(free or 0) / 2**30:.3g} GiB free of {(total or 0) / 2**30:.3g} GiB",
+        "driver": f"CUDA {_dotted(cuda.driver.driver.get_version())}",
+        "toolkit": f"CUDA {_dotted(cuda.runtime.get_version())}",
+    }
+
+
+def _dotted(version: Any) -> str:
+    return ".".join(str(part) for part in version)
+
+
+@functools.cache
+def multiprocessors() -> int:
+    """Return the number of streaming multiprocessors of the GPU; 1 in the simulator."""
+    return 1 if SIMULATED else int(cuda.get_current_device().MULTIPROCESSOR_COUNT)
+
+
+def memory() -> tuple[int | None, int | None]:
+    """Return the free and the total memory of the GPU in bytes; None in the simulator."""
+    if SIMULATED:
+        return None, None
+    free, total = cuda.current_context().get_memory_info()
+    return int(free), int(total)
+
+
+def synchronize() -> None:
+    """Wait until the GPU has finished all launches and copies."""
+    cuda.synchronize()

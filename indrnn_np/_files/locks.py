@@ -1,0 +1,183 @@
+"""Locks that give a folder one writer and end with the process that holds them.
+
+The lock is `flock` on a hidden file in the folder; on Windows it is a locked byte of that file. The
+system releases both when a process is killed. The text of the file names the holder.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import NoReturn
+
+from .. import _check, _files
+
+RUN, RESULTS = ".indrnn.lock", ".indrnn.results.lock"
+OFF = "INDRNN_LOCKS"  # environment variable; 0 disables locks, for file systems without them
+HELD = {errno.EAGAIN, errno.EACCES, errno.EDEADLK}  # errors of a lock that another writer holds
+BYTE = 2**20  # offset of the byte that Windows locks, beyond the text
+_held: set[int] = set()  # descriptors of the locks that this process holds
+
+
+@contextmanager
+def only_writer(where: str, folder: Path, new: bool = False, results: bool = False) -> Iterator[None]:
+    """Lock a folder, created if absent, against other writers in any process or thread.
+
+    Folders that this call creates are removed at the end if they are empty.
+
+    Parameters
+    ----------
+    where : str
+        Start of error messages, which call the folder `out`.
+    folder : Path
+    new : bool
+        Whether the folder must not exist before.
+    results : bool
+        Whether to use a second lock, independent of a training run in the same folder: writers of
+        results wait for each other.
+
+    Raises
+    ------
+    FileExistsError
+        If `new` and the folder exists.
+    BlockingIOError
+        If another writer has locked the folder; the message names its process.
+    OSError
+        If the folder cannot be created, or its file system has no locks and INDRNN_LOCKS is not 0.
+    """
+    created: list[Path] = []
+    descriptor, pid = None, os.getpid()
+    try:
+        path = folder / (RESULTS if results else RUN)
+        descriptor = _acquire(where, path, new, wait=results, created=created)
+        yield
+    finally:
+        if os.getpid() == pid:  # a forked child holds no lock
+            if descriptor is not None:
+                _release(descriptor, path)
+            for empty in reversed(created):
+                with suppress(OSError):  # the folder is not empty, or was removed
+                    empty.rmdir()
+
+
+def _acquire(where: str, path: Path, new: bool, wait: bool, created: list[Path]) -> int | None:
+    """Return the descriptor of the locked file, None if locks are off; append new folders to `created`."""
+    folder = path.parent
+    while True:
+        try:
+            created += _files.make_folder(folder.parent if new else folder)
+            if new:
+                folder.mkdir()
+                created.append(folder)
+                new = False
+        except OSError as error:
+            if new and folder.exists():
+                raise
+            _files.explain(where, f"{_called(folder)} can't be written", error)
+        if os.environ.get(OFF) == "0":
+            return None
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
+        except OSError as error:
+            if folder.is_dir():
+                _files.explain(where, f"{_called(folder)} can't be written", error)
+            continue  # another writer removed the folder in the meantime
+        _held.add(descriptor)
+        try:
+            _lock(descriptor, wait)
+            if _is_at(descriptor, path):
+                _sign(descriptor)
+                return descriptor
+        except OSError as error:
+            _refuse(where, path, error, descriptor)
+        except BaseException:  # for example Ctrl-C during the wait
+            _close(descriptor)
+            raise
+        _close(descriptor)  # the previous holder removed the file: lock the new file
+
+
+def _called(folder: Path) -> str:
+    return f"out is {str(folder)!r}, which"
+
+
+def _refuse(where: str, path: Path, error: OSError, descriptor: int) -> NoReturn:
+    """Close the file after a failed lock, and raise an error with the reason."""
+    folder = _called(path.parent)
+    if error.errno in HELD:
+        holder = _text(descriptor) or "another process"
+        _close(descriptor)
+        _check.fail(where, f"{folder} {holder} is writing into", "another folder, or the end of that process",
+                    error=BlockingIOError)  # fmt: skip
+    _release(descriptor, path)
+    _check.fail(where, f"{folder} can't be locked ({error.strerror})", "a file system with locks",
+                f"because two writers would mix their files; {OFF}=0 disables locks", error=OSError)  # fmt: skip
+
+
+def _release(descriptor: int, path: Path) -> None:
+    """Remove the lock file and release the lock, in this order: the next holder has a new file."""
+    if os.name == "posix":
+        try:
+            path.unlink(missing_ok=True)
+        finally:
+            _close(descriptor)
+    else:  # Windows cannot remove open files
+        _close(descriptor)
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
+def _sign(descriptor: int) -> None:
+    with suppress(OSError):  # the lock works without its text, for example on a full disk
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"process {os.getpid()} on {platform.node()}".encode())
+
+
+def _text(descriptor: int) -> str:
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return os.read(descriptor, 200).decode(errors="replace")
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    """Return whether `path` still refers to the open file."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    except FileNotFoundError:
+        return False
+
+
+def _close(descriptor: int) -> None:
+    _held.discard(descriptor)
+    os.close(descriptor)
+
+
+def _forget() -> None:
+    """Close a forked child's copies of descriptors: the locks belong to the parent."""
+    for descriptor in tuple(_held):
+        _close(descriptor)
+
+
+if os.name == "posix":
+    import fcntl
+
+    os.register_at_fork(after_in_child=_forget)
+
+    def _lock(descriptor: int, wait: bool) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+
+else:
+    import msvcrt
+    import time
+
+    def _lock(descriptor: int, wait: bool) -> None:
+        while True:
+            os.lseek(descriptor, BYTE, os.SEEK_SET)
+            try:
+                return msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+            except OSError as error:
+                if not wait or error.errno not in HELD:
+                    raise
+            time.sleep(0.1)

@@ -1,0 +1,77 @@
+"""Outputs and gradients of an op for arguments from the catalogue."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from .. import _check
+from ..ops.catalogue import Arguments, Draw, Entry, entries
+from ..ops.recurrence.activation import ACTIVATIONS
+
+Arrays = Mapping[str, np.ndarray]
+SIZES = tuple(size.name for size in fields(Draw) if size.type == "int")
+
+
+@dataclass(frozen=True)
+class Case:
+    """Function with gradients, and the arguments of its forward pass."""
+
+    entry: Entry
+    given: Arguments
+
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Arrays whose gradients are checked."""
+        return {name: self.given[name] for name in self.entry.gradients}
+
+    @property
+    def rectified(self) -> bool:
+        """Whether the first output is that of a rectified activation, whose gates are output > 0."""
+        return "activation" in self.given and ACTIVATIONS[self.given["activation"]].rectified
+
+    def forward(self, ops: Any, arrays: Arrays) -> tuple[dict[str, np.ndarray], Any]:
+        """Return the outputs by the names of their gradients, and a tape for `backward`."""
+        dtype = next(iter(arrays.values())).dtype
+        given = {name: _with_dtype(value, dtype) for name, value in self.given.items()} | dict(arrays)
+        source = self.entry.source
+        results = source.named(source.function(ops)(**given))
+        return self.entry.outputs(results, given), (given, results)
+
+    def backward(self, ops: Any, tape: Any, gradients: Arrays) -> dict[str, np.ndarray]:
+        """Return the gradient of each array."""
+        given, results = tape
+        if self.entry.forward is None:
+            return {name: results[f"d{name}"] for name in self.entry.gradients}
+        found = self.entry.function(ops)(**self.entry.backward_arguments(given, results, gradients))
+        return dict(zip(self.entry.gradients, found if isinstance(found, tuple) else (found,), strict=True))
+
+    def cotangents(self, outputs: Arrays, seed: int) -> dict[str, np.ndarray]:
+        """Return a fixed random gradient for each output; 1 for a loss."""
+        rng = np.random.default_rng([seed, 1])
+        return {
+            n: np.ones(()) if np.ndim(y) == 0 else rng.standard_normal(y.shape) for n, y in outputs.items()
+        }
+
+
+def _with_dtype(value: Any, dtype: np.dtype[Any]) -> Any:
+    real = isinstance(value, np.ndarray) and value.dtype.kind == "f"
+    return value.astype(dtype) if real else value
+
+
+def draw(name: str, seed: int = 0, dtype: str = "float64", **options: Any) -> Case:
+    """Return the case of an op with random arguments; sizes T, B, D, H, K and options are keywords."""
+    found = {entry.op: entry for entry in entries() if entry.gradients}
+    _check.choice("gradcheck", "op", name, found)
+    source = found[name].source
+    known = (*SIZES, *list(inspect.signature(source.draw).parameters)[1:])  # type: ignore[arg-type]
+    for option in options:
+        _check.choice("gradcheck", f"option of {name}", option, known)
+    sizes = {size: options.pop(size) for size in SIZES if size in options}
+    for size, n in sizes.items():
+        _check.at_least("gradcheck", size, n, 1)
+    return Case(found[name], source.arguments(Draw(np.random.default_rng(seed), dtype, **sizes), **options))

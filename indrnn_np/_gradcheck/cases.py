@@ -1,0 +1,153 @@
+"""Checks of `indrnn check`: every op, layer and kind of network, on every backend of this machine.
+
+derivatives   the backward pass compared with central differences or complex steps, in float64
+reference     results and gradients of a fast twin compared with the reference, in float32 and float64
+
+A check of several variants (both directions, with and without lengths) reports the worst one.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .. import layers
+from ..backend import get
+from ..layers.chain import named_layers
+from ..networks.sequential import Sequential
+from ..ops.catalogue import Draw, Entry, entries
+from . import gradcheck
+from .deep_cases import deep_cases
+from .report import Report
+from .twins import REFERENCE, TOLERANCE, Outcome, compare, worst
+
+DERIVATIVES = "derivatives"
+Options = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Check:
+    """Row of the table, with the function that runs the check."""
+
+    what: str
+    against: str
+    backend: str
+    dtype: str
+    run: Callable[[], Outcome]
+
+
+def all_checks(backends: Iterable[str], seed: int = 0) -> Iterator[Check]:
+    """Yield every check for these backends."""
+    for backend in backends:
+        serves = get(backend).serves
+        served = [entry for entry in entries() if serves(entry.op)]
+        for entry in (entry for entry in served if entry.gradients):
+            for title, variants in rows_of(entry):
+                run = _gradients(entry.op, variants, backend, seed)
+                yield Check(title, DERIVATIVES, backend, "float64", run)
+        for title, net, arguments in itertools.chain(network_cases(seed), deep_cases(seed)):
+            if all(serves(op) for _, layer in named_layers(net.layers) for op in layer.needs):
+                run = _gradients(net, [arguments], backend, seed)
+                yield Check(title, DERIVATIVES, backend, "float64", run)
+        with_backward = [(entry.op, entry.source.name) for entry in served if entry.forward]
+        alone = [entry for entry in served if (entry.op, entry.name) not in with_backward]
+        for dtype, entry in itertools.product(() if backend in (REFERENCE,) else TOLERANCE, alone):
+            for title, variants in rows_of(entry):
+                yield Check(title, REFERENCE, backend, dtype, _twins(entry, variants, backend, dtype, seed))
+
+
+def _gradients(target: Any, variants: list[Options], backend: str, seed: int) -> Callable[[], Outcome]:
+    """Return a function that compares the variants with derivatives, and returns the worst outcome."""
+
+    def check(options: Options) -> Outcome:
+        return of_report(gradcheck(target, backend=backend, seed=seed, raises=False, **options))
+
+    return lambda: worst(map(check, variants))
+
+
+def _twins(
+    entry: Entry, variants: list[Options], backend: str, dtype: str, seed: int
+) -> Callable[[], Outcome]:
+    """Return a function that compares the variants with the reference, and returns the worst outcome."""
+    return lambda: worst(compare(entry, options, backend, dtype, seed) for options in variants)
+
+
+def of_report(report: Report) -> Outcome:
+    """Return the worst row of a gradient check."""
+    return worst(Outcome(r.error, r.tolerance, r.kinks, r.status, f"{report.what}: {r}") for r in report)
+
+
+def rows_of(entry: Entry) -> Iterator[tuple[str, list[Options]]]:
+    """Yield the title of each row of an entry, and the options of its variants."""
+    name = f"op {entry.op}" if entry.gradients else f"op {entry.op}.{entry.name}"
+    parts = [name, "bit for bit"] if entry.exact else [name]
+    split = entry.source.rows
+    for value in entry.source.options.get(split, (None,)):
+        title = value if isinstance(value, str) else split.replace("_", " ") if value else ""
+        fixed = {split: value} if split else {}
+        yield ", ".join([*parts, title] if title else parts), entry.variants(**fixed)
+
+
+def _cells(D: int, H: int) -> Iterator[tuple[str, layers.Layer]]:
+    """Yield title and layer of the cells with a recurrent matrix."""
+    yield "RNN, tanh", layers.RNN(D, H)
+    yield "RNN, relu, reverse", layers.RNN(D, H, "relu", 0.5, 0.3, reverse=True)
+    yield "LSTM", layers.LSTM(D, H)
+    yield "LSTM, bidirectional", layers.Bidirectional(layers.LSTM(D, H))
+    yield "GRU", layers.GRU(D, H)
+
+
+def network_cases(seed: int) -> Iterator[tuple[str, Sequential, Options]]:
+    """Yield title, network and arguments of gradcheck, for every layer and for stacks of layers."""
+    rng = np.random.default_rng(seed)
+    d = Draw(rng)
+    T, B, D, H, K = d.T, d.B, d.D, d.H, d.K
+    some = {"x": rng.standard_normal((T, B, D)), "lengths": d.lengths()}
+    every = {"x": some["x"]}
+    labels = {"y": rng.integers(0, K, B), "loss": "softmax_cross_entropy"}
+    target = {"y": rng.standard_normal((T, B, K)), "loss": "mse"}
+
+    def net(*stack: Any) -> Sequential:
+        result = Sequential(stack, steps=T, backend=REFERENCE, dtype="float32", seed=seed)
+        result.flat[...] += 0.1 * rng.standard_normal(result.size)  # biases of 0 put relus at their kink
+        return result
+
+    def cell(inputs: int = D, **options: Any) -> layers.IndRNN:
+        return layers.IndRNN(inputs, H, input_init=0.4, **options)
+
+    yield "layer IndRNN", net(cell()), some
+    yield "layer IndRNN, reverse, learned h0", net(cell(activation="tanh", reverse=True, learn_h0=True)), some
+    yield "layer Bidirectional", net(layers.Bidirectional(cell())), some
+    for title, layer in _cells(D, H):
+        yield f"layer {title}", net(layer), some
+    yield "layer Linear", net(layers.Linear(D, K)), every
+    yield "layer BatchNorm", net(layers.BatchNorm(D)), some
+    yield "layer BatchNorm, per step", net(layers.BatchNorm(D, per_step=True)), some
+    yield "layer Dropout", net(layers.Dropout(0.3)), every
+    yield "layer LastStep", net(layers.LastStep()), some
+    for title, stack, arguments in language_stacks(rng, some["x"], some["lengths"], K):
+        yield title, net(*stack), arguments
+    for phi in ("relu", "tanh"):
+        stack = [cell(activation=phi), layers.BatchNorm(H), layers.Dropout(0.2)]
+        stack += [layers.Bidirectional(cell(H, activation=phi)), layers.BatchNorm(2 * H, per_step=True)]
+        read, title = layers.Linear(2 * H, K), f"net {phi}, batch norm, dropout, bidirectional"
+        yield f"{title}, lengths, cross-entropy", net(*stack, layers.LastStep(), read), some | labels
+        yield f"{title}, squared error at every step", net(*stack, read), every | target
+
+
+def language_stacks(
+    rng: np.random.Generator, x: np.ndarray, lengths: np.ndarray, symbols: int
+) -> Iterator[tuple[str, list[layers.Layer], dict[str, Any]]]:
+    """Yield title, layers and arguments of gradcheck, for the layers of language models and a small model."""
+    T, B, D = x.shape
+    ids, following = rng.integers(0, symbols, (2, T, B))
+    yield "layer LayerNorm", [layers.LayerNorm(D)], {"x": x}
+    yield "layer Embedding", [layers.Embedding(symbols, D, 0.5, 0.3)], {"x": ids, "lengths": lengths}
+    stack = [layers.Embedding(symbols, D, 0.5, 0.2), layers.BatchNorm(D, per_step=True, positions=2 * T)]
+    stack += [layers.Recurrence(D, gamma=1.0), layers.Tied(D, symbols)]
+    arguments = {"x": ids, "y": following, "loss": "softmax_cross_entropy"}
+    yield "layer Tied, behind Embedding and BatchNorm by position", stack, arguments

@@ -1,0 +1,49 @@
+"""Layers that contain layers, and the networks of the papers, small enough for a gradient check."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from .. import layers, networks
+from ..networks.sequential import Sequential
+from ..ops.catalogue import Draw
+
+BACKEND = "reference"  # backend of the network; the checked backend runs a copy
+
+
+def deep_cases(seed: int) -> Iterator[tuple[str, Sequential, dict[str, Any]]]:
+    """Yield title, network and arguments of gradcheck."""
+    rng = np.random.default_rng([seed, 4])
+    d = Draw(rng)
+    T, B, D, H, K = d.T, d.B, d.D, d.H, d.K
+    every = {"x": rng.standard_normal((T, B, D))}
+    some = every | {"lengths": d.lengths()}
+    labels = some | {"y": rng.integers(0, K, B), "loss": "softmax_cross_entropy"}
+    target = every | {"y": rng.standard_normal((T, B, K)), "loss": "mse"}
+    where: dict[str, Any] = {"steps": T, "backend": BACKEND, "seed": seed}
+
+    def moved(net: Sequential) -> Sequential:
+        net.flat[...] += 0.1 * rng.standard_normal(net.size)  # with biases of 0, relus are at their kink
+        return net
+
+    def single(layer: layers.Layer) -> Sequential:
+        return moved(Sequential([layer], **where))
+
+    yield "layer Recurrence", single(layers.Recurrence(D)), some
+    yield "layer Recurrence, tanh, reverse", single(layers.Recurrence(D, "tanh", reverse=True)), some
+    chain = [layers.Recurrence(D, "tanh"), layers.BatchNorm(D), layers.Dropout(0.3)]
+    chain += [layers.IndRNN(D, D, "tanh", input_init=0.4)]
+    yield "layer Residual", single(layers.Residual(chain)), every
+    yield "layer Concat", single(layers.Concat(chain)), every
+    deep: dict[str, Any] = {**where, "dropout": 0.2, "input_init": 0.5}
+    for place in networks.NORMS:
+        title = f"norm {place}, lengths, cross-entropy"
+        yield f"net residual, {title}", moved(networks.residual(D, H, K, 2, norm_place=place, **deep)), labels
+        dense = networks.dense(D, K, growth=2, bottleneck=2, blocks=(2, 1), norm_place=place, **deep)
+        yield f"net dense, {title}", moved(dense), labels
+    deep |= {"norm_place": "before", "per_step": True}
+    plain = networks.plain(D, H, K, 2, batchnorm=True, output="every", **deep)
+    yield "net plain, norm before, squared error at every step", moved(plain), target

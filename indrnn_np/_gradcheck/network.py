@@ -1,0 +1,173 @@
+"""Gradient checks of networks and layers on a float64 copy, with a loss of outputs and last state.
+
+The network itself does not run, so its running statistics and its iteration do not change. The
+iteration of the copy is constant, so each evaluation has the same dropout mask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from .. import _check
+from .._check import convert
+from ..layers import single_values
+from ..networks.sequential import Sequential
+from ..optim import losses
+from .finite_differences import Evaluation, check_function
+from .hosted import hosted
+from .report import Report
+
+KNOWN_LOSSES = {losses.mse: "mse", losses.softmax_cross_entropy: "softmax_cross_entropy"}
+
+
+class _Trial:
+    """Network in float64 with its data, and the loss as a function of all its arrays."""
+
+    def __init__(self, net: Any, x: np.ndarray, data: Mapping[str, Any], seed: int) -> None:
+        self.net = net
+        self.x, self.lengths, self.mask = _converted(x, data["lengths"], data["mask"])
+        self.loss, self.y = KNOWN_LOSSES.get(data["loss"], data["loss"]), data["y"]
+        if self.loss is not None and self.y is None:
+            _check.fail("gradcheck", "y is None", "a target", "because loss is set", error=TypeError)
+        rng = np.random.default_rng([seed, 2])
+        output, last, _ = net.forward(self.x, None, lengths=self.lengths, training=True)
+        self.mask = losses.counted(output, self.lengths, self.mask)
+        if isinstance(self.loss, str):  # a loss function accepts any y
+            self.y = convert.array("gradcheck", "y", self.y, np.float64, self.lengths)
+        last = to_host(net, last)
+        self.state = self._initial(data["state"], last, rng)
+        self.weights = rng.standard_normal(output.shape)
+        self.last_weights = map_leaves(lambda _, leaf: rng.standard_normal(leaf.shape), last)
+
+    def _initial(self, state: Any, last: Any, rng: np.random.Generator) -> Any:
+        """Return `state`, or by default a random state, which is None in layers that learn their initial state."""
+        if isinstance(state, str):
+            _check.choice("gradcheck", "state", state, ("zeros",))
+            return None
+        if state is not None:
+            return map_leaves(lambda _, leaf: np.ascontiguousarray(leaf, np.float64), state)
+
+        def drawn(name: str, leaf: np.ndarray) -> np.ndarray | None:
+            layer = name.split(".")[0]
+            learned = any(p.split(".")[0] == layer and p.endswith("h0") for p in self.net.params)
+            return None if learned else 0.5 * rng.standard_normal(leaf.shape)
+
+        return map_leaves(drawn, last)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return the arguments of the loss by name: x, parameters and initial state."""
+        params = {name: np.array(self.net.device.to_host(p)) for name, p in self.net.params.items()}
+        return {"x": self.x} | params | {f"state.{name}": leaf for name, leaf in leaves(self.state)}
+
+    def run(self, net: Any, arrays: Mapping[str, np.ndarray]) -> tuple[Any, Any, Any]:
+        """Run forward with these arrays as parameters; return output, last state and tape."""
+        for name, value in net.params.items():
+            net.device.assign(value, arrays[name])
+        state = map_leaves(lambda name, _: net.device.asarray(arrays[f"state.{name}"], net.dtype), self.state)
+        x = arrays["x"] if arrays["x"].dtype.kind not in "fc" else arrays["x"].astype(net.dtype)
+        output, last, tape = net.forward(x, state, lengths=self.lengths, training=True)
+        return net.device.to_host(output), to_host(net, last), tape
+
+    def evaluate(self, net: Any, arrays: Mapping[str, np.ndarray]) -> Evaluation:
+        """Return the loss, the gates of all rectifiers, and the size of the terms of the loss."""
+        output, last, tape = self.run(net, arrays)
+        gates = tuple(net.gates(tape))
+        if self.loss is not None:
+            return Evaluation(self._criterion(net, output)[0], gates)
+        terms = [self.weights * output]
+        terms += [w * leaf for (_, w), (_, leaf) in zip(leaves(self.last_weights), leaves(last), strict=True)]
+        return Evaluation(sum(np.sum(t) for t in terms), gates, sum(float(np.linalg.norm(t)) for t in terms))
+
+    def backward(self, arrays: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], bool]:
+        """Return all gradients by name, and whether the network has rectifiers."""
+        output, _, tape = self.run(self.net, arrays)
+        if self.loss is None:
+            weights = map_leaves(lambda _, leaf: self.net.device.asarray(leaf), self.last_weights)
+            dx, dstate, grads = self.net.backward(self.weights, tape, dstate=weights)
+        else:
+            dx, dstate, grads = self.net.backward(self._criterion(self.net, output)[1], tape)
+        host = self.net.device.to_host
+        gradients = {"x": host(dx)} if dx is not None and self.x.dtype.kind == "f" else {}
+        gradients |= {name: np.array(host(grads[name])) for name in self.net.params}
+        state = leaves(to_host(self.net, dstate))
+        gradients |= {f"state.{name}": leaf for name, leaf in state if f"state.{name}" in arrays}
+        return gradients, bool(self.net.gates(tape))
+
+    def _criterion(self, net: Any, output: np.ndarray) -> tuple[Any, np.ndarray]:
+        """Return the chosen loss and its gradient."""
+        if not isinstance(self.loss, str):
+            return self.loss(output, self.y, **({} if self.mask is None else {"mask": self.mask}))
+        _check.choice("gradcheck", "loss", self.loss, KNOWN_LOSSES.values())
+        y = self.y.astype(net.dtype) if self.y.dtype.kind == "f" else self.y
+        return getattr(hosted(net.backend), self.loss).loss(output, y, mask=self.mask)
+
+
+def _converted(x: Any, lengths: Any, mask: Any) -> tuple[Any, Any, Any]:
+    """Return x in float64 with zeros beyond the lengths, the lengths and the mask."""
+    where = "gradcheck"
+    lengths = None if lengths is None else convert.array(where, "lengths", lengths)
+    x = convert.without_padding(where, convert.array(where, "x", x, np.float64, lengths), lengths)
+    return x, lengths, None if mask is None else convert.array(where, "mask", mask)
+
+
+def check_network(
+    net: Any, x: np.ndarray, data: Mapping[str, Any], backend: str | None, how: Mapping[str, Any], title: str = ""
+) -> Report:  # fmt: skip
+    """Check all gradients of a network; `how` holds the options of `check_function`."""
+    copy = single_values.accept(net.astype("float64", backend=backend))
+    trial = _Trial(copy, x, data, how["seed"])
+    arrays = trial.arrays()
+    gradients, rectified = trial.backward(arrays)
+    analytic = not rectified and (trial.loss is None or isinstance(trial.loss, str))
+    method = how["method"]
+    if method == "auto":
+        method = "complex" if analytic else "central"
+    if method == "complex" and not analytic:
+        reason = "the network has rectifiers" if rectified else "a loss of your own may not be analytic"
+        _check.fail("gradcheck", "method is 'complex'", "'central'", f"because {reason}")
+    twin = copy
+    if method == "complex":
+        twin = single_values.accept(copy.astype("complex128", backend="reference"))
+
+    def f(**point: np.ndarray) -> Evaluation:
+        return trial.evaluate(twin, point)
+
+    title = title or f"{type(net).__name__} on {copy.backend}"
+    return check_function(f, gradients, arrays, **{**how, "method": method}, what=title)
+
+
+def check_layer(
+    layer: Any, x: np.ndarray, data: Mapping[str, Any], backend: str | None, how: Mapping[str, Any]
+) -> Report:
+    """Check all gradients of a layer in a network of this layer."""
+    net = Sequential([layer], steps=len(x), backend=backend or "cpu", dtype="float64", seed=how["seed"])
+    return check_network(net, x, data, backend, how, f"{type(layer).__name__} on {net.backend}")
+
+
+def to_host(net: Any, tree: Any) -> Any:
+    """Return nested lists and tuples with NumPy arrays in place of device arrays."""
+    if isinstance(tree, list | tuple):
+        return type(tree)(to_host(net, branch) for branch in tree)
+    return net.device.to_host(tree) if _check.is_array(tree) else tree
+
+
+def leaves(tree: Any, prefix: str = "") -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the arrays in nested lists and tuples with dotted names, without other values."""
+    if isinstance(tree, np.ndarray):
+        yield prefix, tree
+    elif isinstance(tree, list | tuple):
+        for key, branch in enumerate(tree):
+            yield from leaves(branch, f"{prefix}.{key}" if prefix else str(key))
+
+
+def map_leaves(f: Callable[[str, np.ndarray], Any], tree: Any, prefix: str = "") -> Any:
+    """Return nested lists and tuples with f(name, array) for each array, and None for other values."""
+    if isinstance(tree, np.ndarray):
+        return f(prefix, tree)
+    if isinstance(tree, list | tuple):
+        names = [f"{prefix}.{i}" if prefix else str(i) for i in range(len(tree))]
+        return type(tree)(map_leaves(f, branch, name) for name, branch in zip(names, tree, strict=True))
+    return None

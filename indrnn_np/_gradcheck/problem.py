@@ -1,0 +1,114 @@
+"""Numerical derivatives of a scalar function of named arrays, along a direction or by one element.
+
+central   (f(p + s d) - f(p - s d)) / 2s      for any f; s = eps^(1/3) balances truncation and rounding
+complex   Im f(p + i s d) / s                 for analytic f of complex arrays; s = 1e-20, without cancellation
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from .report import Element, Row
+
+EPS = float(np.finfo(np.float64).eps)
+STEP = {"central": EPS ** (1 / 3), "complex": 1e-20}
+RTOL = {"central": 1e-6, "complex": 1e-10}
+SHRINK, STEPS = 1 / 16, 4  # step sizes tried before a mismatch counts: s, s/16, s/256, s/4096
+NOISE = 16 * EPS  # rounding error of f, relative to the terms that f sums
+
+
+class Evaluation(NamedTuple):
+    """A loss, the gates of its rectifiers, and the size of its terms.
+
+    Attributes
+    ----------
+    value : float or complex
+        The loss.
+    gates : tuple of array of bool
+        Which rectifiers are open.
+    magnitude : float
+        Size of the terms that are summed in `value`, if they may cancel.
+    """
+
+    value: complex
+    gates: tuple[np.ndarray, ...] = ()
+    magnitude: float = 0.0
+
+
+Function = Callable[..., "float | Evaluation"]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A function, its arrays and its value there, and the method, step size, tolerance and unit of each array."""
+
+    f: Function
+    arrays: Mapping[str, np.ndarray]
+    base: Evaluation
+    method: str
+    step: float
+    rtol: float
+    units: Mapping[str, float]
+
+    def steps(self) -> list[float]:
+        """Return the step sizes to try, largest first."""
+        return [self.step * SHRINK**k for k in range(1 if self.method == "complex" else STEPS)]
+
+    def at(self, name: str, offset: np.ndarray) -> Evaluation:
+        """Evaluate f with an offset on one array."""
+        return evaluation(self.f(**{**self.arrays, name: self.arrays[name] + offset}))
+
+    def derive(self, name: str, direction: np.ndarray, step: float) -> tuple[float, int, float]:
+        """Return the derivative along a direction, the number of kinks within the step, and the rounding error."""
+        if self.method == "complex":
+            return float(np.imag(self.at(name, 1j * step * direction).value)) / step, 0, 0.0
+        plus, minus = self.at(name, step * direction), self.at(name, -step * direction)
+        magnitude = max(abs(e.value) + e.magnitude for e in (plus, minus))
+        numeric = float(np.real(plus.value) - np.real(minus.value)) / (2 * step)
+        return numeric, _kinks(minus, self.base, plus), NOISE * magnitude / step
+
+    def worst_element(self, row: Row, gradient: np.ndarray, rng: np.random.Generator) -> Element:
+        """Return the element with the largest error; a large array is bisected until its elements can be tried."""
+        indices = np.arange(gradient.size)
+        # An evaluation takes longer for large arrays, so fewer elements are tried.
+        limit = int(np.clip(4_000_000 // sum(a.size for a in self.arrays.values()), 16, 4096))
+        while indices.size > limit:
+            halves = np.array_split(indices, 2)
+            errors = [self._compare(row, gradient, i, rng.standard_normal(i.size))[0] for i in halves]
+            indices = halves[int(np.argmax(errors))]
+        compared = [self._compare(row, gradient, indices[i : i + 1], np.ones(1)) for i in range(indices.size)]
+        i = max(range(len(compared)), key=lambda k: compared[k][0])
+        index = tuple(int(k) for k in np.unravel_index(int(indices[i]), gradient.shape))
+        return Element(row.name, index, compared[i][1], compared[i][2], indices.size)
+
+    def _compare(
+        self, row: Row, gradient: np.ndarray, indices: np.ndarray, weights: np.ndarray
+    ) -> tuple[float, float, float]:
+        """Return error, analytic and numeric derivative along weighted elements; the error is -1 at a kink."""
+        scale, direction = self.units[row.name], np.zeros(gradient.size)
+        direction[indices] = scale * weights
+        for step in (s for s in self.steps() if s <= row.step):
+            numeric, kinks, _ = self.derive(row.name, direction.reshape(gradient.shape), step)
+            if not kinks:
+                break
+        analytic = float(np.sum(gradient.ravel()[indices] * weights)) * scale
+        error = abs(analytic - numeric)
+        return (
+            -1.0 if kinks else error if math.isfinite(error) else math.inf, analytic / scale, numeric / scale
+        )  # fmt: skip
+
+
+def evaluation(value: float | Evaluation) -> Evaluation:
+    """Return an Evaluation; a bare number is a loss."""
+    return value if isinstance(value, Evaluation) else Evaluation(value)
+
+
+def _kinks(minus: Evaluation, base: Evaluation, plus: Evaluation) -> int:
+    """Return the number of gates that differ between the three points."""
+    triples = zip(minus.gates, base.gates, plus.gates, strict=True)
+    return sum(int(np.count_nonzero((m != b) | (b != p))) for m, b, p in triples)

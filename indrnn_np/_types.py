@@ -1,0 +1,32 @@
+"""Type aliases that several packages share. The public layer uses them in place of `Any`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+
+# A NumPy array and a dtype. Docstrings state shapes and dtypes; _check checks them.
+Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+DType: TypeAlias = np.dtype[Any]
+# Shapes of arrays by name.
+Shapes: TypeAlias = Mapping[str, tuple[int, ...]]
+# An array on the device of the network: a NumPy array, or an array in GPU memory (_cuda/arrays.py).
+AnyArray: TypeAlias = Any
+# A value that _check/convert.py converts to an array: an array of another library, nested lists, numbers.
+ArrayInput: TypeAlias = Any
+# The state of a layer between two windows of time steps: arrays in nested tuples, or None.
+State: TypeAlias = Any
+# The kind of a layer's state: ARRAY or COUNT of layers/base.py, a tuple of kinds, or None for no state.
+StateForm: TypeAlias = "str | tuple[StateForm, ...] | None"
+# A value that numpy.dtype accepts.
+DTypeLike: TypeAlias = Any
+# A record for the backward pass. Its form is private to the layer or network that creates it.
+Record: TypeAlias = Any
+# A function that backward calls as probe(layer, t0, t1, dh, da).
+Probe: TypeAlias = Callable[[str, int, int, AnyArray, AnyArray], None]
+# An object of JSON or TOML: settings, specs, and the files of a run.
+Json: TypeAlias = dict[str, Any]
+# An argument that a function passes unchecked to the function that checks it.
+Value: TypeAlias = Any

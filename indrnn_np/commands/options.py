@@ -1,0 +1,44 @@
+"""Options and output that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import sys
+from typing import Any
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "run_dir": {"metavar": "RUN_DIR", "help": "folder of a run, or one of its checkpoints"},
+    "--which": {"choices": ("last", "best"), "default": "last", "help": "checkpoint (default: last)"},
+    "--data": {"metavar": "PATH", "help": "data of the task, if they have moved (docs/tasks.md)"},
+    "--backend": {"metavar": "NAME", "help": "cpu, cuda or reference (default: that of the run, or cpu)"},
+    "--threads": {"type": int, "default": 0, "help": "number of threads; 0: one per core (default: 0)"},
+    "--json": {"action": "store_true", "help": "print the result as JSON"},
+    "--quiet": {"action": "store_true", "help": "no progress on stderr"},
+}
+
+
+def add(parser: argparse.ArgumentParser, *names: str) -> None:
+    """Declare options of the table `OPTIONS`."""
+    for name in names:
+        parser.add_argument(name, **OPTIONS[name])
+
+
+def print_json(result: Any) -> None:
+    """Print a result as indented JSON."""
+    sys.stdout.write(json.dumps(result, indent=2) + "\n")
+
+
+def console(width: int) -> Any:
+    """Return a rich console on stdout; output to a file is `width` columns wide."""
+    from rich.console import Console
+
+    return Console() if sys.stdout.isatty() else Console(width=width)
+
+
+def no_plot(name: str) -> str:
+    """Return the message that the plot `name` is missing, or "" if matplotlib is installed."""
+    if importlib.util.find_spec("matplotlib") is not None:
+        return ""
+    return f"no {name}: matplotlib is not installed (pip install 'indrnn-np[plot]')"

@@ -1,0 +1,195 @@
+"""Layers with their arrays: parameters, running statistics and bounds on u."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from .. import _check
+from .._types import AnyArray, Array, DTypeLike, Json, State, Value
+from ..backend import get as get_backend
+from ..device import Device
+from ..layers import Embedding, Layer, Tied, fusion
+from ..layers.base import Context, Pass
+from ..layers.chain import Tape, check_layers, forward_layers, gathered, named_layers, network_input
+from ..parameters import Identity, Views, load_arrays, total_size
+from ..workspace import Workspace
+from . import tape_stamp
+from .specs import layer_from_spec
+
+N = TypeVar("N", bound="Network")
+
+
+class Network:
+    """Own the arrays of a chain of layers; `Sequential` adds the passes and documents the arguments."""
+
+    refuses_single_values, warned_of_single_values = True, False  # layers/single_values.py
+
+    def __init__(
+        self,
+        layers: Iterable[Layer],
+        steps: int | None = None,
+        backend: str = "cpu",
+        dtype: DTypeLike = "float32",
+        seed: int = 0,
+    ) -> None:
+        self.layers = tuple(layers)
+        check_layers("Sequential", self.layers)
+        check_symbols(self.layers)
+        self.state_form = tuple(layer.state_form for layer in self.layers)
+        if steps is not None:
+            _check.at_least("Sequential", "steps", steps, 1)
+        _check.between("Sequential", "seed", seed, 0, 2**64)
+        self.steps, self.seed, self.iteration = steps, seed, 0
+        self.identity = Identity(in_use=True)
+        self.ops = get_backend(backend)
+        self.dtype = _check.dtype("Sequential", dtype, _check.FLOATS)
+        parameters = gathered(self.layers, "parameters", steps)
+        running = gathered(self.layers, "running", steps)
+        shapes = {name: p.shape for name, p in parameters.items()}
+        shapes_running = {name: value.shape for name, value in running.items()}
+        needed = (total_size(shapes) + total_size(shapes_running)) * self.dtype.itemsize
+        if needed > _check.LARGE:
+            _check.fits_memory("Sequential", "the network", needed, self.device.memory())
+        self.params = Views(shapes, self.device.empty((total_size(shapes),), self.dtype))
+        for name, p in parameters.items():
+            # adding a layer does not change the initial values of the others
+            rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
+            self.device.assign(self.params[name], p.init(rng, p.shape))
+        self.buffers = Views(shapes_running, self.device.empty((total_size(shapes_running),), self.dtype))
+        for name, value in running.items():
+            self.device.assign(self.buffers[name], value)
+        self.bounds: dict[str, float] = gathered(self.layers, "bounds", steps)
+
+    @functools.cached_property
+    def fusion_plan(self) -> tuple[bool, ...]:
+        """For each layer, whether it is a batch norm that a later layer can apply."""
+        return fusion.plan(self.layers)
+
+    @property
+    def backend(self) -> str:
+        """Name of the backend that runs the network."""
+        return self.ops.name
+
+    @property
+    def device(self) -> Device:
+        """Device that holds the arrays of the network."""
+        return self.ops.device
+
+    @property
+    def flat(self) -> AnyArray:
+        """All parameters, (P,)."""
+        return self.params.flat
+
+    @property
+    def size(self) -> int:
+        """Number P of parameters."""
+        return self.flat.size
+
+    @property
+    def causal(self) -> bool:
+        """Whether no layer reads later steps (in inference)."""
+        return all(layer.causal for layer in self.layers)
+
+    @property
+    def symbols(self) -> int | None:
+        """Number of symbols if the first layer is an Embedding, so x is (T, B) integers; else None."""
+        first = self.layers[0]
+        return first.symbols if isinstance(first, Embedding) else None
+
+    def project(self) -> None:
+        """Clip every recurrent weight to |u| <= bound; call it after each update of the parameters."""
+        self.identity.version += 1
+        for name, bound in self.bounds.items():
+            self.ops.project.project(self.params[name], bound)
+
+    def astype(self: N, dtype: DTypeLike, backend: str | None = None) -> N:
+        """Return an independent copy in another dtype or on another backend."""
+        other = type(self)(self.layers, self.steps, backend or self.backend, dtype, self.seed)
+        other.device.assign(other.flat, self.device.to_host(self.flat))
+        other.device.assign(other.buffers.flat, self.device.to_host(self.buffers.flat))
+        other.iteration = self.iteration
+        return other
+
+    def __copy__(self: N) -> N:
+        return copy.deepcopy(self)
+
+    def __setstate__(self, state: dict[str, State]) -> None:
+        self.__dict__.update(state)
+        self.identity.in_use = True
+
+    def state_dict(self) -> dict[str, Array]:
+        """Return copies of all parameters and buffers, by name, as NumPy arrays."""
+        arrays = {**self.params, **self.buffers}
+        return {name: np.array(self.device.to_host(value)) for name, value in arrays.items()}
+
+    def load_state_dict(self, arrays: Mapping[str, AnyArray], allow_nonfinite: bool = False) -> None:
+        """Load all parameters and buffers; after an error, none is changed."""
+        targets = {**self.params, **self.buffers}
+        load_arrays("Sequential.load_state_dict", targets, arrays, self.device.assign, allow_nonfinite)
+        self.identity.version += 1
+
+    def spec(self) -> Json:
+        """Return layers, steps and seed as JSON, without the parameter values."""
+        return {
+            "type": "Sequential",
+            "layers": [layer.spec() for layer in self.layers],
+            "steps": _check.as_json(self.steps),
+            "seed": _check.as_json(self.seed),
+        }
+
+    @classmethod
+    def from_spec(cls: type[N], spec: Json, backend: str = "cpu", dtype: DTypeLike = "float32") -> N:
+        """Return the network that `spec()` describes, with initial parameters."""
+        return cls([layer_from_spec(s) for s in spec["layers"]], spec["steps"], backend, dtype, spec["seed"])
+
+    def __repr__(self) -> str:
+        inner = "".join(f"\n    {i}: {layer}" for i, layer in enumerate(self.layers))
+        return f"<Sequential on {self.backend!r}, {self.dtype}, steps={self.steps}, {self.size} parameters{inner}>"
+
+    def contexts(self, work: Workspace | None = None, **options: Value) -> tuple[Context, ...]:
+        """Return the contexts of the layers for one pass; `options` are fields of Pass."""
+        run = Pass(seed=self.seed, iteration=self.iteration, **options)
+        params, buffers = self.params.by_name, self.buffers.by_name
+        return tuple(
+            Context(self.ops, params, buffers, self.dtype, run, work, f"{i}.",
+                    fused=planned and fusion.fuses(self.ops, run))
+            for i, planned in enumerate(self.fusion_plan)
+        )  # fmt: skip
+
+    def run(
+        self,
+        x: AnyArray,
+        states: Sequence[State],
+        lengths: Array | None,
+        training: bool,
+        work: Workspace | None,
+    ) -> tuple[AnyArray, tuple[State, ...], Tape]:
+        """Run a checked x (T, B, D) through the layers; return the output, the final states and the tape."""
+        stamp = tape_stamp.begin(self.identity, work)
+        contexts = self.contexts(work, lengths=lengths, training=training)
+        x = network_input(x, contexts[0])
+        y, after, tape = forward_layers(self.layers, x, states, contexts)
+        tape_stamp.finish(stamp, tape, x, self.params, self.device)
+        return y, after, tape
+
+
+def check_symbols(layers: Sequence[Layer]) -> None:
+    """Check that only the first layer reads symbols, and that each Tied matches its embedding."""
+    for name, layer in named_layers(layers):
+        if layer.reads_symbols and name != "0":
+            _check.fail("Sequential", f"layer {name} is an {type(layer).__name__}", "another layer",
+                        "because only a network's first layer reads symbols")  # fmt: skip
+        if isinstance(layer, Tied):
+            table = layers[layer.to] if layer.to < len(layers) else None
+            if not isinstance(table, Embedding):
+                _check.fail("Sequential", f"layer {name} is a Tied to layer {layer.to}, which is {table}",
+                            "an Embedding", "whose weights it shares")  # fmt: skip
+            if (layer.input_size, layer.output_size) != (table.size, table.symbols):
+                _check.fail("Sequential", f"layer {name} is {layer}",
+                            f"Tied({table.size}, {table.symbols})", f"to match layer {layer.to} {table}")  # fmt: skip

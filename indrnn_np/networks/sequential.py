@@ -1,0 +1,156 @@
+"""Network of layers in sequence, with its forward and backward passes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from .. import _check
+from .._types import AnyArray, Array, ArrayInput, Probe, State
+from ..layers.chain import Tape, backward_layers
+from ..parameters import Views
+from ..workspace import Workspace
+from . import inference, recompute, tape_stamp
+from .checks import check_gradient, check_input, check_step, states_of
+from .network import Network
+from .recompute import KEEP, MEMORY, WindowsTape
+
+
+class Sequential(Network):
+    """Network of layers that run in sequence.
+
+    All parameters are in one flat array `flat (P,)`. `params["0.W"]` is a view of it, named by the layer
+    number and the letter of the paper. The running statistics are in `buffers`.
+
+    Parameters
+    ----------
+    layers : iterable of Layer
+        Layers from input to output.
+    steps : int, optional
+        Sequence length T (the longest, with lengths), from which the bounds on |u| follow.
+    backend : str
+        "cpu", "reference" or "cuda". With "cuda", arrays are on the GPU (`to_host()` copies an array
+        back); x may be a NumPy array.
+    dtype : str
+        "float32" or "float64".
+    seed : int
+        Seed of the initial parameters and of all dropout masks.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import indrnn_np as ir
+    >>> net = ir.Sequential([ir.IndRNN(2, 8), ir.LastStep(), ir.Linear(8, 1)], steps=5)
+    >>> net(np.zeros((5, 3, 2), np.float32)).shape
+    (3, 1)
+    """
+
+    def forward(
+        self,
+        x: AnyArray,
+        state: Sequence[State] | None = None,
+        lengths: Array | None = None,
+        training: bool = True,
+        work: Workspace | None = None,
+        memory: str = "keep",
+    ) -> tuple[AnyArray, tuple[State, ...], Tape | WindowsTape]:
+        """Run x (T, B, D), or (T, B) symbols, through the layers.
+
+        Parameters
+        ----------
+        state : sequence, optional
+            Initial state, one entry for each layer. Pass the returned state on to continue a stream.
+        lengths : int array (B,), optional
+            Sequence length of each sample.
+        training : bool
+            Use the statistics of the batch and dropout, and keep the tape for backward.
+        work : Workspace, optional
+            Buffers that are reused between iterations.
+        memory : str
+            "keep", or "recompute" to store the states of few steps and recompute the others in
+            backward (recompute.py).
+
+        Returns
+        -------
+        y, state, tape
+            Output, state after the last step, and tape for backward.
+        """
+        lengths = check_input(self, x, lengths, training)
+        _check.choice("Sequential.forward", "memory", memory, MEMORY)
+        states = states_of(self, "Sequential.forward", "state", state)
+        if memory == KEEP:
+            return self.run(x, states, lengths, training, work)
+        return recompute.forward(self, x, states, lengths, training, work)
+
+    def backward(
+        self,
+        dy: AnyArray | None,
+        tape: Tape | WindowsTape,
+        dstate: Sequence[State] | None = None,
+        probe: Probe | None = None,
+    ) -> tuple[AnyArray, tuple[State, ...], Views]:
+        """Propagate the gradient dy of the output to the input, initial state and parameters.
+
+        Parameters
+        ----------
+        dy : array or None
+            Gradient of the output; None is zero.
+        tape
+            Tape of the forward pass.
+        dstate : sequence, optional
+            Gradient of the state that forward returned.
+        probe : callable, optional
+            Called as `probe(layer, t0, t1, dh, da)` for each chunk of each recurrent layer, with the
+            gradients of its outputs (None if zero; for RNN, LSTM and GRU the total ∂L/∂h_t, including
+            later steps) and of its pre-activations. Calls come in the order of the computation, on the
+            calling thread. If the probe has a true attribute `any_thread`, calls may come from other
+            threads; the probe must then call no operation of this package.
+
+        Returns
+        -------
+        dx, dstate, grads
+            Gradient of x (None for symbols) and of the initial state, and the parameter gradients by
+            name; `grads.flat` is (P,).
+        """
+        tape_stamp.check("Sequential.backward", tape, self.identity, self.device)
+        dy = check_gradient(self.device, dy, tape.output, probe)
+        dstate = states_of(self, "Sequential.backward", "dstate", dstate)
+        grads = Views(self.params.shapes, self.device.zeros(self.flat.shape, self.dtype), self.identity)
+        if isinstance(tape, WindowsTape):
+            dx, before = recompute.backward(self.layers, dy, tape, dstate, probe, grads)
+        else:
+            dx, before = backward_layers(self.layers, dy, tape, dstate, probe, grads)
+        return dx, before, grads
+
+    def __call__(
+        self, x: AnyArray, state: Sequence[State] | None = None, lengths: Array | None = None
+    ) -> AnyArray:
+        """Return the output in inference for x (T, B, D), which may be a list or have another dtype."""
+        y = self.infer(x, state, lengths)[0]
+        return y if getattr(x, "in_gpu_memory", False) else self.device.to_host(y)
+
+    def infer(
+        self, x: AnyArray, state: Sequence[State] | None = None, lengths: Array | None = None
+    ) -> tuple[AnyArray, tuple[State, ...]]:
+        """Return the output and the final state; only the output's memory grows with T."""
+        return inference.infer(self, x, state, lengths)
+
+    def step(self, x_t: AnyArray, state: Sequence[State] | None = None) -> tuple[AnyArray, tuple[State, ...]]:
+        """Run one time step in inference: return y_t for x_t (B, D) or (B,), and the next state."""
+        after, y = [], self.device.bring(check_step(self, x_t))
+        states = states_of(self, "Sequential.step", "state", state)
+        for layer, before, ctx in zip(self.layers, states, self.contexts(fuse=False), strict=True):
+            y, left = layer.step(y, before, ctx)
+            after.append(left)
+        return y, tuple(after)
+
+    def gates(self, tape: Tape | WindowsTape) -> list[Array]:
+        """Return which units are open, NumPy (T, B, H) for each piecewise linear recurrence."""
+        tape_stamp.check("Sequential.gates", tape, self.identity, self.device)
+        return recompute.gates(self.layers, tape, self.device)
+
+    def recompute_statistics(self, batches: Iterable[ArrayInput], carried: bool = False) -> None:
+        """Recompute the running statistics of batch norm from batches, each x or (x, lengths).
+
+        With `carried`, the batches are windows of one stream and the state is carried between them.
+        """
+        inference.recompute_statistics(self, batches, carried)

@@ -1,0 +1,186 @@
+"""The catalogue of the operations: how to call each public function with small random arguments.
+
+The contract of each op lists its entries in `CATALOGUE`. The tests that all ops share, `indrnn check` and the gradient
+check of an op by its name walk over `entries()`, so a new function joins them with its entry.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Arguments = dict[str, Any]
+BOTH = (False, True)
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Random arrays of one dtype and of the sizes T, B, D, H, K: odd numbers, as users' arrays have them."""
+
+    rng: np.random.Generator
+    dtype: str = "float64"
+    T: int = 37
+    B: int = 5
+    D: int = 7
+    H: int = 19
+    K: int = 11
+
+    def real(self, *shape: int) -> np.ndarray:
+        """Draw normally distributed numbers."""
+        return self.rng.standard_normal(shape).astype(self.dtype)
+
+    def positive(self, *shape: int) -> np.ndarray:
+        """Draw absolute values of normally distributed numbers."""
+        return np.abs(self.real(*shape))
+
+    def recurrent_weight(self) -> np.ndarray:
+        """Draw u (H,) between the bounds of the recurrent weight; 1, -1 and 0 come first."""
+        bound = 2.0 ** (1.0 / self.T)
+        u = self.rng.uniform(-bound, bound, self.H)
+        u[:3] = (1, -1, 0)[: self.H]
+        return u.astype(self.dtype)
+
+    def lengths(self) -> np.ndarray:
+        """Draw lengths (B,) from 0 to T; with two samples or more both ends occur."""
+        lengths = self.rng.integers(0, self.T + 1, self.B)
+        lengths[-1] = self.T
+        if self.B > 1:
+            lengths[0] = 0
+        return lengths
+
+    def mask(self, *shape: int) -> np.ndarray:
+        """Draw booleans of which at least one is true."""
+        mask = self.rng.random(shape) < 0.6
+        mask.flat[0] = True
+        return mask
+
+    def key(self) -> tuple[int, int, int]:
+        """Draw the key of a stream of random numbers."""
+        return int(self.rng.integers(1 << 30)), 2, 5
+
+
+@dataclass(frozen=True)
+class Entry:
+    """How to call one public function of an op.
+
+    Attributes
+    ----------
+    name : str
+        The name of the function.
+    draw : callable or None
+        draw(d, **options) returns the arguments by name, for a `Draw` d. None for the backward pass of `forward`: its
+        arguments are those of `forward`, the results of `forward`, and a gradient for each name in `cotangents`.
+    options : mapping
+        The values of each option of `draw` that `indrnn check` combines.
+    rows : str
+        The option whose values get a row each in `indrnn check`.
+    results : tuple of str
+        The names of the results, where a backward pass takes or returns them by name.
+    out : str
+        The result that `out=` receives; empty for the first one.
+    changes : tuple of str
+        The arguments that the function modifies in place.
+    exact : bool
+        Whether the results of all twins have the same bits; otherwise they agree up to rounding.
+    forward : Entry or None
+        The function that this one differentiates; a loss with `gradients` differentiates itself.
+    gradients : tuple of str
+        The arguments of `forward` that the results are the gradients of.
+    cotangents : tuple of str
+        The arguments that are gradients of results of `forward`: "dy" of y, "dh" of the states h without row 0, "dhT"
+        of the last state of h.
+    leaves_out : mapping
+        The parameters that a plain twin does not take, by the name of its module.
+    op : str
+        The name of the op; `entries` fills it in.
+    """
+
+    name: str
+    draw: Callable[..., Arguments] | None = None
+    options: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    rows: str = ""
+    results: tuple[str, ...] = ()
+    out: str = ""
+    changes: tuple[str, ...] = ()
+    exact: bool = False
+    forward: Entry | None = None
+    gradients: tuple[str, ...] = ()
+    cotangents: tuple[str, ...] = ()
+    leaves_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    op: str = ""
+
+    def function(self, ops: Any) -> Callable[..., Any]:
+        """Return the function of a table of operations."""
+        return getattr(getattr(ops, self.op), self.name)
+
+    def reference(self) -> Callable[..., Any]:
+        """Return the function of the reference."""
+        module = importlib.import_module(f"{__package__}.{self.op}.reference")
+        return getattr(module, self.name)
+
+    def variants(self, **fixed: Any) -> list[Arguments]:
+        """Return every combination of the options; `fixed` ones have one value."""
+        values = {**self.source.options, **{name: (value,) for name, value in fixed.items()}}
+        return [dict(zip(values, choice, strict=True)) for choice in itertools.product(*values.values())]
+
+    @property
+    def source(self) -> Entry:
+        """The entry that draws the arguments."""
+        return self.forward or self
+
+    @property
+    def full(self) -> Arguments:
+        """The options with which no array argument is None."""
+        return {name: True for name, values in self.source.options.items() if values == BOTH}
+
+    def arguments(self, d: Draw, **options: Any) -> Arguments:
+        """Draw the arguments of one call."""
+        inputs: Arguments = self.source.draw(d, **options)  # type: ignore[misc]
+        if self.forward is None:
+            return inputs
+        results = self.forward.named(self.forward.reference()(**inputs))
+        gradients = {name: d.real(*y.shape) for name, y in self.outputs(results, inputs).items()}
+        return self.backward_arguments(inputs, results, gradients)
+
+    def named(self, results: Any) -> dict[str, Any]:
+        """Return the results by name."""
+        return dict(zip(self.results, results if isinstance(results, tuple) else (results,), strict=True))
+
+    def outputs(self, results: Mapping[str, Any], inputs: Arguments) -> dict[str, np.ndarray]:
+        """Return the outputs of `forward` by the names of their gradients; of a loss the loss."""
+        if self.forward is None:
+            return {"loss": np.asarray(results["loss"])}
+        from_state = f"{self.cotangents[0]}T" in self.cotangents
+        return {
+            name: _last(results[name[1:-1]], inputs) if name.endswith("T")
+            else results[name[1:]][1 if from_state else 0 :]
+            for name in self.cotangents
+        }  # fmt: skip
+
+    def backward_arguments(
+        self, inputs: Arguments, results: Mapping[str, Any], gradients: Mapping[str, np.ndarray]
+    ) -> Arguments:
+        """Return the arguments of a backward pass from those of `forward`, its results and their gradients."""
+        known = {**inputs, **results, **gradients, "symbols": len(inputs.get("E", ()))}
+        return {name: known[name] for name in inspect.signature(self.reference()).parameters if name in known}
+
+
+def _last(h: np.ndarray, inputs: Arguments) -> np.ndarray:
+    """Return the last state of each sample."""
+    last = importlib.import_module(f"{__package__}.recurrence.reference").last
+    return last(h, inputs["lengths"], inputs["reverse"])
+
+
+def entries() -> Iterator[Entry]:
+    """Yield every entry of every op, each with the name of its op."""
+    for path in sorted(Path(__file__).parent.glob("*/contract.py")):
+        op = path.parent.name
+        for entry in importlib.import_module(f"{__package__}.{op}.contract").CATALOGUE:
+            yield replace(entry, op=op, forward=entry.forward and replace(entry.forward, op=op))

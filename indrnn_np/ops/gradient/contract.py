@@ -1,0 +1,31 @@
+"""Argument checks that the twins of gradient share, and the op's entries in the catalogue."""
+
+from __future__ import annotations
+
+from ... import _check
+from ..catalogue import Entry
+
+
+def check(where, g, *limits):
+    """Check g and its limits; a function with a limit writes to g."""
+    _check.arrays(where, "g: written real P" if limits else "g: real P", g)
+    for limit in limits:
+        _check.at_least(where, "limit", limit, 0.0, strictly=True)
+
+
+def draw(d):
+    """Draw arguments of norm."""
+    return {"g": d.real(d.T * d.H)}
+
+
+def draw_limit(d, limit=0.5):
+    """Draw arguments of clip_norm or clip_value."""
+    return draw(d) | {"limit": limit}
+
+
+LIMITS = {"limit": (0.5, 1e9)}
+CATALOGUE = (
+    Entry("norm", draw),
+    Entry("clip_norm", draw_limit, LIMITS, changes=("g",)),
+    Entry("clip_value", draw_limit, LIMITS, changes=("g",), exact=True),
+)

@@ -1,0 +1,32 @@
+"""Argument checks that the twins of gru share, and the op's entries in the catalogue."""
+
+from __future__ import annotations
+
+from ... import _check
+from ..catalogue import Entry
+from ..rnn.contract import ENDS, draw_cell
+
+
+def check_forward(where, x, W, U, b, c, h0, lengths):
+    """Check the arguments of forward."""
+    _check.arrays(where, "x: T B D, U: 3H H, W: 3H D, b: 3H, c: 3H, h0: B H", x, U, W, b, c, h0)
+    _check.lengths(where, lengths, *x.shape[:2])
+
+
+def check_backward(where, dh, x, h, gates, W, U, dhT, lengths):
+    """Check the arguments of backward."""
+    table = "x: T B D, U: 3H H, W: 3H D, h: T+1 B H, gates: T B 4H, dh?: T B H, dhT?: B H"
+    _check.arrays(where, table, x, U, W, h, gates, dh, dhT)
+    _check.lengths(where, lengths, *x.shape[:2])
+
+
+def draw(d, lengths=False, reverse=False):
+    """Draw arguments of forward."""
+    return draw_cell(d, 3, "bc", "h", lengths, reverse)
+
+
+FORWARD = Entry("forward", draw, ENDS, results=("h", "gates"))
+BACKWARD = Entry(
+    "backward", forward=FORWARD, gradients=("x", "W", "U", "b", "c", "h0"), cotangents=("dh", "dhT")
+)
+CATALOGUE = (FORWARD, BACKWARD)

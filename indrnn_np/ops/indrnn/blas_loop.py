@@ -1,0 +1,93 @@
+"""The cell where BLAS multiplies: a loop over chunks in Python.
+
+Thread k of n takes the chunks k, k + n, ...: products of different chunks run side by side, and the recurrence, which
+is short, passes from chunk to chunk. The rows that a product reads and writes are contiguous; nothing is copied.
+
+A W for which tiles would multiply comes here only with a probe. Its products are then the tiles' too, so that a probe
+does not change the bits of the result.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..._cpu.arrays import room
+from ..._cpu.threads import relay
+from .chunks import longest
+from .input_chunks import read
+from .tiled_products import columns_kernel, rows_kernel, tile_for
+
+
+def forward(x, inputs, spans, W, recurrence):
+    """Fill the states of the recurrence's forward pass.
+
+    inputs
+        For each thread an InputChunk, or None where x itself is read.
+    spans
+        The chunks of time [t0, t1), in walking order.
+    """
+    T, B, H = len(x), recurrence.B, len(W)
+    n, WT, h = len(inputs), right_factor(W.T), recurrence.h
+
+    def product(i):
+        t0, t1 = spans[i]
+        rows_times(rows_of(x, inputs[i % n], t0, t1), WT, h[t0 + 1 : t1 + 1].reshape(-1, H))
+
+    relay(len(spans), n, T * B * H, lambda i: recurrence.run(*spans[i], 0, B), before=product)
+
+
+def backward(dh, x, inputs, spans, W, recurrence, mask, dx, work, probe):
+    """Fill dx (T, B, D), scaled by mask (B, D) or None, and return dW; call the probe for each chunk."""
+    (T, B, D), H, n = x.shape, len(W), len(inputs)
+    da = room(work, "da", (n, longest(spans), B, H), x.dtype)  # each thread's current chunk
+    dW = room(work, "dW of a thread", (n, H, D), W.dtype)
+    scratch = room(work, "dW of a chunk", dW.shape, W.dtype)
+    W = right_factor(W)
+
+    def step_back(i):
+        t0, t1 = spans[i]
+        da_chunk = da[i % n, : t1 - t0]
+        recurrence.run(t0, t1, 0, B, dh, da_chunk, (t0, 0))
+        if probe is not None:
+            probe(t0, t1, None if dh is None else dh[t0:t1], da_chunk)
+
+    def products(i):
+        k, (t0, t1) = i % n, spans[i]
+        rows = da[k, : t1 - t0].reshape(-1, H)
+        rows_times(rows, W, dx[t0:t1].reshape(-1, D))
+        if mask is not None:
+            dx[t0:t1] *= mask
+        columns_times(rows, rows_of(x, inputs[k], t0, t1), dW[k], i >= n, scratch[k])
+
+    relay(len(spans), n, T * B * H, step_back, after=products)
+    return dW[: len(spans)].sum(axis=0)  # there may be fewer chunks than threads
+
+
+def rows_of(x, chunk, t0, t1):
+    """Return steps t0 to t1 of the input as rows (steps · B, D)."""
+    return (x[t0:t1] if chunk is None else read(x, chunk, t0, t1)).reshape(-1, x.shape[2])
+
+
+def right_factor(B):
+    """Return B in the layout that `rows_times` needs."""
+    return B if tile_for(B.shape, B.itemsize) is None else np.ascontiguousarray(B)
+
+
+def rows_times(A, B, out):
+    """Compute out (M, N) = A (M, K) B (K, N); B comes from `right_factor`."""
+    tile = tile_for(B.shape, B.itemsize)
+    if tile is None or len(A) < tile.rows:
+        np.matmul(A, B, out=out)
+    else:
+        rows_kernel(*tile, B.itemsize)(A, B, out)
+
+
+def columns_times(A, B, out, add, scratch):
+    """Compute out (H, D) = Aᵀ B, or out += Aᵀ B with `add`; BLAS may write `scratch` (H, D)."""
+    tile = tile_for(out.shape, out.itemsize)
+    if tile is not None and len(A):
+        columns_kernel(*tile, out.itemsize)(A, B, out, add)
+    else:
+        np.matmul(A.T, B, out=scratch if add else out)
+        if add:
+            out += scratch

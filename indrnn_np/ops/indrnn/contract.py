@@ -1,0 +1,50 @@
+"""Argument checks that the twins of indrnn share, and the op's entries in the catalogue."""
+
+from __future__ import annotations
+
+from ... import _check
+from ..catalogue import BOTH, Entry
+from ..recurrence.activation import ACTIVATIONS
+
+NORM = ", norm.mean?: D, norm.factor?: D, norm.shift?: D, norm.mask?: B D"
+NO_NORM = (None, None, None, None)
+
+
+def check_forward(where, x, W, u, b, h0, activation, lengths, norm=None):
+    """Check the arguments of forward."""
+    _check.choice(where, "activation", activation, ACTIVATIONS)
+    _check.arrays(where, "x: T B D, W: H D, u: H, b: H, h0: B H" + NORM, x, W, u, b, h0, *(norm or NO_NORM))
+    _check.lengths(where, lengths, *x.shape[:2])
+
+
+def check_backward(where, dh, x, h, W, u, dhT, activation, lengths, norm=None):
+    """Check the arguments of backward."""
+    _check.choice(where, "activation", activation, ACTIVATIONS)
+    table = "x: T B D, h: T+1 B H, W: H D, u: H, dh?: T B H, dhT?: B H" + NORM
+    _check.arrays(where, table, x, h, W, u, dh, dhT, *(norm or NO_NORM))
+    _check.lengths(where, lengths, *x.shape[:2])
+
+
+def draw(d, activation="relu", lengths=False, reverse=False):
+    """Draw arguments of forward."""
+    arrays = {
+        "x": d.real(d.T, d.B, d.D),
+        "W": d.real(d.H, d.D) / d.D**0.5,
+        "u": d.recurrent_weight(),
+        "b": 0.1 * d.real(d.H),
+        "h0": d.real(d.B, d.H),
+    }
+    ends = {"lengths": d.lengths() if lengths else None, "reverse": reverse}
+    return arrays | ends | {"activation": activation}
+
+
+FORWARD = Entry(
+    "forward", draw, {"activation": tuple(ACTIVATIONS), "lengths": BOTH, "reverse": BOTH},
+    rows="activation", results=("h",),
+    leaves_out=dict.fromkeys(("plain_cpu", "plain_cuda"), ("lengths", "reverse", "work", "norm")),
+)  # fmt: skip
+BACKWARD = Entry(
+    "backward", forward=FORWARD, gradients=("x", "W", "u", "b", "h0"), cotangents=("dh", "dhT"),
+    leaves_out=dict.fromkeys(("plain_cpu", "plain_cuda"), ("lengths", "reverse", "work", "probe", "norm")),
+)  # fmt: skip
+CATALOGUE = (FORWARD, BACKWARD)

@@ -1,0 +1,142 @@
+"""The cell where tiles multiply: one compiled loop over chunks on each thread.
+
+Thread k of n takes the chunks k, k + n, ...: their products run side by side, and the recurrence passes from chunk to
+chunk in turns (_cpu/turns.py). While a tile multiplies, it prefetches what the thread reads and writes next, so that
+memory and arithmetic work at the same time. blas_loop.py computes the same, in the same order, by calls from Python.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+
+from ..._cpu.arrays import room
+from ..._cpu.jit import njit
+from ..._cpu.threads import in_turns
+from ..._cpu.turns import end, wait
+from ..recurrence.cpu import backward_kernel as recurrence_backward
+from ..recurrence.cpu import flat
+from ..recurrence.cpu import forward_kernel as recurrence_forward
+from .chunks import CUTS, longest
+from .input_chunks import read
+from .tiled_products import ROWS, address, columns_block, rows_block, tile_for
+
+
+def forward(x, inputs, spans, W, recurrence):
+    """Fill the states of the recurrence's forward pass; the arguments are those of blas_loop.forward."""
+    kernel = forward_kernel(recurrence.activation, *tile_for(W.shape, W.itemsize), W.itemsize)
+    n, spans, WT = len(inputs), _as_array(spans), np.ascontiguousarray(W.T)
+    h, u, b, reverse = recurrence.h, recurrence.u, recurrence.b, recurrence.reverse
+
+    def run(k, turns):
+        kernel(k, n, spans, x, inputs[k], WT, h, u, b, *recurrence.whole, reverse, turns)
+
+    in_turns(n, h.size, run)
+
+
+def backward(dh, x, inputs, spans, W, recurrence, mask, dx, work):
+    """Fill dx (T, B, D), scaled by mask (B, D) if there is one, and return dW."""
+    (_, B, D), H, n = x.shape, len(W), len(inputs)
+    kernel = backward_kernel(
+        recurrence.activation, *tile_for(W.shape, W.itemsize), W.itemsize, dh is not None
+    )
+    da = room(work, "da", (n, longest(spans), B, H), x.dtype)  # each thread's current chunk
+    dW = room(work, "dW of a thread", (n, H, D), W.dtype)
+    r, array_of_spans, W = recurrence, _as_array(spans), np.ascontiguousarray(W)
+    dh = r.h if dh is None else flat(dh)
+
+    def run(k, turns):
+        kernel(k, n, array_of_spans, dh, x, inputs[k], W, r.h, r.u, r.carry, r.partial, r.total, flat(da[k]), dx,
+               dW[k], mask, *r.whole, r.reverse, turns)  # fmt: skip
+
+    in_turns(n, r.h.size, run)
+    return dW[: len(spans)].sum(axis=0)  # there may be fewer chunks than threads
+
+
+@functools.lru_cache(CUTS)
+def _as_array(spans):
+    return np.array(spans)
+
+
+@functools.cache
+def forward_kernel(activation, rows, width, itemsize):
+    """h[t+1] = φ(W x[t] + b + u h[t]) for the chunks k, k + n, ... of thread k.
+
+    The thread owns the rows of h that belong to its chunks. Moves 2 words an element between memory and cache: x is
+    read and h written once. `chunk` is an InputChunk, or None where x itself is read.
+    """
+    product = rows_block(rows, width, itemsize)
+    steps = recurrence_forward(activation, True)
+
+    @njit
+    def kernel(k, n, spans, x, chunk, WT, h, u, b, starts, ends, reverse, turns):
+        (_, B, D), H = x.shape, WT.shape[1]
+        for i in range(k, len(spans), n):
+            t0, t1 = spans[i]
+            next_t0 = spans[min(i + n, len(spans) - 1), 0]
+            M = (t1 - t0) * B
+            xs, hs = x[t0:t1].reshape((M, D)), h[t0 + 1 : t1 + 1].reshape((M, H))
+            if chunk is not None:
+                xs = read(x, chunk, t0, t1).reshape((M, D))
+            for first in range(0, M, ROWS):
+                last = min(M, first + ROWS)
+                next_x = address(xs, last) if last < M else address(x, next_t0)
+                if chunk is not None:  # xs is in cache already, so prefetch x
+                    next_x = address(x, next_t0) + first * D * itemsize
+                next_h = address(hs, last) if last < M else address(h, next_t0 + 1)
+                product(xs, WT, hs, first, last, next_x, next_h, D)
+            wait(turns, i)
+            steps(h, 0, 0, h, u, b, starts, ends, t0, t1, reverse)
+            end(turns, i)
+
+    return kernel
+
+
+@functools.cache
+def backward_kernel(activation, rows, width, itemsize, has_dh):
+    """da[t] = φ'(h[t+1]) (dh[t] + carry), then dx[t] = da[t] W and dW = Σ_t da[t]ᵀ x[t], for the chunks of thread k.
+
+    The thread owns `da` (one chunk), its rows of dx, and its own dW. Moves 4 words an element between memory and
+    cache: dh, h and x are read and dx is written once. `chunk` and `mask` may be None.
+    """
+    product = rows_block(rows, width, itemsize)
+    sum_up = columns_block(rows, width, itemsize)
+    steps = recurrence_backward(activation, has_dh)
+
+    @njit
+    def kernel(
+        k, n, spans, dh, x, chunk, W, h, u, carry, partial, total, da, dx, dW, mask, starts, ends, reverse, turns
+    ):  # fmt: skip
+        (_, B, D), H = x.shape, len(W)
+        for i in range(k, len(spans), n):
+            t0, t1 = spans[i]
+            next_t0 = spans[min(i + n, len(spans) - 1), 0]
+            M = (t1 - t0) * B
+            xs, dxs, das = x[t0:t1].reshape((M, D)), dx[t0:t1].reshape((M, D)), da[: t1 - t0].reshape((M, H))
+            wait(turns, i)
+            steps(dh, h, u, carry, partial, total, da, t0, 0, starts, ends, t0, t1, reverse)
+            end(turns, i)
+            next_x = address(xs, 0)
+            if chunk is not None:
+                next_x, xs = address(x, next_t0), read(x, chunk, t0, t1).reshape((M, D))
+            for first in range(0, M, ROWS):
+                last = min(M, first + ROWS)
+                next_dx = address(dxs, last) if last < M else address(dx, next_t0)
+                product(das, W, dxs, first, last, next_x + first * D * itemsize, next_dx, D)
+                offset = first * H * itemsize
+                next_dh, next_h = address(dh, next_t0) + offset, address(h, next_t0) + offset
+                sum_up(das, xs, dW, first, last, i > k or first > 0, next_dh, next_h)
+            if mask is not None:
+                multiply(dx, mask, t0, t1)
+
+    return kernel
+
+
+@njit
+def multiply(dx, mask, t0, t1):
+    """dx_t = mask dx_t for the steps t0 to t1."""
+    for t in range(t0, t1):
+        for b in range(dx.shape[1]):
+            for j in range(dx.shape[2]):
+                dx[t, b, j] *= mask[b, j]

@@ -1,0 +1,20 @@
+"""Argument checks that the twins of project share, and the op's entries in the catalogue."""
+
+from __future__ import annotations
+
+from ... import _check
+from ..catalogue import Entry
+
+
+def check(where, u, bound):
+    """Check the arguments of project."""
+    _check.arrays(where, "u: written real H", u)
+    _check.at_least(where, "bound", bound, 0.0, strictly=True)
+
+
+def draw(d):
+    """Draw arguments of project."""
+    return {"u": d.real(d.H), "bound": 0.5}
+
+
+CATALOGUE = (Entry("project", draw, changes=("u",), exact=True),)

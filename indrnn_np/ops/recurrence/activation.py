@@ -1,0 +1,95 @@
+"""The activations φ of the recurrence: one entry of ACTIVATIONS each.
+
+The entry holds all that the package knows of an activation. docs/extending.md adds one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..._cpu.jit import AS_WRITTEN, njit
+from .vector_tanh import sigmoid, tanh
+
+ArrayFunction = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Activation:
+    """An activation φ, as functions of an array for the reference and as functions of a number for kernels.
+
+    φ' is a function of the output h = φ(a), so the pre-activation is not kept. Comparisons are written so that NaN
+    stays NaN.
+
+    Attributes
+    ----------
+    array_phi, array_dphi : callable
+        φ(a) and φ'(h) of NumPy arrays. Of complex numbers, which the complex step uses, they compare the real parts.
+    phi, dphi : callable
+        φ(a, zero, one) and φ'(h, zero, one) of a number, compiled by `scalar`. `zero` and `one` have its dtype: a
+        literal 0.0 would widen float32 arithmetic to float64.
+    cuda_phi : callable, optional
+        φ(a, zero, one) on the GPU, where it differs from `phi`.
+    bound : float
+        Bound on |u| as a multiple of γ^(1/T).
+    rectified : bool
+        Whether φ has a kink: φ' jumps where h becomes positive.
+    """
+
+    array_phi: ArrayFunction
+    array_dphi: ArrayFunction
+    phi: Any
+    dphi: Any
+    cuda_phi: Callable[..., Any] | None = None
+    bound: float = 1.0
+    rectified: bool = False
+
+
+def decay(a: np.ndarray) -> np.ndarray:
+    """Return exp(-|a|), which does not overflow; a complex step takes the sign of the real part."""
+    return np.exp(np.where(a.real < 0, a, -a))
+
+
+def cuda_sigmoid(a, zero, one):
+    """Return 1 / (1 + exp(-a)) by the GPU's exp."""
+    e = math.exp(-abs(a))
+    return e / (one + e) if a < zero else one / (one + e)
+
+
+scalar = njit(rounding=AS_WRITTEN)
+
+ACTIVATIONS = {
+    "relu": Activation(
+        array_phi=lambda a: np.where(a.real < 0, np.zeros((), a.dtype), a),
+        array_dphi=lambda h: (h.real > 0).astype(h.dtype),
+        phi=scalar(lambda a, zero, one: zero if a < zero else a),
+        dphi=scalar(lambda h, zero, one: one if h > zero else zero),
+        rectified=True,
+    ),
+    "tanh": Activation(
+        array_phi=np.tanh,
+        array_dphi=lambda h: 1 - h * h,
+        phi=scalar(lambda a, zero, one: tanh(a)),
+        dphi=scalar(lambda h, zero, one: one - h * h),
+        cuda_phi=lambda a, zero, one: math.tanh(a),
+        bound=0.9 ** (-1 / 10),  # the authors' code: tanh' costs a factor 0.9 every ten steps
+    ),
+    "sigmoid": Activation(
+        array_phi=lambda a: np.where(a.real < 0, decay(a) / (1 + decay(a)), 1 / (1 + decay(a))),
+        array_dphi=lambda h: h * (1 - h),
+        phi=scalar(lambda a, zero, one: sigmoid(a)),
+        dphi=scalar(lambda h, zero, one: h * (one - h)),
+        cuda_phi=cuda_sigmoid,
+        bound=4.0,  # φ' is at most 1/4
+    ),
+    "identity": Activation(
+        array_phi=lambda a: a,
+        array_dphi=lambda h: np.ones_like(h),
+        phi=scalar(lambda a, zero, one: a),
+        dphi=scalar(lambda h, zero, one: one),
+    ),
+}

@@ -1,0 +1,54 @@
+"""Argument checks that the twins of recurrence share, and the op's entries in the catalogue."""
+
+from __future__ import annotations
+
+from ... import _check
+from ..catalogue import BOTH, Entry
+from .activation import ACTIVATIONS
+
+
+def check_forward(where, a, u, h0, activation, lengths, out):
+    """Check the arguments of forward."""
+    _check.choice(where, "activation", activation, ACTIVATIONS)
+    _check.arrays(where, "a: T B H, u: H, h0: B H, out?: written T+1 B H", a, u, h0, out)
+    _check.lengths(where, lengths, *a.shape[:2])
+    if out is not None and a.size and _check.shares_memory(a, out) and not _check.same_start(a, out[1:]):
+        _check.fail(where, "a overlaps out", "a to be out[1:] itself or an array of its own")
+
+
+def check_last(where, h, lengths):
+    """Check the arguments of last."""
+    _check.arrays(where, "h: any T+1 B H", h)
+    _check.lengths(where, lengths, len(h) - 1, h.shape[1])
+
+
+def check_backward(where, dh, h, u, dhT, activation, lengths, out):
+    """Check the arguments of backward."""
+    _check.choice(where, "activation", activation, ACTIVATIONS)
+    _check.arrays(where, "h: T+1 B H, u: H, dh?: T B H, dhT?: B H, out?: written T B H", h, u, dh, dhT, out)
+    _check.lengths(where, lengths, len(h) - 1, h.shape[1])
+
+
+def draw(d, activation="relu", lengths=False, reverse=False):
+    """Draw arguments of forward."""
+    arrays = {"a": d.real(d.T, d.B, d.H), "u": d.recurrent_weight(), "h0": d.real(d.B, d.H)}
+    return arrays | {
+        "activation": activation, "lengths": d.lengths() if lengths else None, "reverse": reverse
+    }  # fmt: skip
+
+
+def draw_last(d, lengths=False, reverse=False):
+    """Draw arguments of last."""
+    return {"h": d.real(d.T + 1, d.B, d.H), "lengths": d.lengths() if lengths else None, "reverse": reverse}
+
+
+ENDS = {"lengths": BOTH, "reverse": BOTH}
+FORWARD = Entry(
+    "forward", draw, {"activation": tuple(ACTIVATIONS), **ENDS}, rows="activation", results=("h",),
+    leaves_out=dict.fromkeys(("plain_cpu", "plain_cuda"), ("lengths", "reverse", "out")),
+)  # fmt: skip
+BACKWARD = Entry(
+    "backward", forward=FORWARD, gradients=("a", "u", "h0"), cotangents=("dh", "dhT"),
+    leaves_out=FORWARD.leaves_out,
+)  # fmt: skip
+CATALOGUE = (FORWARD, BACKWARD, Entry("last", draw_last, ENDS, exact=True))

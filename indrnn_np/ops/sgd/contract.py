@@ -1,0 +1,36 @@
+"""Argument checks that the twins of sgd share, and the op's entries in the catalogue."""
+
+from __future__ import annotations
+
+from ... import _check
+from ..catalogue import BOTH, Entry
+
+
+def check(where, p, g, decay, rate, **moments):
+    """Check the arrays of an optimizer's update."""
+    table = "p: written real P, g: P, decay?: P, rate?: P" + "".join(
+        f", {name}: written P" for name in moments
+    )
+    _check.arrays(where, table, p, g, decay, rate, *moments.values())
+    for name, value in {"g": g, **moments}.items():
+        if _check.shares_memory(value, p):
+            _check.fail(where, f"{name} shares memory with p", "an array of its own")
+
+
+def draw(d, momentum=0.9, nesterov=False, weight_decay=0.1, decay=False, rate=False):
+    """Draw arguments of update."""
+    arrays = draw_parameters(d, decay, rate)
+    return arrays | {"lr": 0.1, "momentum": momentum, "nesterov": nesterov, "weight_decay": weight_decay}
+
+
+def draw_parameters(d, decay, rate):
+    """Draw parameters (P,), gradients, first moments and factors."""
+    P = d.H * d.K + 1
+    factors = {"decay": d.positive(P) if decay else None, "rate": d.positive(P) if rate else None}
+    return {"p": d.real(P), "g": d.real(P), "m": d.real(P), **factors}
+
+
+OPTIONS = {
+    "momentum": (0.0, 0.9), "nesterov": BOTH, "weight_decay": (0.0, 0.1), "decay": BOTH, "rate": BOTH
+}  # fmt: skip
+CATALOGUE = (Entry("update", draw, OPTIONS, changes=("p", "m")),)

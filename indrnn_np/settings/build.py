@@ -1,0 +1,207 @@
+"""Build the task, network, optimizer and schedule from settings (settings.py)."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .. import _check, backend, networks, tasks
+from ..optim import optimizers, schedules
+from ..training import checkpoint, records
+from ..training.fit import train
+from ..training.metrics import LARGER_IS_BETTER
+from ..training.plan import Plan
+from ..training.result import Result
+from ..training.trainer import Callback
+from .settings import ENDLESS, INDRNN, of_run, of_task
+
+# Settings that every network takes as arguments.
+OPTIONS = (
+    "batchnorm", "norm_place", "per_step", "positions", "embedding", "tied", "embedding_dropout",
+    "backend", "dtype", "seed",
+)  # fmt: skip
+
+
+def task(used: Mapping[str, Any], data: str | None = None) -> tasks.Task:
+    """Return the task; `data` replaces the path in the settings."""
+    name = used["task"]
+    options = {  # a run that is older than a setting behaves like its default
+        option: used.get(option, setting.default_for(name))
+        for option, setting in of_task(name).items()
+        if name in setting.data
+    }
+    if data is not None and "data" not in of_task(name):
+        _check.fail(
+            "eval", f"data is {data!r} for task {name}", "no data", "because the task generates its data"
+        )
+    return tasks.get(name, **options | ({} if data is None else {"data": data}))
+
+
+def settings_of_run(
+    where: str, path: Path, loaded: checkpoint.Checkpoint, seed: int | None = None
+) -> dict[str, Any]:
+    """Return the settings of the run of a checkpoint; for a run of `ir.fit`, its plan and its task's name.
+
+    `seed` replaces the seed of the run.
+    """
+    records.check_meta(path, loaded.meta, "task", "settings", "plan")
+    if loaded.meta["settings"] or not loaded.meta["plan"]:
+        used = of_run(where, path, loaded.meta["settings"])
+    else:
+        used = loaded.meta["plan"] | {"task": (loaded.meta["task"] or {}).get("task")}
+    used |= {"backend": loaded.net.backend, "dtype": loaded.net.dtype.name}
+    if seed is not None:
+        if used["task"] not in ENDLESS:
+            because = "because it splits the data"
+            _check.fail(where, f"seed is {seed} for task {used['task']}", "no seed", because)
+        used["seed"] = seed
+    return used
+
+
+def task_of_run(
+    where: str, path: Path, loaded: checkpoint.Checkpoint, used: Mapping[str, Any], data: str | None = None
+) -> tasks.Task:
+    """Return the task of a run with these settings (`settings_of_run`); `data` as in `task`.
+
+    The task of a run of `ir.fit` is rebuilt from its description in the checkpoint and compared with it.
+
+    Raises
+    ------
+    ValueError
+        If the task cannot be rebuilt, or differs from its description.
+    """
+    if loaded.meta["settings"]:
+        return task(used, data)
+    return _described(where, path, loaded.meta["task"] or {}, used, data)
+
+
+def _described(
+    where: str, path: Path, described: Mapping[str, Any], used: Mapping[str, Any], data: str | None
+) -> tasks.Task:
+    """Return the task of a run of `ir.fit` from its description in the checkpoint."""
+    name = used["task"]
+    if name not in tasks.TASKS:
+        _check.fail(where, f"{path} was trained by ir.fit on {name or 'unnamed data'}, which is in no file",
+                    "a run on one of " + ", ".join(tasks.TASKS), f"; in Python ir.load({str(path)!r}).net(x) gives the "
+                    "outputs for x")  # fmt: skip
+    parameters = inspect.signature(tasks.maker(name)).parameters
+    if "data" in parameters and data is None:
+        _check.fail(where, f"{path} was trained by ir.fit, which stores no path of the data", "--data PATH")
+    options = {**described, "data": data, "backend": used["backend"], "dtype": used["dtype"]}
+    if "seed" in used:
+        options["seed"] = used["seed"]
+    rebuilt = tasks.get(name, **{option: options[option] for option in parameters if option in options})
+    for key, value in json.loads(json.dumps(rebuilt.describe())).items():
+        if key != "seed" and value != described.get(key):
+            _check.fail(
+                where, f"{key} of the data is {value!r}", f"{described.get(key)!r}, the value in {path}"
+            )
+    return rebuilt
+
+
+def network(used: Mapping[str, Any], of: tasks.Task) -> Any:
+    """Return the network for the task `of`, and set the backend's TF32 mode."""
+    backend.get(used["backend"]).device.tf32(used["tf32"])
+    kind, hidden = used["network"], used["hidden"]
+    options = {name: used[name] for name in OPTIONS if name in used}
+    if used["cell"] == INDRNN:
+        options |= {name: used[name] for name in ("gamma", "constrain", "input_init", "last_init")}
+    options |= {"output": of.output, "dropout": dropout(used)}
+    kinds = {
+        "plain": lambda: networks.plain(
+            of.input_size, hidden, of.output_size, used["layers"], of.steps, cell=used["cell"], **options
+        ),
+        "residual": lambda: networks.residual(
+            of.input_size, hidden, of.output_size, used["blocks"], of.steps, **options
+        ),
+        "dense": lambda: networks.dense(
+            of.input_size,
+            of.output_size,
+            of.steps,
+            used["growth"],
+            first=not used.get("embedding"),
+            **options,
+        ),
+    }
+    return kinds[kind]()
+
+
+def dropout(used: Mapping[str, Any]) -> dict[str, float]:
+    """Return the dropout rate of each place: `dropout`, or the rate in `dropout_places`."""
+    text, rates = used["dropout_places"], dict.fromkeys(networks.PLACES[used["network"]], used["dropout"])
+    for part in text.split(",") if text else ():
+        place, _, rate = part.partition("=")
+        try:
+            rates[place.strip()] = float(rate)
+        except ValueError as error:
+            raise ValueError(
+                f"settings: dropout_places is {text!r}, expected rates by place such as last=0.3,dense=0.2"
+            ) from error
+    return rates
+
+
+def optimizer(used: Mapping[str, Any]) -> Any:
+    """Return the optimizer with its learning rates and weight decay."""
+    if "optimizer" not in used:
+        _check.fail(
+            "study",
+            "the run was trained by ir.fit",
+            "a run of `indrnn train`",
+            "whose settings name an optimizer",
+        )
+    more = {"weight_decay": used["weight_decay"], "lr_of": {"u": used["lr_u"]} if used["lr_u"] != 1 else None}
+    kinds = {
+        "adam": lambda: optimizers.Adam(used["lr"], **more),
+        "sgd": lambda: optimizers.SGD(used["lr"], momentum=used["momentum"], **more),
+    }
+    return kinds[used["optimizer"]]()
+
+
+def iterations(used: Mapping[str, Any], of: tasks.Task) -> int:
+    """Return the total number of iterations of the run."""
+    if used["iterations"] is not None:
+        return used["iterations"]
+    length = of.epoch_length(used["batch"])
+    if length is None or used.get("epochs") is None:
+        raise ValueError("settings: neither iterations nor epochs is set, expected one of them")
+    return max(1, round(used["epochs"] * length))
+
+
+def schedule(used: Mapping[str, Any], total: int, metric: str) -> schedules.Schedule:
+    """Return the schedule of a run of `total` iterations."""
+    lr = used["lr"]
+    mode = "max" if LARGER_IS_BETTER[metric] else "min"
+    kinds = {
+        "constant": lambda: schedules.Constant(lr),
+        "step": lambda: schedules.StepDecay(lr, used["lr_every"], used["lr_factor"]),
+        "plateau": lambda: schedules.Plateau(
+            lr, used["patience"], used["lr_factor"], used["lr_minimum"], mode, 0.5
+        ),
+        "cosine": lambda: schedules.Cosine(lr, total, used["warmup"]),
+        "one-cycle": lambda: schedules.OneCycle(lr, total),
+    }
+    return kinds[used["schedule"]]()
+
+
+PLANNED = (
+    "batch", "clip_norm", "clip_value", "bn_batch", "evaluation_batch", "memory", "minutes", "validate_every",
+    "log_every", "checkpoint_every", "graph",
+)  # fmt: skip
+
+
+def fit(
+    used: Mapping[str, Any], directory: Any, resume: Any, reporter: Any, notes: Sequence[str] = (),
+    callbacks: Sequence[Callback] = (),
+) -> Result:  # fmt: skip
+    """Train with these settings into `directory`; `resume` is a run or checkpoint to resume."""
+    of = task(used)
+    net, total = network(used, of), iterations(used, of)
+    about = f"{of.name}: {net.size} parameters, {net.backend}, {net.dtype}, into {directory.path}"
+    plan = Plan(total, schedule=schedule(used, total, of.metric), **{name: used[name] for name in PLANNED})
+    return train(
+        net, of, optimizer(used), plan, callbacks=callbacks, out=directory, resume=resume, progress=reporter,
+        settings=dict(used), notes=[about, *notes],
+    )  # fmt: skip

@@ -1,0 +1,248 @@
+"""Checkpoints: one file with a network, its optimizer, and arrays and values of the caller.
+
+A checkpoint is written atomically. It is an npz archive without pickles; read it with `numpy.load`:
+
+    params/0.W ...      parameters by name, as in net.params          optimizer/m ...   optimizer moments
+    buffers/1.mean ...  running statistics, as in net.buffers         arrays/...        arrays of the caller
+    meta                JSON text in UTF-8, as bytes
+
+"meta" holds the format and its version, the specs of the network and the optimizer, the iteration,
+and the `meta` of the caller. Seed and iteration are the whole random state, because dropout and
+data are functions of both.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from .. import _check, _files
+from .._check import convert
+from .._files import archive, forms
+from .._types import Array, DType, Json, Shapes, Value
+from ..networks.sequential import Sequential
+from ..optim.optimizers import Optimizer, from_spec
+from ..parameters import FINITE
+
+FORMAT, VERSION = "indrnn_np checkpoint", 1
+HEADER: forms.Form = {
+    "version": forms.POSITIVE,
+    "network": {"layers": forms.LIST, "steps": forms.Maybe(forms.POSITIVE), "seed": forms.SEED},
+    "dtype": forms.TEXT, "backend": forms.TEXT, "seed": forms.SEED, "iteration": forms.COUNT,
+    "optimizer": forms.Maybe({"spec": {"type": forms.TEXT}, "state": {"t": forms.COUNT}}), "meta": forms.OBJECT,
+}  # fmt: skip
+OWN = "arrays/"  # prefix of the names of the caller's arrays
+MOMENTS = "optimizer/"  # prefix of the names of the optimizer's arrays
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Network, optimizer (None if none was saved), and the caller's `meta` and `arrays`."""
+
+    net: Sequential
+    optimizer: Optimizer | None
+    meta: Json
+    arrays: dict[str, Array] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Content of a checkpoint file: the arrays by name, and the header from "meta"."""
+
+    path: Path
+    arrays: dict[str, Array]
+    header: Json
+
+    @property
+    def own(self) -> dict[str, Array]:
+        """Arrays of the caller by name."""
+        return {name[len(OWN) :]: array for name, array in self.arrays.items() if name.startswith(OWN)}
+
+
+def save(
+    path: str | Path, net: Sequential, optimizer: Optimizer | None = None, arrays: Mapping[str, Array] | None = None,
+    **meta: Value,
+) -> Path:  # fmt: skip
+    """Write a checkpoint with `meta`, JSON values, and `arrays`, further arrays by name; return its path.
+
+    If an OSError is raised, an existing file at `path` is unchanged.
+    """
+    path = _files.user_path("checkpoint.save", "path", path)
+    held = {
+        ("buffers/" if name in net.buffers else "params/") + name: array
+        for name, array in net.state_dict().items()
+    }
+    where = "checkpoint.save"
+    held |= {f"{OWN}{name}": convert.plain(where, name, array) for name, array in (arrays or {}).items()}
+    header: Json = {
+        "format": FORMAT, "version": VERSION, "network": net.spec(), "dtype": np.dtype(net.dtype).name,
+        "backend": net.backend, "seed": net.seed, "iteration": net.iteration, "optimizer": None, "meta": meta,
+    }  # fmt: skip
+    if optimizer is not None:
+        values = optimizer.state_dict()
+        held |= {f"{MOMENTS}{name}": value for name, value in values.items() if isinstance(value, np.ndarray)}
+        scalars = {name: value for name, value in values.items() if not isinstance(value, np.ndarray)}
+        header["optimizer"] = {"spec": optimizer.spec(), "state": scalars}
+    try:
+        text = json.dumps(header, allow_nan=True).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        actual = f"meta is not JSON ({error})"
+        _check.fail("checkpoint.save", actual, "values that JSON can hold", error=TypeError)
+    for name, array in held.items():
+        if np.asarray(array).dtype.hasobject:
+            _check.fail("checkpoint.save", f"{name} has dtype object", "a dtype of numbers, such as float32")
+    held["meta"] = np.frombuffer(text, np.uint8)
+
+    def write(file: BinaryIO) -> None:
+        # The format of np.savez. Older releases of NumPy leave the archive open when the disk is full.
+        with zipfile.ZipFile(file, "w") as content:
+            for name, array in held.items():
+                with content.open(f"{name}.npy", "w", force_zip64=True) as member:
+                    np.lib.format.write_array(member, array, allow_pickle=False)
+
+    _files.replace("checkpoint.save", path, write)
+    return path
+
+
+def read(path: str | Path) -> Contents:
+    """Read a file, and check that it is a complete checkpoint of a supported version."""
+    path = _files.user_path("checkpoint.load", "path", path)
+    forms.file("checkpoint.load", path, "a checkpoint")
+    if not zipfile.is_zipfile(path):
+        _check.fail("checkpoint.load", f"{path} does not end as an npz archive does", "a checkpoint",
+                    "(it is cut off, or another kind of file)")  # fmt: skip
+    try:
+        arrays = archive.read("checkpoint.load", path)
+    except archive.Damaged as error:
+        message = f"checkpoint.load: {path} is damaged ({error}), expected a whole checkpoint"
+        raise ValueError(message) from error
+    return Contents(path, arrays, _header(path, arrays.pop("meta", None)))
+
+
+def _header(path: Path, meta: Array | None) -> Json:
+    foreign = f"an archive made by {FORMAT.split()[0]}"
+    if meta is None or meta.dtype != np.uint8:
+        _check.fail("checkpoint.load", f"{path} has no 'meta'", foreign)
+    place = f"{path}: 'meta'"
+    header = forms.json_object("checkpoint.load", place, meta.tobytes(), {})
+    if header.get("format") != FORMAT:
+        _check.fail("checkpoint.load", f"{path} has another format in its 'meta'", foreign)
+    if not isinstance(header.get("version"), int) or header["version"] > VERSION:
+        _check.fail("checkpoint.load", f"{path} has format version {header.get('version')}", f"at most {VERSION}",
+                    "because this release of indrnn_np knows no newer one")  # fmt: skip
+    absent = {"network", "dtype", "backend", "seed", "iteration", "optimizer", "meta"} - set(header)
+    if absent:
+        _check.fail("checkpoint.load", f"{path} has no {sorted(absent)} in its 'meta'", foreign)
+    forms.check("checkpoint.load", place, header, HEADER)
+    return header
+
+
+def restore(
+    contents: Contents, net: Sequential, optimizer: Optimizer | None = None, allow_nonfinite: bool = False
+) -> None:
+    """Load a checkpoint into an existing network and optimizer; after an error both are unchanged.
+
+    Non-finite values raise ValueError unless `allow_nonfinite` is true.
+    """
+    arrays, shapes = contents.arrays, _shapes(net.params.shapes, net.buffers.shapes)
+    _check_shapes(contents, shapes)
+    _check_numbers(contents, [*shapes], net.dtype, allow_nonfinite)
+    if optimizer is not None:
+        _restore_optimizer(contents, net, optimizer, allow_nonfinite)
+    net.load_state_dict({name.split("/", 1)[1]: arrays[name] for name in shapes}, allow_nonfinite)
+    net.iteration = int(contents.header["iteration"])
+
+
+def _shapes(parameters: Shapes, buffers: Shapes) -> Shapes:
+    """Return the shapes of a network's arrays by their names in a checkpoint."""
+    return {f"params/{n}": s for n, s in parameters.items()} | {f"buffers/{n}": s for n, s in buffers.items()}
+
+
+def _check_shapes(contents: Contents, shapes: Shapes) -> None:
+    """Check that a file holds exactly the arrays of a network."""
+    where, arrays, path = "checkpoint.load", contents.arrays, contents.path
+    for name, shape in shapes.items():
+        if name not in arrays:
+            _check.fail(where, f"{path} has no array {name!r}", "all parameters and buffers of the network")
+        if arrays[name].shape != shape:
+            has = f"{path}: {name!r} has shape {arrays[name].shape}"
+            _check.fail(where, has, f"{shape}", "to match the network")
+    left = [name for name in arrays if not name.startswith((MOMENTS, OWN)) and name not in shapes]
+    if left:
+        _check.fail(where, f"{path} holds {left[0]!r}", "only names that the network has")
+
+
+def _check_numbers(contents: Contents, names: Sequence[str], dtype: DType, allow_nonfinite: bool) -> None:
+    """Check that arrays have the dtype of the header and of the network, and that their values are finite."""
+    reasons = ((np.dtype(contents.header["dtype"]), "as the file says"), (dtype, "to match the network"))
+    for name in names:
+        where, label, array = "checkpoint.load", f"{contents.path}: {name!r}", contents.arrays[name]
+        for expected, because in reasons:
+            if array.dtype != expected:
+                _check.fail(where, f"{label} has dtype {array.dtype}", f"{expected}", because)
+        if not allow_nonfinite:
+            _check.finite(where, label, array, kind=FINITE)
+
+
+def _restore_optimizer(contents: Contents, net: Sequential, optimizer: Optimizer, nonfinite: bool) -> None:
+    saved = contents.header["optimizer"]
+    if saved is None:
+        _check.fail("checkpoint.load", f"{contents.path} holds no optimizer", "one", "to continue training")
+    kind, expected = saved["spec"]["type"], optimizer.spec()["type"]
+    if kind != expected:
+        _check.fail("checkpoint.load", f"{contents.path} holds the state of {kind}", expected)
+    state = {n.split("/", 1)[1]: a for n, a in contents.arrays.items() if n.startswith(MOMENTS)}
+    for name, array in state.items():
+        if array.shape != (net.size,):
+            _check.fail("checkpoint.load", f"{contents.path}: 'optimizer/{name}' has shape {array.shape}",
+                        f"{(net.size,)}", "to match the network")  # fmt: skip
+    _check_numbers(contents, [MOMENTS + name for name in state], net.dtype, nonfinite)
+    optimizer.load_state_dict({**state, **saved["state"]}, nonfinite)
+
+
+def load(path: str | Path, backend: str | None = None, allow_nonfinite: bool = False) -> Checkpoint:
+    """Build the network and the optimizer of a checkpoint.
+
+    Parameters
+    ----------
+    path : str or Path
+        Checkpoint file.
+    backend : str, optional
+        Backend to compute on. By default the backend of the saved network.
+    allow_nonfinite : bool
+        Accept parameters, statistics and moments with NaN or infinity.
+
+    Raises
+    ------
+    ValueError
+        If the file is truncated, damaged, of another format or of a newer version, or if its arrays
+        do not match its header.
+    """
+    from .. import backend as backends
+    from ..networks.specs import described_shapes
+
+    if backend is not None:
+        backends.get(backend)  # raise errors of the argument before the file is read
+    contents = read(path)
+    header, path = contents.header, contents.path
+    try:
+        # Check the shapes before memory is allocated for them.
+        _check_shapes(contents, _shapes(*described_shapes(header["network"])))
+        backend = backend or header["backend"]
+        net = Sequential.from_spec(header["network"], backend=backend, dtype=header["dtype"])
+        optimizer = None if header["optimizer"] is None else from_spec(header["optimizer"]["spec"])
+    except (ValueError, TypeError, ArithmeticError) as error:
+        if str(error).startswith("checkpoint.load: "):
+            raise
+        message = f"checkpoint.load: {path} can't be built, expected a network; {error}"
+        raise ValueError(message) from error
+    if header["seed"] != net.seed:
+        _check.fail("checkpoint.load", f"{path} has seed {header['seed']}", f"{net.seed} as in its network")
+    restore(contents, net, optimizer, allow_nonfinite)
+    return Checkpoint(net, optimizer, header["meta"], contents.own)

@@ -1,0 +1,233 @@
+"""`fit`: train a network on a task or on arrays. The training loop is in trainer.py."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import warnings
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+
+from .. import _check
+from .._types import ArrayInput, Json, Value
+from ..layers.chain import check_layers
+from ..networks.sequential import Sequential
+from ..optim.optimizers import Optimizer
+from ..optim.schedules import Plateau, Schedule
+from ..settings.tables import number
+from ..tasks import Task
+from ..tasks.arrays import Arrays
+from ..tasks.corpus import same_numbers
+from . import checkpoint, records, room, run_directory
+from .plan import Plan, check_names
+from .progress import Reporter
+from .records import to_toml
+from .result import Result, summary_of
+from .run_directory import RunDirectory
+from .trainer import Callback, Trainer
+
+# Keywords of version 0.1.0 that are not fields of a plan, and their replacements.
+OLD = {
+    "stop": "an entry of callbacks, which returns True to interrupt the run",
+    "watch": "an entry of callbacks",
+    "reporter": "progress",
+    "settings": "an argument of indrnn_np.training.fit.train",
+    "notes": "an argument of indrnn_np.training.fit.train",
+}
+
+
+def fit(
+    net: Sequential,
+    data: Task | tuple[ArrayInput, ...],
+    optimizer: Optimizer,
+    *,
+    plan: Plan | None = None,
+    loss: str | None = None,
+    validation: ArrayInput = None,
+    callbacks: Sequence[Callback] = (),
+    out: str | Path | RunDirectory | None = None,
+    resume: str | Path | None = None,
+    seed: int = 0,
+    progress: bool | Reporter = True,
+    **fields: Value,
+) -> Result:
+    """Train `net` in place, and return the history and the summary of the run.
+
+    Parameters
+    ----------
+    net : Sequential
+        Network.
+    data : Task or Data or tuple of arrays
+        A task (`tasks.get`), or arrays: `ir.Data(x, y, lengths)` or a tuple, with x (T, N, D). Real
+        numbers are converted to the precision of the network once.
+    optimizer : Optimizer
+        `ir.Adam` or `ir.SGD`. It is changed in place.
+    plan : Plan, optional
+        Length of the run, batch, schedule, clipping, and intervals of validations and checkpoints.
+    loss : str, optional
+        "mse" or "softmax_cross_entropy". It takes precedence over the loss of `plan`.
+    validation : float or Data or tuple of arrays, optional
+        For arrays: the fraction of the samples to hold out, or arrays as in `data`.
+    callbacks : sequence of callables
+        Functions that are called with the number of updates done, before the first update and after
+        each update. They must not change the network. A true return value interrupts the run; you
+        can resume it.
+    out : str or Path, optional
+        Folder for config, metrics, checkpoints and summary. By default no file is written. One
+        process or thread at a time can write into a folder.
+    resume : str or Path, optional
+        Folder of a run, or one of its checkpoints, to continue from.
+    seed : int
+        Seed of the sample order of arrays.
+    progress : bool or Reporter
+        Show a progress bar on a terminal and lines elsewhere, or use this Reporter.
+    **fields
+        Fields of `Plan`, which take precedence over `plan`: `fit(..., epochs=10, batch=64)`.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    MemoryError
+        If the run needs more memory than is free. The message names settings that fit.
+    FileExistsError, BlockingIOError
+        If `out` holds another run, or if another process or thread writes into it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import indrnn_np as ir
+    >>> x = np.random.default_rng(0).standard_normal((5, 12, 2))
+    >>> net = ir.plain(2, 4, 1, layers=1, steps=5)
+    >>> result = ir.fit(net, (x, x.sum(axis=(0, 2))[:, None]), ir.Adam(0.01), epochs=2, batch=4, progress=False)
+    >>> result.summary["iterations"]
+    6
+    """
+    old = _old_keywords(fields)
+    _check_arguments(net, optimizer, fields, seed)
+    if loss is not None:
+        fields["loss"] = loss
+    plan, task = replace(plan or Plan(), **fields), _task(net, data, validation, seed)
+    callbacks = [*callbacks, *old.pop("callbacks", ())]
+    options: Json = {"out": out, "resume": resume, "progress": progress} | old
+    return train(net, task, optimizer, plan, callbacks=callbacks, **options)
+
+
+def train(
+    net: Sequential,
+    task: Task,
+    optimizer: Optimizer,
+    plan: Plan,
+    *,
+    callbacks: Sequence[Callback] = (),
+    out: str | Path | RunDirectory | None = None,
+    resume: str | Path | None = None,
+    progress: bool | Reporter = True,
+    settings: Json | None = None,
+    notes: Sequence[str] = (),
+) -> Result:
+    """Train like `fit`, with a task and a plan. The command `indrnn train` calls this function.
+
+    Parameters
+    ----------
+    settings : dict, optional
+        Settings of the command, which are stored in config.toml and in the checkpoints.
+    notes : sequence of str
+        First lines of the log.
+    """
+    directory = out if isinstance(out, RunDirectory) or out is None else RunDirectory(out)
+    with nullcontext() if directory is None else directory.writing(resume):
+        contents = None if resume is None else run_directory.read_checkpoint(resume)
+        whole = plan.complete(task, optimizer.lr, net.iteration if contents is None else 0)
+        if not isinstance(progress, Reporter):
+            progress = Reporter(progress, None if directory is None else directory.log)
+        extra = {"settings": dict(settings or {}), "plan": whole.spec()}
+        trainer = Trainer(net, task, optimizer, whole, directory, progress, extra, callbacks)
+        if contents is not None:
+            records.check_meta(contents.path, meta := contents.header["meta"])
+            same_numbers("fit", task.describe(), meta["task"] or {}, contents.path)
+            trainer.load(contents, _best_beside(contents, whole.schedule))
+        notes = [*notes, room.check(net, task, optimizer, whole)]
+        if directory is not None:
+            directory.create()
+            specs = {"plan": whole.spec(), "optimizer": optimizer.spec(), "schedule": whole.schedule.spec()}
+            directory.write(directory.config, to_toml(settings or specs))
+        for note in notes:
+            progress.log(note)
+        if contents is not None:
+            _take_history(trainer, contents)
+        trainer.run()
+        summary = summary_of(trainer)
+        if directory is not None:
+            directory.write(directory.summary, json.dumps(summary, indent=2) + "\n")
+    return Result(net, trainer.journal.history, summary)
+
+
+def _old_keywords(fields: Json) -> Json:
+    """Remove the keywords of version 0.1.0 from `fields`, and return them as arguments of `train`."""
+    old = {name: fields.pop(name) for name in OLD if name in fields}
+    for name in old:
+        warnings.warn(f"fit: {name} is now {OLD[name]}", DeprecationWarning, stacklevel=3)
+    stop, watch = old.pop("stop", None), old.pop("watch", None)
+    for name in ("clip_norm", "clip_value"):
+        if name in fields and fields[name] is None:
+            del fields[name]  # None meant no limit
+
+    def callback(iteration: int) -> bool:
+        if watch is not None:
+            watch(iteration)
+        return stop is not None and stop()
+
+    if (reporter := old.pop("reporter", None)) is not None:
+        old["progress"] = reporter
+    return old | {"callbacks": [callback]}
+
+
+def _check_arguments(net: object, optimizer: object, fields: Json, seed: int) -> None:
+    """Check the types of `net` and `optimizer`, the names of the fields, and the seed."""
+    for name, value, kind, expected in (
+        ("net", net, Sequential, "a network such as ir.Sequential([...])"),
+        ("optimizer", optimizer, Optimizer, "an optimizer such as ir.Adam(1e-3)"),
+    ):
+        if not isinstance(value, kind):
+            _check.fail("fit", f"{name} is {value!r:.60}", expected, error=TypeError)
+    known = [name for name in inspect.signature(fit).parameters if name != "fields"]
+    check_names(fields, known)
+    number("fit", "seed", seed)
+
+
+def _task(net: Sequential, data: Value, validation: ArrayInput, seed: int) -> Task:
+    if isinstance(data, tuple):
+        if len(data) not in (2, 3):
+            _check.fail("fit", f"data has {len(data)} entries", "(x, y) or (x, y, lengths)")
+        outputs = check_layers("fit", net.layers)
+        return Arrays(*data, validation=validation, classes=outputs, seed=seed, dtype=net.dtype)
+    if isinstance(data, type) or not hasattr(data, "batch"):
+        actual = repr(data) if isinstance(data, type) else f"a {type(data).__name__}"
+        _check.fail("fit", f"data is {actual}", "a task, (x, y) or (x, y, lengths)", error=TypeError)
+    if validation is not None:
+        _check.fail("fit", "validation is given", "None", "because a task has its own validation data")
+    return data
+
+
+def _best_beside(contents: checkpoint.Contents, schedule: Schedule) -> checkpoint.Contents | None:
+    """Return the best checkpoint of the run for a plateau schedule, which restores it; else None."""
+    path = RunDirectory(run_directory.run_of(contents.path)).best_of(contents)
+    return checkpoint.read(path) if isinstance(schedule, Plateau) and path is not None else None
+
+
+def _take_history(trainer: Trainer, contents: checkpoint.Contents) -> None:
+    """Load the metrics up to a checkpoint, and reset the files of the run to that iteration."""
+    source, iteration = RunDirectory(run_directory.run_of(contents.path)), trainer.net.iteration
+    lost = trainer.best is not None and source.best_of(contents) is None
+    if trainer.directory is not None:
+        trainer.journal.history += trainer.directory.rewind(contents, source)
+    elif source.metrics.is_file():
+        trainer.journal.history += records.until(source.metrics, iteration)
+    trainer.journal.log(f"resumed from {contents.path}, after iteration {iteration}")
+    if lost:
+        trainer.journal.log("no best.npz until the next improvement: the file of the best state is missing")

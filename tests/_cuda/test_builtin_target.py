@@ -1,0 +1,33 @@
+"""Where numba-cuda is not installed the target inside numba is live, and compiles every kernel too.
+
+A Python of its own tries it, because one process has one of them (builtin_target.py); it takes NVVM from the wheels of
+the extra `ptx`, without which this is skipped.
+"""
+
+import importlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.slow
+def test_numbas_own_target_compiles_every_kernel(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    ptx = importlib.import_module("ptx")
+    try:
+        ptx.tools()
+    except RuntimeError as missing:
+        pytest.skip(str(missing))
+    monkeypatch.setenv("PYTHONPATH", "")
+    script = ROOT / "tests" / "builtin_target.py"
+    done = subprocess.run(
+        [sys.executable, "-S", script, *filter(None, sys.path)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told == {"target": "built-in", "kernels": len(list(ptx.kernels())), "errors": {}}

@@ -1,0 +1,543 @@
+"""Graphs: launches that are recorded once and repeated, with the numbers of an iteration that asks for each of them.
+
+The simulator keeps the launches in a list and runs none while it records, as a GPU does: what an iteration needs from
+the CPU between two launches would be missing in every later one. How the driver is asked for its graph is tested with a
+driver that writes down what it is told.
+"""
+
+import contextlib
+import gc
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from cublas_stub import Stub, host
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from small_runs import curve
+
+import indrnn_np as ir
+from indrnn_np import backend
+from indrnn_np._cuda import arrays as _device
+from indrnn_np._cuda import cublas as _cublas
+from indrnn_np._cuda import graph as _graph
+from indrnn_np._cuda import launch, recording, target
+from indrnn_np._cuda import pool as _pool
+from indrnn_np._cuda.target import cuda
+from indrnn_np.optim import schedules
+from indrnn_np.tasks import Batch
+from indrnn_np.tasks.adding import Adding
+from indrnn_np.tasks.arrays import Arrays
+from indrnn_np.training import room
+from indrnn_np.training.diagnose import Diverged
+from indrnn_np.training.plan import Plan
+from indrnn_np.training.step import GraphStep, Step, step_of
+
+NEEDS_DEVICE = pytest.mark.skipif("cuda" not in backend.backends(), reason=target.problem()[0] or "no GPU")
+T, B, D, H, K = 5, 3, 2, 3, 3
+QUIET = {"progress": False, "evaluation_batch": 2}  # the memory of an evaluation is estimated by running it
+
+
+@launch.kernel("real[::1], real, real[::1]", "test.add")
+def add_kernel(out, value, at_launch):
+    """out += value."""
+    i = cuda.grid(1)
+    if at_launch.size > 0:
+        value = at_launch[0]
+    if i < out.size:
+        out[i] += value
+
+
+def zeros(size=5):
+    return backend.get("cuda").device.zeros((size,), "float64")
+
+
+# launches
+
+
+@NEEDS_DEVICE
+def test_launches_run_when_the_graph_does_with_the_numbers_of_that_moment():
+    array, told = zeros(), SimpleNamespace(value=1.0)
+    graph = _graph.Graph(value=lambda: told.value)
+    with graph.record():
+        add_kernel(5, array, *_graph.numbers(lambda value: (2 * value,), "float64", value=told.value))
+        add_kernel(5, array, *_graph.numbers(lambda: (100.0,), "float64"))
+        copy = backend.get("cuda").device.copy(array)
+        found = _graph.result(array, lambda numbers: numbers[0])
+    assert array.to_host().tolist() == [0.0] * 5 and graph.size == 3
+    for value, expected in ((1.0, 102.0), (3.0, 208.0), (-50.0, 208.0)):
+        told.value = value
+        graph.launch()
+        assert found() == expected and copy.to_host().tolist() == [expected] * 5
+    assert repr(graph) == "<Graph of 3 launches>"
+
+
+@NEEDS_DEVICE
+def test_without_a_graph_numbers_and_results_are_there_at_once():
+    array = zeros()
+    add_kernel(5, array, *_graph.numbers(lambda: (4.0,), "float64"))
+    assert _graph.result(array, lambda numbers: numbers.sum()) == 20.0
+    value, at_launch = _graph.numbers(lambda half: (half + 1,), "float32", half=0.5)
+    assert (value, value.dtype, at_launch.size, at_launch.dtype) == (1.5, "float32", 0, "float32")
+
+
+@NEEDS_DEVICE
+def test_what_a_graph_cannot_record_is_an_error():
+    array, graph = zeros(), _graph.Graph()
+    with (
+        pytest.raises(
+            RuntimeError, match="an array is copied to the CPU while a graph records, expected launches"
+        ),
+        graph.record(),
+    ):
+        array.to_host()
+    with (
+        pytest.raises(
+            RuntimeError, match="an array is copied from the CPU while a graph records, expected launches"
+        ),
+        graph.record(),
+    ):
+        _device.asarray(np.ones(3))
+    with graph.record():
+        words = "another graph is recording, expected an empty graph"
+        with pytest.raises(RuntimeError, match=words), _graph.Graph().record():
+            pass
+        add_kernel(5, array, *_graph.numbers(lambda: (1.0,), "float64"))
+    with (
+        pytest.raises(RuntimeError, match="this graph holds launches, expected an empty graph"),
+        graph.record(),
+    ):
+        pass
+    assert recording.current() is None
+    with (
+        pytest.raises(
+            RuntimeError, match=r"16400 bytes of numbers change from launch to launch, expected at most 16384"
+        ),
+        _graph.Graph().record(),
+    ):
+        _graph.numbers(lambda: (0.0,) * 2049, "float64")
+
+
+@NEEDS_DEVICE
+def test_a_number_that_changes_needs_a_source_of_that_number():
+    words = (
+        r"an operation reads lr=0\.5, expected Graph\(lr=function\) with a function that returns the lr of"
+    )
+    for sources in ({}, {"t": lambda: 0.5}, {"lr": lambda: 0.25}):
+        with pytest.raises(RuntimeError, match=words), _graph.Graph(**sources).record():
+            _graph.numbers(lambda lr: (lr,), "float64", lr=0.5)
+
+
+@NEEDS_DEVICE
+def test_a_loop_of_ones_own_repeats_a_graph_with_dropout():
+    net, other = network(), network()
+    x = net.device.bring(data(B)[0])
+    net.forward(x), other.forward(x)
+    graph = net.device.graph(iteration=lambda: net.iteration)
+    with graph.record():
+        y, _, _ = net.forward(x)
+    results = []
+    for iteration in (0, 1, 5, 2**40):
+        net.iteration = other.iteration = iteration
+        graph.launch()
+        results.append(y.to_host().tobytes())
+        assert results[-1] == other.forward(x)[0].to_host().tobytes()
+    assert len(set(results)) == 4
+
+
+@NEEDS_DEVICE
+def test_memory_of_a_graph_is_nobody_elses():
+    """Arrays from before stay the graph's when the program drops them; those made on the way have its own pool."""
+    before, out, graph = zeros(1000), zeros(1000), _graph.Graph()
+    places = {before.pointer}
+    with graph.record():
+        first = backend.get("cuda").device.copy(before)
+        add_kernel(1000, first, *_graph.numbers(lambda: (1.0,), "float64"))
+        places.add(first.pointer)
+        del first
+        second = backend.get("cuda").device.copy(before)  # in the place of the first
+        assert second.pointer in places and graph.pool.allocations == 1
+        add_kernel(1000, second, *_graph.numbers(lambda: (2.0,), "float64"))
+        backend.get("cuda").device.assign(out, second)
+    del before, second
+    gc.collect()
+    others = [zeros(1000) for _ in range(3)]
+    assert places.isdisjoint(other.pointer for other in others)
+    graph.launch()
+    assert out.to_host().tolist() == [2.0] * 1000
+    assert all(not other.to_host().any() for other in others)
+
+
+# training
+
+
+def network(seed=3, **options):
+    """Layers whose iterations need numbers of the moment (dropout) or leave some (batch norm)."""
+    pair = ir.Bidirectional(ir.IndRNN(H, 2, activation="tanh", input_init=0.5))
+    first = ir.IndRNN(D, H, input_init=0.5)
+    layers = [first, ir.BatchNorm(H, **options), ir.Dropout(0.4), pair, ir.LastStep(), ir.Linear(4, K)]
+    return ir.Sequential(layers, T, "cuda", "float64", seed)
+
+
+def small(seed=3):
+    """One recurrence, for tests of what is around it."""
+    return ir.Sequential(
+        [ir.IndRNN(D, 2, input_init=0.5), ir.LastStep(), ir.Linear(2, K)], T, "cuda", "float64", seed
+    )
+
+
+def data(samples=12):
+    rng = np.random.default_rng(8)
+    return rng.standard_normal((T, samples, D)), rng.integers(0, K, samples)
+
+
+def both(net, optimizer, **options):
+    """The same run with and without graphs: (network, optimizer, history) of each."""
+    found = []
+    for graph in (False, True):
+        one, opt = net(), optimizer()
+        result = ir.fit(one, data(), opt, batch=B, graph=graph, log_every=1, **QUIET, **options)
+        found.append((one, opt, curve(result)))
+    return found
+
+
+def assert_same_run(one, other):
+    (net, opt, history), (other_net, other_opt, other_history) = one, other
+    assert history == other_history
+    for name, value in net.state_dict().items():
+        assert value.tobytes() == other_net.state_dict()[name].tobytes(), name
+    states = opt.state_dict(), other_opt.state_dict()
+    assert states[0]["t"] == states[1]["t"] and net.iteration == other_net.iteration
+    for name in opt.moments:
+        assert states[0][name].tobytes() == states[1][name].tobytes(), name
+
+
+RUNS = {
+    "adam": (lambda: ir.Adam(0.02, weight_decay=0.1, lr_of={"u": 0.3}), {"clip_norm": 0.5}),
+    "adamw": (
+        lambda: ir.Adam(0.02, weight_decay=0.1, decoupled=True),
+        {"clip_value": 0.01, "clip_norm": 0.02},
+    ),
+    "sgd": (lambda: ir.SGD(0.1, momentum=0.9, nesterov=True), {"clip_value": 0.05}),
+}
+
+
+@NEEDS_DEVICE
+@pytest.mark.parametrize("name", RUNS)
+def test_training_by_graphs_gives_the_same_bits(name):
+    optimizer, clips = RUNS[name]
+    runs = both(network, optimizer, iterations=6, schedule=schedules.OneCycle(0.05, 6), **clips)
+    assert_same_run(*runs)
+    assert len({line["lr"] for line in runs[0][2] if line["kind"] == "train"}) > 3
+
+
+@NEEDS_DEVICE
+@settings(max_examples=4, deadline=None)
+@given(
+    st.booleans(), st.booleans(), st.sampled_from(["keep", "recompute"]), st.sampled_from(["float32", "float64"]),
+    st.integers(0, 2**40),
+)  # fmt: skip
+def test_any_stack_trains_by_graphs(norm, every, memory, dtype, seed):
+    def net():
+        layers = [ir.IndRNN(D, H, input_init=0.5, learn_h0=every), *([ir.Dropout(0.3)] if norm else []),
+                  *([ir.BatchNorm(H, per_step=True)] if norm else []),
+                  *([] if every else [ir.LastStep()]), ir.Linear(H, K)]  # fmt: skip
+        return ir.Sequential(layers, T, "cuda", dtype, seed % 1000)
+
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((T, 4, D)).astype(dtype)
+    y = rng.standard_normal((*((T,) if every else ()), 4, K)).astype(dtype)
+    runs = []
+    for graph in (False, True):
+        one, opt = net(), ir.Adam(0.01)
+        result = ir.fit(
+            one, (x, y), opt, iterations=3, batch=2, graph=graph, memory=memory, log_every=1, **QUIET
+        )
+        runs.append((one, opt, curve(result)))
+    assert_same_run(*runs)
+
+
+@NEEDS_DEVICE
+def test_the_adding_problem_is_drawn_on_the_gpu_and_trained_by_graphs(tmp_path):
+    found = []
+    for graph in (False, True):
+        net = ir.plain(2, H, 1, 2, steps=T, backend="cuda", input_init=0.5)
+        task, folder = Adding(T, seed=3, backend="cuda", evaluation_size=6), tmp_path / str(graph)
+        options = {
+            "batch": 4,
+            "validate_every": 2,
+            "log_every": 1,
+            "graph": graph,
+            **QUIET,
+        }
+        ir.fit(net, task, ir.Adam(0.01), iterations=4, out=folder, **options)
+        again, opt = ir.plain(2, H, 1, 2, steps=T, backend="cuda", input_init=0.5), ir.Adam(0.01)
+        result = ir.fit(again, task, opt, iterations=7, resume=folder, out=folder, **options)
+        found.append((again, opt, curve(result)))
+    assert_same_run(*found)
+    assert found[0][0].iteration == 7
+
+
+@NEEDS_DEVICE
+def test_a_plateau_goes_back_to_the_arrays_that_the_graph_knows():
+    runs = []
+    for graph in (False, True):
+        net, opt = small(), ir.Adam(0.5)
+        schedule = schedules.Plateau(0.5, 1, 0.5, 1e-6, "max", 0.5)
+        result = ir.fit(net, data(), opt, iterations=9, batch=B, validate_every=1, validation=0.3,
+                        schedule=schedule, graph=graph, log_every=1, **QUIET)  # fmt: skip
+        runs.append((net, opt, curve(result)))
+    assert_same_run(*runs)
+    assert len({line["lr"] for line in runs[0][2] if line["kind"] == "train"}) > 1  # it did go back
+
+
+@NEEDS_DEVICE
+def test_after_the_recording_nothing_is_allocated_and_two_launches_are_an_iteration(monkeypatch):
+    task = Arrays(*data(), classes=K, seed=0)
+    net, plan = network(), Plan(9, B, "softmax_cross_entropy", clip_norm=1.0, graph=True)
+    step, counts = step_of(net, ir.Adam(0.01), plan, ir.Workspace()), []
+    launched = []
+    launch = _graph.Graph.launch
+    monkeypatch.setattr(_graph.Graph, "launch", lambda self: (launched.append(self), launch(self)))
+    for i in range(6):
+        step.gradient(task.batch(i, B), None)
+        step.update()
+        counts.append((_pool.POOL.allocations, *(graph.pool.allocations for graph in set(launched))))
+    assert counts[1] == counts[5] and len(launched) == 2 * 5
+    assert step.size == sum(graph.size for graph in set(launched)) > 20
+
+
+@NEEDS_DEVICE
+def test_a_graph_takes_the_memory_of_one_more_batch_and_a_run_asks_for_it():
+    rng, (steps, samples) = np.random.default_rng(8), (40, 4)
+    batch = Batch(rng.standard_normal((steps, samples, D)), rng.integers(0, K, samples))
+    kept, taken = batch.x.nbytes + batch.target.nbytes, []
+    for graph in (False, True):
+        net = ir.Sequential(
+            [ir.IndRNN(D, H), ir.Dropout(0.4), ir.LastStep(), ir.Linear(H, K)], steps, "cuda", "float64"
+        )
+        gc.collect()
+        _pool.POOL.clear()
+        before = _pool.POOL.live
+        plan = Plan(9, samples, "softmax_cross_entropy", clip_norm=1.0, graph=graph)
+        step = step_of(net, ir.Adam(0.01), plan, ir.Workspace())
+        for _ in range(3):
+            step.gradient(batch, None)
+            step.update()
+        pools = [_pool.POOL, *((step._first.pool, step._second.pool) if graph else ())]
+        taken.append(sum(pool.live + pool.held for pool in pools) - before)
+    assert kept <= taken[1] - taken[0] <= kept + 2 * _graph.ROOM + 4 * _pool.GRAIN
+
+
+@NEEDS_DEVICE
+def test_the_memory_that_a_run_asks_for_holds_a_graphs_batch(monkeypatch):
+    task = Arrays(*data(), validation=0.5, classes=K, seed=0)
+    batch, asked = task.batch(0, B), []
+    monkeypatch.setattr(room, "require", lambda need, mode, samples, *_: need(mode, samples))
+    for graph in (False, True):
+        plan = Plan(9, B, "softmax_cross_entropy", graph=graph, evaluation_batch=2)
+        asked.append(room.check(small(), task, ir.Adam(0.01), plan))
+    assert asked[1] - asked[0] == batch.x.nbytes + batch.target.nbytes
+
+
+@NEEDS_DEVICE
+def test_a_batch_of_another_shape_runs_without():
+    task = Arrays(*data(), classes=K, seed=0)
+    flats = []
+    for kind in (Step, GraphStep):
+        net, plan = network(), Plan(9, B, "softmax_cross_entropy", graph=kind is GraphStep)
+        step = step_of(net, ir.Adam(0.05), plan, ir.Workspace())
+        assert type(step) is kind
+        losses = []
+        for i, size in enumerate((B, B, B, 2, B, 3, B)):
+            loss, norm, _ = step.gradient(task.batch(i, size), None)
+            assert step.update()
+            losses += [loss, norm]
+        flats.append((net.flat.to_host().tobytes(), losses))
+    assert flats[0] == flats[1]
+
+
+@NEEDS_DEVICE
+def test_masked_targets_are_recorded_too():
+    (x, labels), found = data(B), []
+    rng = np.random.default_rng(2)
+    masks = rng.random((5, B)) < 0.6
+    masks[:, 0] = True
+    for graph in (False, True):
+        net = network()
+        step = step_of(net, ir.SGD(0.1), Plan(9, B, "softmax_cross_entropy", graph=graph), ir.Workspace())
+        told = []
+        for mask in masks:
+            told.append(step.gradient(Batch(x, labels, mask=mask), None)[:2])
+            step.update()
+        found.append((told, net.flat.to_host().tobytes()))
+    assert found[0] == found[1]
+
+
+@NEEDS_DEVICE
+@pytest.mark.parametrize("repeat", [0, 1, 4])
+def test_a_wrong_label_is_found_in_any_iteration(repeat):
+    x, labels = data(B)
+    net = network()
+    step = step_of(net, ir.SGD(0.1), Plan(9, B, "softmax_cross_entropy", graph=True), ir.Workspace())
+    for _ in range(repeat):
+        step.gradient(Batch(x, labels), None)
+        step.update()
+    with pytest.raises(ValueError, match=r"label .* is 7, expected|target\[2\] is 7"):
+        step.gradient(Batch(x, np.where(np.arange(B) == 2, 7, labels)), None)
+
+
+class Infinite(Arrays):
+    """Arrays of which one batch holds an infinite number."""
+
+    when = 0
+
+    def batch(self, iteration, size):
+        found = super().batch(iteration, size)
+        if iteration != self.when:
+            return found
+        x = found.x.copy()
+        x[3, :, 1] = np.inf
+        return replace(found, x=x)
+
+
+@NEEDS_DEVICE
+@pytest.mark.parametrize("iteration", [1, 3], ids=["recorded", "repeated"])
+def test_a_run_that_diverges_says_where_as_without_graphs(iteration):
+    said = []
+    for graph in (False, True):
+        net, task = small(), Infinite(*data(), classes=K, seed=0)
+        task.when = iteration
+        with pytest.raises(Diverged) as caught:
+            ir.fit(net, task, ir.Adam(0.01), iterations=5, batch=B, graph=graph, **QUIET)
+        assert net.iteration == caught.value.iteration == iteration
+        said.append((str(caught.value), net.flat.to_host().tobytes(), net.buffers.flat.to_host().tobytes()))
+    assert said[0] == said[1] and "the first inf is in" in said[0][0]
+
+
+def test_graphs_are_for_cuda():
+    net = ir.plain(2, H, 1, 2, steps=T)
+    with pytest.raises(
+        ValueError, match="graph is True, expected False because only backend 'cuda' records its launches"
+    ):
+        ir.fit(net, Adding(T), ir.Adam(), iterations=1, graph=True, **QUIET)
+
+
+@NEEDS_DEVICE
+def test_batches_that_no_graph_can_repeat_are_refused_before_the_run(tmp_path):
+    x, labels = data()
+    lengths = np.full(x.shape[1], T)
+    with pytest.raises(
+        ValueError, match="train: graph is True and batches have lengths, expected graph=False because"
+    ):
+        ir.fit(
+            network(),
+            (x, labels, lengths),
+            ir.Adam(),
+            iterations=1,
+            graph=True,
+            out=tmp_path / "run",
+            **QUIET,
+        )
+    assert not (tmp_path / "run" / "config.toml").exists()
+    step = step_of(network(), ir.Adam(), Plan(1, B, "softmax_cross_entropy", graph=True), ir.Workspace())
+    with pytest.raises(ValueError, match="graph is True and the state is carried between batches"):
+        step.gradient(replace(Batch(x, labels), carry=True), None)
+
+
+# the driver's graph
+
+
+class Driver:
+    """The functions of the driver that a graph needs: what they are told, and handles in return."""
+
+    def __init__(self, broken=""):
+        self.told, self.broken = [], broken
+
+    def __getattr__(self, name):
+        def function(*args):
+            self.told.append((name, *args))
+            if name == self.broken:
+                raise RuntimeError(f"Call to {name} results in CUDA_ERROR")
+            return {"cuStreamEndCapture": "graph", "cuGraphInstantiate": "executable"}.get(name)
+
+        return function
+
+
+class Stream:
+    def __int__(self):
+        return 11
+
+
+@pytest.fixture
+def captured(monkeypatch):
+    """A captured graph's launches, on a driver that writes down what it is told."""
+
+    def make(broken=""):
+        driver = Driver(broken)
+        fake = SimpleNamespace(stream=Stream, synchronize=lambda: driver.told.append(("synchronize",)),
+                               defer_cleanup=contextlib.nullcontext)  # fmt: skip
+        monkeypatch.setattr(_graph, "_driver", lambda: driver)
+        monkeypatch.setattr(_graph, "_capture_mode", lambda: "relaxed")
+        monkeypatch.setattr(target, "cuda", fake)
+        return driver, _graph._Captured()
+
+    return make
+
+
+BEGIN = [("synchronize",), ("cuStreamBeginCapture", 11, "relaxed")]
+
+
+def test_a_capture_in_the_order_that_the_driver_wants(captured):
+    driver, launches = captured()
+    with launches.recording():
+        launches.add(lambda stream: driver.launch(int(stream)))
+    end = [("cuStreamEndCapture", 11), ("cuGraphInstantiate", "graph", 0), ("cuGraphDestroy", "graph")]
+    assert driver.told == [*BEGIN, ("launch", 11), *end]
+    del driver.told[:]
+    launches.run()
+    launches.run()
+    assert driver.told == [("cuGraphLaunch", "executable", 0)] * 2
+    del driver.told[:], launches
+    gc.collect()
+    assert driver.told == [("cuGraphExecDestroy", "executable")]
+
+
+def test_an_error_in_a_capture_ends_it(captured):
+    driver, launches = captured()
+    with pytest.raises(KeyError), launches.recording():
+        raise KeyError("of the program")
+    assert driver.told == [*BEGIN, ("cuStreamEndCapture", 11), ("cuGraphDestroy", "graph")]
+    driver, launches = captured("cuStreamEndCapture")
+    with pytest.raises(KeyError), launches.recording():
+        raise KeyError("of the program")
+    with pytest.raises(RuntimeError, match="Call to cuStreamEndCapture results in"), launches.recording():
+        pass
+
+
+def test_a_product_follows_the_capture_and_comes_back(captured):
+    driver, launches = captured()
+    stub, x = Stub(), np.ones((2, 2))
+    cublas = _cublas.Cublas(stub)
+
+    def multiply():
+        cublas.matmul(host(x), host(x), host(np.empty((2, 2))), False, False)
+
+    recorder = SimpleNamespace(add=lambda launch, arrays: launches.add(launch))
+    multiply()
+    with launches.recording(), recording.recording(recorder):
+        multiply()
+        multiply()
+    multiply()
+    assert [call for call in stub.calls if call[0] == "stream"] == [
+        ("stream", 77, None), ("stream", 77, 11), ("stream", 77, None),
+    ]  # fmt: skip
+    assert [call[0] for call in driver.told][-1] == "cuGraphDestroy"
+
+
+def test_a_graph_needs_numba_cuda(monkeypatch):
+    monkeypatch.setattr(target, "target", lambda: "built-in")
+    words = "a graph needs numba-cuda, and numba.cuda is the built-in target, expected numba-cuda from pip install"
+    with pytest.raises(RuntimeError, match=words):
+        _graph._Captured()

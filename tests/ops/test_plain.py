@@ -1,0 +1,102 @@
+"""The plain twins, which a reader meets before the tuned ones: right, short, and clear about what they leave out."""
+
+import ast
+import importlib
+import inspect
+from pathlib import Path
+
+import numpy as np
+import pytest
+from entries import ENTRIES
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import BACKENDS, batches, dtypes, seeds, units
+from tolerances import assert_close
+
+import indrnn_np.ops
+from indrnn_np import backend
+from indrnn_np.ops.catalogue import Draw
+
+LEFT_OUT = {
+    (*function, twin.removeprefix("plain_")): names
+    for function, entry in ENTRIES.items()
+    for twin, names in entry.leaves_out.items()
+}
+OPS = sorted({op for op, *_ in LEFT_OUT})
+ROOT = Path(indrnn_np.ops.__file__).parent
+each_twin = pytest.mark.parametrize("kind", ["cpu", "cuda"])
+
+
+def plain(op, kind):
+    return importlib.import_module(f"indrnn_np.ops.{op}.plain_{kind}")
+
+
+def run(function, device, arguments):
+    """Call a function with copies of arrays where it takes them; return its results, and all arrays afterwards."""
+    there = {
+        key: device.copy(device.asarray(a)) if isinstance(a, np.ndarray) else a
+        for key, a in arguments.items()
+    }
+    results = function(**there)
+    results = () if results is None else results if isinstance(results, tuple) else (results,)
+    return [device.to_host(array) for array in (*results, *there.values()) if hasattr(array, "shape")]
+
+
+def scales(op, name, arguments, results):
+    """Return how far each array may be off, in tolerances: sums over all steps and samples round differently."""
+    if (op, name) != ("batchnorm", "backward"):
+        return [10] * len(results)
+    dy, var, scale = arguments["dy"], arguments["var"], arguments["scale"]
+    dx = max(np.abs(results[0]).max(), np.finfo(dy.dtype).tiny)
+    cancelling = (
+        np.abs(dy * scale / np.sqrt(var + 1e-5)).max() / dx
+    )  # dx is a difference that may nearly cancel
+    sums = dy.shape[0] * dy.shape[1]  # of numbers of both signs
+    return [10 * max(1.0, float(cancelling))] + [10 * sums] * (len(results) - 1)
+
+
+@pytest.mark.parametrize(("op", "name", "kind"), sorted(LEFT_OUT))
+@given(data=st.data(), T=st.integers(1, 9), B=batches, D=units, H=units, dtype=dtypes, seed=seeds)
+def test_a_plain_twin_equals_the_reference(op, name, kind, data, T, B, D, H, dtype, seed):
+    if kind not in BACKENDS:
+        pytest.skip("no GPU and no simulator")
+    entry, left_out = ENTRIES[op, name], LEFT_OUT[op, name, kind]
+    options = [o for o in entry.variants() if not any(o.get(key) for key in left_out)]
+    d = Draw(np.random.default_rng(seed), dtype, T + (op == "batchnorm"), B, D, H)
+    drawn = entry.arguments(d, **data.draw(st.sampled_from(options)))
+    arguments = {key: value for key, value in drawn.items() if key not in left_out}
+    absent = data.draw(st.sampled_from([(), *({key} for key in ("dh", "dhT") if key in arguments)]))
+    arguments |= dict.fromkeys(absent)
+    found = run(getattr(plain(op, kind), name), backend.get(kind).device, arguments)
+    expected = run(entry.reference(), backend.get("reference").device, arguments)
+    for number, scale in enumerate(scales(op, name, arguments, expected)):
+        assert_close(found[number], expected[number], f"array {number}", scale)
+
+
+@pytest.mark.parametrize(("op", "name", "kind"), sorted(LEFT_OUT))
+def test_an_option_that_a_plain_twin_leaves_out_is_refused_by_name(kind, op, name):
+    function, reference = getattr(plain(op, kind), name), getattr(backend.get("reference"), op)
+    own, whole = inspect.signature(function), inspect.signature(getattr(reference, name))
+    assert [p for p in whole.parameters if p not in own.parameters] == list(LEFT_OUT[op, name, kind])
+    assert list(own.parameters) == [p for p in whole.parameters if p in own.parameters]
+    for option in LEFT_OUT[op, name, kind]:
+        with pytest.raises(TypeError, match=option):
+            function(**{option: None})
+
+
+@each_twin
+def test_every_plain_twin_says_what_it_leaves_out(kind):
+    assert {path.parent.name for path in ROOT.glob(f"*/plain_{kind}.py")} == set(OPS)
+
+
+@pytest.mark.parametrize("op", OPS)
+@each_twin
+def test_functions_of_a_plain_twin_stay_below_20_lines(kind, op):
+    tree = ast.parse((ROOT / op / f"plain_{kind}.py").read_text("utf-8"))
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    inner = {id(part) for node in functions for part in ast.walk(node) if part is not node}
+    assert functions
+    for node in functions:
+        holds_another = any(isinstance(part, ast.FunctionDef) for part in node.body)
+        if not holds_another or id(node) in inner:
+            assert node.end_lineno - node.lineno < 20, node.name

@@ -1,0 +1,125 @@
+"""The settings of networks: what they make, and what is refused because the network has no use for it."""
+
+import pytest
+
+from indrnn_np import layers, networks, tasks
+from indrnn_np.commands.cli import main
+from indrnn_np.layers.chain import named_layers
+from indrnn_np.optim import optimizers
+from indrnn_np.settings import build, settings
+
+SMALL = ["--backend", "reference", "--steps", "6", "--hidden", "4", "--batch", "3", "--quiet"]
+SHORT = ["--iterations", "2", "--validate-every", "0"]
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def made(**given):
+    """The network that the settings make for the adding problem."""
+    used = settings.merge("adding", {"steps": 6, "backend": "reference", **given})
+    return build.network(used, tasks.get("adding", steps=6, backend="reference"))
+
+
+def kinds(net):
+    return [type(layer).__name__ for layer in net.layers]
+
+
+def rates(net):
+    return [layer.rate for _, layer in named_layers(net.layers) if isinstance(layer, layers.Dropout)]
+
+
+def test_the_words_of_the_settings_are_those_of_the_networks():
+    by_name = settings.BY_NAME
+    assert by_name["network"].choices == tuple(networks.PLACES)
+    assert by_name["cell"].choices == tuple(networks.CELLS)
+    assert by_name["norm_place"].choices == networks.NORMS
+    for name in networks.PLACES:
+        assert callable(getattr(networks, name))
+
+
+def test_each_network_takes_its_settings():
+    plain = made(hidden=5, layers=3, batchnorm=True, norm_place="before", per_step=True, gamma=3.0)
+    assert kinds(plain)[:4] == ["Linear", "BatchNorm", "Recurrence", "Linear"]
+    assert plain.layers[1].per_step and plain.bounds["2.u"] == pytest.approx(3 ** (1 / 6))
+    assert made(constrain=False, last_init="ones").bounds == {}
+    residual = made(network="residual", hidden=5, blocks=2)
+    assert kinds(residual) == ["Linear", "Residual", "Residual", "Recurrence", "LastStep", "Linear"]
+    assert residual.layers[1].inputs == 5
+    dense = made(network="dense", growth=2, batchnorm=True)
+    assert kinds(dense).count("Concat") == 18 and dense.layers[0].outputs == 12
+
+
+@pytest.mark.parametrize("cell", [cell for cell in networks.CELLS if cell != "indrnn"])
+def test_each_cell_takes_no_settings_of_an_indrnn(cell):
+    net = made(cell=cell, hidden=5)
+    assert kinds(net)[0] == networks.CELLS[cell][0] and not net.bounds
+
+
+def test_rates_of_dropout_by_place():
+    assert rates(made(layers=3, dropout=0.2)) == [0.2] * 3
+    assert rates(made(layers=3, dropout=0.2, dropout_places="last=0.5")) == [0.2, 0.2, 0.5]
+    dense = made(network="dense", growth=2, dropout=0.1, dropout_places="first=0.2, dense=0.3")
+    assert rates(dense) == [0.2, *([0.1, 0.3] * 8), 0.1, *([0.1, 0.3] * 6), 0.1, *([0.1, 0.3] * 4), 0.1]
+
+
+@pytest.mark.parametrize(("text", "words"), [
+    ("last", "settings: dropout_places is 'last', expected rates by place such as"),
+    ("last=high", "dropout_places is 'last=high'"),
+    ("first=0.1", "plain: a place of dropout is 'first', expected one of 'embedding', 'layer', 'last'"),
+])  # fmt: skip
+def test_rates_that_cannot_be_read(text, words):
+    with pytest.raises(ValueError, match=words):
+        made(dropout_places=text)
+
+
+@pytest.mark.parametrize(("given", "words"), [
+    ("--network residual --layers 3", "indrnn train: layers is 3 with network='residual', expected no layers because "
+     "only network='plain' uses it"),
+    ("--network dense", "hidden is 4 with network='dense', expected no hidden because only network='plain' or "
+     "network='residual' uses it"),
+    ("--blocks 2", "blocks is 2 with network='plain', expected no blocks because only network='residual' uses"),
+    ("--growth 2", "growth is 2 with network='plain', expected no growth because only network='dense' uses it"),
+    ("--network residual --cell lstm", "cell is 'lstm' with network='residual', expected no cell"),
+    ("--cell lstm --gamma 2", "gamma is 2.0 with cell='lstm', expected no gamma because only cell='indrnn' uses it"),
+    ("--cell gru --no-constrain", "constrain is False with cell='gru', expected no constrain"),
+])  # fmt: skip
+def test_a_setting_that_the_network_has_no_use_for(given, words, capsys):
+    assert main(["train", "adding", *SMALL, *SHORT, *given.split()]) != 0
+    assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("given", ["--network residual --blocks 1", "--cell lstm"])
+def test_what_a_run_wrote_can_be_given_back(given, capsys):
+    """Though it holds settings that the network has no use for."""
+    assert main(["train", "adding", *SMALL, *SHORT, *given.split(), "--out", "run"]) == 0
+    again = ["train", "adding", "--config", "run/config.toml", "--out", "again", "--quiet"]
+    assert (
+        main(again) == 0 and main(["train", "adding", "--resume", "run", "--iterations", "3", "--quiet"]) == 0
+    )
+    capsys.readouterr()
+
+
+def test_a_run_that_is_older_than_a_setting_goes_on_with_its_default():
+    now = settings.merge("adding")
+    before = {name: value for name, value in now.items() if name not in ("network", "cell", "norm_place")}
+    assert settings.changes(before, now) == []
+    with pytest.raises(
+        ValueError, match="resume: network is 'dense', expected None, the value stored in the run"
+    ):
+        settings.changes(before, now | {"network": "dense"})
+
+
+def test_weight_decay_and_learning_rates_reach_parameters_inside():
+    """By their letter, whatever the number of the container."""
+    net = made(network="residual", blocks=1, hidden=4)
+    adam = optimizers.Adam(1e-3, weight_decay=0.1, lr_of={"u": 0.5})
+    adam.update(net, net.backward(None, net.forward(tasks.get("adding", steps=6).batch(0, 2).x)[2])[2])
+    start = 0
+    for name, value in net.params.items():
+        part = slice(start, start + value.size)
+        assert set(adam._decay[part]) == {float(name.endswith("W"))}, name
+        assert set(adam._rate[part]) == {0.5 if name.endswith("u") else 1.0}, name
+        start += value.size
