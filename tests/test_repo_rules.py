@@ -347,6 +347,16 @@ def test_nothing_is_left_open(path):
     assert not found, f"{inside(path)} holds {found[0]}"
 
 
+def test_tests_close_the_archives_that_they_load():
+    """The garbage collector would warn of an open one in a later test, which would then fail."""
+    for path in (ROOT / "tests").rglob("*.py"):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if "np.load" + "(" in line:
+                assert "with " in line or "mmap_mode" in line, (
+                    f"{path.name}: use saved_arrays.read_npz: {line.strip()}"
+                )
+
+
 def test_no_path_of_somebodys_machine():
     """A path below a user's or a workplace's folder means something on one machine only."""
     path_of_a_machine = re.compile(r"(?<![\w.~$}/-])/(?:home|root|work|mnt|Users|tmp)/[\w.]")

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from saved_arrays import read_npz
 
 from indrnn_np._gradcheck import GradientError, gradcheck
 from indrnn_np.backend import get
@@ -76,7 +77,7 @@ def test_the_command(tmp_path, capsys, figure):
     assert not axes.patches and {line.get_marker() for line in axes.lines[:3]} == {"o"}  # dots, no bars
     labels = [text.get_text() for text in axes.get_yticklabels()]
     assert labels[0] == f"{NAMES[0].replace('h_0', '$h_0$')}: random numbers" and len(labels) == len(
-        np.load(tmp_path / "bugs.npz")["errors"]
+        read_npz(tmp_path / "bugs.npz")["errors"]
     )
     assert cli.main(["study", "bugs", "--json", "--out", str(tmp_path)]) == 0
     assert '"kind": "bugs"' in capsys.readouterr().out

@@ -4,6 +4,7 @@ import copy
 
 import numpy as np
 import pytest
+from saved_arrays import read_npz
 from small_runs import STUDY
 from tolerances import assert_close
 
@@ -146,7 +147,7 @@ def test_the_command(tmp_path, capsys, figure):
     given = [*STUDY, "--out", str(tmp_path)]
     assert cli.main(["study", "clipping", "--iterations", "5", "--ways", "graph", "none", *given]) == 0
     assert "IndRNN: graph: loss" in capsys.readouterr().out
-    found = np.load(tmp_path / "clipping-indrnn.npz")
+    found = read_npz(tmp_path / "clipping-indrnn.npz")
     assert found["ways"].tolist() == ["graph", "none"] and found["loss"].shape == (2, 5)
     assert (tmp_path / "clipping-indrnn.csv").read_text().startswith("way,update,loss,gradient norm,")
     loss, norm, size, share = figure[0].axes

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from saved_arrays import read_npz
 from tolerances import assert_close
 
 import indrnn_np as ir
@@ -178,6 +179,6 @@ def test_the_command(tmp_path, capsys):
         == 0
     )
     assert "before training" in capsys.readouterr().out
-    kept = np.load(tmp_path / "b" / "memory-film-indrnn.npz")
+    kept = read_npz(tmp_path / "b" / "memory-film-indrnn.npz")
     np.testing.assert_array_equal(kept["iterations"], [0, 2, 4])
     assert kept["u"].shape == (3, 8) and (kept["u"][0] != kept["u"][2]).any()

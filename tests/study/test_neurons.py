@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from saved_arrays import read_npz
 from small_runs import adding
 from tolerances import TOLERANCE, assert_close
 
@@ -292,7 +293,7 @@ def test_the_command(tmp_path, capsys):
         for what in ("traces", "ranking", "one-neuron")
         for cell in ("indrnn", "rnn-tanh")
     } <= names
-    assert len(np.load(tmp_path / "traces-rnn-tanh.npz")["marks"]) == 2
+    assert len(read_npz(tmp_path / "traces-rnn-tanh.npz")["marks"]) == 2
 
 
 def test_the_command_on_a_run(tmp_path, capsys):

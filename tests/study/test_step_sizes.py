@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from saved_arrays import read_npz
 from small_runs import STUDY
 
 import indrnn_np as ir
@@ -132,7 +133,7 @@ def test_the_command(tmp_path, capsys, figure):
     assert "RNN-tanh: smallest error of central, float64" in told and "from its kink: smallest" in told
     names = {path.name for path in tmp_path.iterdir()}
     assert {"step-sizes-indrnn.npz", "step-sizes-rnn-tanh.csv", "step-sizes.json", "step-sizes.png"} <= names
-    found = np.load(tmp_path / "step-sizes-rnn-tanh.npz")
+    found = read_npz(tmp_path / "step-sizes-rnn-tanh.npz")
     assert found["methods"].tolist() == [CENTRAL, SINGLE, COMPLEX] and found["errors"].shape == (3, 65)
     first, _, kink = figure[0].axes
     assert first.get_ylabel() == "relative error of the derivative" and "units" in kink.get_xlabel()

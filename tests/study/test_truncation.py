@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from saved_arrays import read_npz
 from small_runs import STUDY
 from tolerances import TOLERANCE, assert_close
 
@@ -154,7 +155,7 @@ def test_words_table_and_default_cuts(tmp_path):
     assert len(table["k"]) == 7 * 4 and set(table["parameter"]) == {"all", "0.W", "0.u", "0.b"}
     assert found.words().startswith("truncated after 1 of 60 steps, the gradient has a bias of ")
     assert "bias of 100 %" not in found.words() and found.reach(1e-3) in (10, 20)
-    assert np.load(found.save(tmp_path / "t.npz"))["bias"].shape == (7, 4)
+    assert read_npz(found.save(tmp_path / "t.npz"))["bias"].shape == (7, 4)
 
 
 def test_what_cannot_be_cut_is_refused():
@@ -194,7 +195,7 @@ def test_the_command(tmp_path, capsys, figure):
     )
     names = {path.name for path in tmp_path.iterdir()}
     assert {"truncation-indrnn.npz", "truncation-rnn-tanh.csv", "truncation.json", "truncation.png"} <= names
-    found = np.load(tmp_path / "truncation-indrnn.npz")
+    found = read_npz(tmp_path / "truncation-indrnn.npz")
     assert found["cuts"].tolist() == [1, 4, 12] and int(found["batches"]) == 2
     bias, other, spread, _ = figure[0].axes
     assert bias.get_ylabel().startswith("bias") and spread.get_ylabel().startswith("standard deviation")
