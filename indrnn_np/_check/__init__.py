@@ -1,6 +1,6 @@
-"""Checks of arrays: type, layout, dtype, shape and values. Single numbers are in _check/scalars.py.
+"""Check the type, layout, dtype, shape and values of arrays; scalars.py checks single numbers.
 
-Every message reads `where: name has this value, expected that value because of a reason`:
+An error message names the function, the argument, its value, the expected value and the reason:
 `recurrence.forward: u has shape (64,), expected (128,) to match a with shape (50, 32, 128)`.
 """
 
@@ -52,31 +52,32 @@ def same_start(a: Any, b: Any) -> bool:
 
 
 def array(where: str, name: str, value: Any) -> None:
-    """Check that `value` is a plain, aligned, C-contiguous array of native numbers, as compiled kernels read it."""
+    """Check that `value` is an array that kernels can read.
+
+    The array must be plain, aligned and C-contiguous, and hold numbers in native byte order.
+    """
     plain(where, name, value)
     if not isinstance(value, np.ndarray):
         return
     if not value.flags.c_contiguous:
         problem = f"{name} with shape {value.shape} has strides {value.strides}"
-        because = "because kernels walk memory in order; numpy.ascontiguousarray makes one"
+        because = "because kernels read memory in order; numpy.ascontiguousarray converts"
         fail(where, problem, "a C-contiguous array", because)
     if not value.flags.aligned:
-        because = "because kernels read whole elements at once; .copy() makes one"
+        because = "because kernels read whole elements at once; .copy() aligns"
         fail(where, f"{name} is not aligned in memory", "an aligned array", because)
     numbers(where, name, value)
 
 
-_PASSED: set[Any] = (
-    set()
-)  # the signatures of calls that `arrays` has passed, since an op is called again and again
+_PASSED: set[Any] = set()  # calls of `arrays` that passed; a repeated call needs one look-up
 
 
 def arrays(where: str, table: str, /, *values: Any, **known: int) -> None:
-    """Check arrays against a table of their shapes, and that those of real numbers share one dtype.
+    """Check arrays against a table of their shapes; arrays of real numbers must share one dtype.
 
-        arrays("recurrence.forward", "a: T B H, u: H, h0: B H, out?: written T+1 B H", a, u, h0, out)
+        arrays("recurrence.last", "h: T+1 B H, lengths?: int B", h, lengths)
 
-    _check/shapes.py describes the table. `known` are sizes that are arguments of the op.
+    _check/shapes.py describes the table. `known` holds the sizes that are arguments of the op.
     """
     key = (table, *map(_signature, values), *known.values())
     if key in _PASSED:
@@ -105,7 +106,7 @@ def arrays(where: str, table: str, /, *values: Any, **known: int) -> None:
 
 
 def _signature(value: Any) -> Any:
-    """Return all of an array that `arrays` looks at."""
+    """Return the properties of an array that `arrays` checks."""
     if isinstance(value, np.ndarray):
         return type(value), value.shape, value.dtype, value.flags.num
     return (type(value), value.shape, value.dtype) if is_array(value) else type(value)
@@ -120,8 +121,8 @@ def writable(where: str, name: str, value: Any) -> None:
 def plain(where: str, name: str, value: Any) -> None:
     """Check that `value` is an ndarray, a memmap or an array in GPU memory.
 
-    Other subclasses change the meaning of their elements (masks, units, matrix products), and kernels
-    would ignore it.
+    Other subclasses change the meaning of their elements (masks, units, matrix products), and
+    kernels would ignore it.
     """
     kind = type(value)
     if kind is np.ndarray or kind is np.memmap:
@@ -129,14 +130,14 @@ def plain(where: str, name: str, value: Any) -> None:
     if not is_array(value):
         fail(where, f"{name} is a {kind.__name__}", "a numpy.ndarray", error=TypeError)
     if isinstance(value, np.ndarray):
-        because = "because a subclass may give its elements another meaning; numpy.asarray makes one"
+        because = "because a subclass may give its elements another meaning; numpy.asarray converts"
         if isinstance(value, np.ma.MaskedArray):
-            because = "because its mask would be ignored; .filled(value) makes an array without one"
+            because = "because its mask would be ignored; .filled(value) replaces masked elements"
         fail(where, f"{name} is a {kind.__name__}", "a numpy.ndarray", because, error=TypeError)
 
 
 def floats(where: str, allowed: Iterable[np.dtype] = REAL, **arrays: Any) -> np.dtype:
-    """Return the dtype that all `arrays` share, after checking that it is in `allowed`; None is skipped."""
+    """Return the common dtype of the arrays that are not None; it must be in `allowed`."""
     first, dtype = "", None
     for name, value in arrays.items():
         if value is None:
@@ -151,7 +152,7 @@ def floats(where: str, allowed: Iterable[np.dtype] = REAL, **arrays: Any) -> np.
         elif value.dtype is not dtype and value.dtype != dtype:
             refuse_dtype(where, name, value, f"{dtype}", f"to match {first}", (dtype,))
     if dtype is None:
-        fail(where, "no array was given", "at least one")
+        fail(where, "every array is None", "at least one array")
     return dtype
 
 
@@ -183,7 +184,7 @@ def choice(where: str, name: str, value: Any, known: Iterable[Any]) -> None:
 
 
 def counted(where: str, ends: np.ndarray, value: Any) -> np.ndarray:
-    """Return a mask (T, B, 1, ...) of the elements of `value` (T, B, ...) within their sample's length."""
+    """Return the mask (T, B, 1, ...) of the elements of `value` (T, B, ...) before `ends` (B,)."""
     if value.ndim < 2:
         fail(where, f"an array with lengths has shape {value.shape}", "(T, B, ...): time, batch")
     T, B = value.shape[:2]
@@ -193,12 +194,12 @@ def counted(where: str, ends: np.ndarray, value: Any) -> np.ndarray:
 
 
 def first_index(wrong: np.ndarray) -> tuple[int, ...]:
-    """Return the index of the first true element."""
+    """Return the index of the first true element of a mask."""
     return tuple(int(i) for i in np.unravel_index(int(np.argmax(wrong)), wrong.shape))
 
 
 def finite(where: str, name: str, value: np.ndarray, among: Any = True, kind: str = "finite numbers") -> None:
-    """Check that the elements in the mask `among` are finite; the error names the first invalid one."""
+    """Check that the elements in the mask `among` are finite; the error names the first fault."""
     bad = ~np.isfinite(value)
     if among is not True:
         bad &= among
@@ -217,5 +218,5 @@ def symbols(
         wrong &= among
     if wrong.any():
         index = first_index(wrong)
-        fail(where, f"{name}{list(index)} is {value[index]}", f"0 to {count - 1}",
-             f"because there are {count} {kind}")  # fmt: skip
+        because = f"because there are {count} {kind}"
+        fail(where, f"{name}{list(index)} is {value[index]}", f"0 to {count - 1}", because)

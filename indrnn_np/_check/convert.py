@@ -1,9 +1,9 @@
-"""Conversion of user arrays to arrays that kernels accept.
+"""Convert user arrays to arrays that kernels accept.
 
 Ops and `net.forward` are strict (`_check.array`). `net(x)`, `net.infer`, `net.step`,
 `net.recompute_statistics`, `fit`, `sample` and `gradcheck` convert their inputs once, with this
-module: lists, other layouts, byte orders and precisions. Inputs that would lose their meaning are
-refused: masked arrays, other subclasses, and numbers outside the range of the new precision.
+module. It accepts lists, other layouts, byte orders and precisions. It refuses inputs that would
+lose their meaning: masked arrays, other subclasses, and numbers outside the range of the new dtype.
 """
 
 from __future__ import annotations
@@ -33,9 +33,10 @@ def array(
     dtype : dtype, optional
         Precision of real numbers. Integers stay integers.
     lengths : array (B,), optional
-        Values beyond these lengths may be outside the range of `dtype`.
+        Lengths of the samples. Values beyond them may be outside the range of `dtype`.
     layout : bool
-        False: a view keeps its strides, for callers that copy parts of it.
+        Make the result C-contiguous. If False, a view keeps its strides, for callers that copy
+        parts of it.
     """
     if type(value) is np.ndarray and value.flags.num & _check.READY == _check.READY:
         if value.dtype == dtype if dtype is not None else value.dtype in _check.NUMBERS:
@@ -99,12 +100,12 @@ def _arrays_inside(value: Any) -> Iterator[np.ndarray]:
 def _check_range(
     where: str, name: str, value: np.ndarray, converted: np.ndarray, lengths: np.ndarray | None
 ) -> None:
-    """Check that conversion to `converted` turned no finite number within `lengths` into infinity."""
+    """Check that no finite number within `lengths` became infinite in `converted`."""
     lost = np.isinf(converted) & np.isfinite(value)
     if lost.any() and lengths is not None and value.ndim > 1:
         lost &= _check.counted(where, lengths, value)
     if lost.any():
         index = _check.first_index(lost)
         because = f"because {converted.dtype} holds no larger number"
-        _check.fail(where, f"{name}{list(index)} is {value[index]}",
-                    f"at most {np.finfo(converted.dtype).max:.3g} in size", because)  # fmt: skip
+        expected = f"at most {np.finfo(converted.dtype).max:.3g} in size"
+        _check.fail(where, f"{name}{list(index)} is {value[index]}", expected, because)

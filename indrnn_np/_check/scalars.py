@@ -1,4 +1,4 @@
-"""Define the form of error messages and check single values; _check re-exports both."""
+"""Raise errors in the form of the package, and check single numbers; _check re-exports both."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 
 from .. import _machine
 
-LARGEST = 2**63  # integers are smaller
-LARGE = 2**26  # bytes; loops skip `fits_memory`, which takes about 1 ms, for smaller arrays
+LARGEST = 2**63  # integers must be smaller
+LARGE = 2**26  # bytes; smaller arrays need no call of `fits_memory`, which takes about 1 ms
 
 
 def fail(
@@ -69,13 +69,16 @@ def finite_number(where: str, name: str, value: Any) -> None:
 
 
 def as_json(value: Any) -> Any:
-    """Return a NumPy number as a Python number, which JSON accepts; return other values unchanged."""
+    """Return a NumPy number as a Python number, for JSON; return other values unchanged."""
     return value.item() if isinstance(value, np.generic) else value
 
 
 def fits_memory(where: str, name: str, needed: int, memory: tuple[int | None, str] | None = None) -> None:
-    """Check that `needed` bytes are free, in host memory or by `memory`, before their allocation."""
+    """Check that `needed` bytes are free before their allocation.
+
+    `memory` holds the free bytes and the name of their limit; None means the memory of the host.
+    """
     free, limit = _machine.available_memory() if memory is None else memory
     if free is not None and needed > free:
-        fail(where, f"{name} needs {needed / 2**30:.3g} GiB", f"at most {free / 2**30:.3g} GiB", f"because of {limit}",
-             error=MemoryError)  # fmt: skip
+        problem, expected = f"{name} needs {needed / 2**30:.3g} GiB", f"at most {free / 2**30:.3g} GiB"
+        fail(where, problem, expected, f"because of {limit}", error=MemoryError)

@@ -1,8 +1,8 @@
-"""Tables of the shapes of an op's arrays, such as "h: T+1 B H, u: H, dh?: T B H, out?: written T B H".
+"""Parse tables of the shapes of an op's arrays, such as "h: T+1 B H, u: H, dh?: T B H".
 
 A name ends with ? if the array may be None. The axes follow its kind (real, int, bool or any; else
-real or complex numbers) and `written` if the op changes it. An axis is a letter or a word (T), a sum
-(T+1), a multiple (4H), an axis that the array may lack (T?), or any number of axes (...). Equal
+real or complex numbers) and `written` if the op changes it. An axis is a letter or a word (T), a
+sum (T+1), a multiple (4H), an axis that the array may lack (T?), or any number of axes (...). Equal
 letters stand for equal sizes.
 """
 
@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-Sizes = dict[str, int | None]  # by letter; None for an axis that the arrays lack
+Sizes = dict[str, int | None]  # size by letter; None for an axis that the arrays lack
 KINDS = ("real", "int", "bool", "any")
 MEANINGS = {
     "T": "time", "T+1": "initial state and time", "B": "batch", "D": "inputs", "H": "units", "K": "classes",
@@ -58,13 +58,13 @@ def _row(name: str, text: str) -> Row:
 def _axes(word: str) -> list[Axis]:
     """Return the axes that one word describes."""
     if word == "...":
-        return [Axis(f"...{n}", 1, 0, True) for n in range(64)]  # the most that NumPy's arrays have
+        return [Axis(f"...{n}", 1, 0, True) for n in range(64)]  # NumPy's largest number of axes
     factor, letter, offset, mark = re.fullmatch(r"(\d*)(\D+?)(?:\+(\d+))?(\??)", word).groups()  # type: ignore[union-attr]
     return [Axis(letter, int(factor or 1), int(offset or 0), bool(mark))]
 
 
 def _layout(shape: list[str], kind: str) -> str:
-    """Return the axes as an error shows them: "(T, B, H): time, batch, units", or "(B, H) or (T, B, H)"."""
+    """Return the axes for an error: "(T, B, H): time, batch, units", or "(B, H) or (T, B, H)"."""
     lacking = [word for word in shape if "?" in word]
     forms = [
         [word.rstrip("?") for word in shape if word not in lacking[:n]] for n in range(len(lacking), -1, -1)
@@ -89,7 +89,7 @@ def bind(axes: tuple[Axis, ...], shape: tuple[int, ...], sizes: Sizes) -> bool:
 
 
 def _align(axes: tuple[Axis, ...], shape: tuple[int, ...]) -> tuple[int | None, ...]:
-    """Return a size for each axis, None for one that the array lacks; () if the number of axes is wrong."""
+    """Return the size of each axis, None for lacking axes; () if the number of axes is wrong."""
     optional, lacking = [axis for axis in axes if axis.optional], len(axes) - len(shape)
     if not 0 <= lacking <= len(optional):
         return ()
@@ -100,7 +100,7 @@ def _align(axes: tuple[Axis, ...], shape: tuple[int, ...]) -> tuple[int | None, 
 def required(
     row: Row, rows: Sequence[Row], values: Sequence[Any], known: Mapping[str, int]
 ) -> tuple[str, str]:
-    """Return the shape that the array of a row must have, and the arrays and numbers that require it."""
+    """Return the required shape of a row's array, and the arrays and numbers that require it."""
     sizes: Sizes = dict(known)
     sources = {letter: f"{letter} = {size}" for letter, size in known.items()}
     for other, value in zip(rows, values, strict=True):
@@ -110,10 +110,10 @@ def required(
             bind(other.axes, value.shape, sizes)
             sources = dict.fromkeys(sizes, f"{other.name} with shape {value.shape}") | sources
     because = " and ".join(dict.fromkeys(sources[axis.letter] for axis in row.axes if axis.letter in sources))
-    own = zip(row.axes, _align(row.axes, value.shape), strict=False)
-    sizes = {axis.letter: size for axis, size in own if axis.factor == 1 and axis.offset == 0} | sizes
+    actual = zip(row.axes, _align(row.axes, value.shape), strict=False)
+    sizes = {axis.letter: size for axis, size in actual if axis.factor == 1 and axis.offset == 0} | sizes
     if any(axis.letter not in sizes for axis in row.axes):
         return row.layout, f"to match {because}" if because else ""
-    found = ((axis, sizes[axis.letter]) for axis in row.axes)
-    shape = tuple(axis.factor * size + axis.offset for axis, size in found if size is not None)
+    expected = ((axis, sizes[axis.letter]) for axis in row.axes)
+    shape = tuple(axis.factor * size + axis.offset for axis, size in expected if size is not None)
     return f"{shape}", f"to match {because or row.layout}"

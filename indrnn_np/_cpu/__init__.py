@@ -1,1 +1,1 @@
-"""What the CPU ops share: compilation and its cache, threads, aligned arrays, vector code and environment variables."""
+"""Compilation and its cache, threads, aligned arrays, vector code and environment variables."""

@@ -1,7 +1,7 @@
-"""Make arrays that start on a cache line, so that no vector of 64 bytes spans two lines.
+"""Allocate arrays that start on a cache line, so that no vector of 64 bytes spans two lines.
 
-NumPy's own large arrays start 16 bytes into a page, and the memory-bound kernels are slower on them. Kernels take any
-array; the package allocates its own arrays here.
+NumPy's large arrays start 16 bytes into a page, and memory-bound kernels are slower on them.
+Kernels accept any array; the package allocates its arrays here.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ LINE = 64  # bytes of a cache line
 
 
 def empty(shape: int | tuple[int, ...], dtype: Any) -> np.ndarray:
-    """Return a C-contiguous array with undefined contents."""
+    """Return an uninitialised C-contiguous array."""
     shape, dtype = (shape,) if isinstance(shape, int) else shape, np.dtype(dtype)
     size = math.prod(shape) * dtype.itemsize
     memory = np.empty(size + LINE, np.uint8)
@@ -25,12 +25,12 @@ def empty(shape: int | tuple[int, ...], dtype: Any) -> np.ndarray:
 
 
 def room(work: Any, name: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-    """Return the workspace's array of that name, or a new one if work is None; the contents are undefined."""
+    """Return an uninitialised array: the workspace's `name`, or a new array if `work` is None."""
     return empty(shape, dtype) if work is None else work.array(name, shape, dtype)
 
 
 def empty_like(array: np.ndarray) -> np.ndarray:
-    """Return an array of the same shape and dtype with undefined contents."""
+    """Return an uninitialised array of the same shape and dtype."""
     return empty(array.shape, array.dtype)
 
 

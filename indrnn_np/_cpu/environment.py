@@ -1,7 +1,8 @@
 """Set environment variables that numpy's libraries read while they are loaded.
 
-The `indrnn` command calls `configure` before it loads numpy. Importing the package does not: a library must not change
-its host's environment on import. Your own program calls `ir.configure()` first, or sets the variable.
+The `indrnn` command calls `configure` before it loads numpy. Importing the package does not: a
+library must not change the environment of its host. Call `ir.configure()` first in your program, or
+set the variable yourself.
 """
 
 from __future__ import annotations
@@ -25,10 +26,11 @@ def configure(
     system: tuple[str, str] | None = None,
     loaded: Collection[str] = sys.modules,
 ) -> dict[str, str]:
-    """Set environment variables that make numpy faster on this CPU. Call it before numpy is imported.
+    """Set environment variables that make numpy faster on this CPU.
 
-    A variable that is already set keeps its value. At present there is one variable: `OPENBLAS_CORETYPE=SkylakeX`, on
-    Linux on x86-64 CPUs with AVX-512 that are not Intel's.
+    Call this function before numpy is imported. A variable that is already set keeps its value. At
+    present there is one variable:
+    `OPENBLAS_CORETYPE=SkylakeX`, on Linux on x86-64 CPUs with AVX-512 that are not Intel's.
 
     Parameters
     ----------
@@ -39,7 +41,8 @@ def configure(
     system
         (sys.platform, platform.machine()) of this machine.
     loaded
-        Names of loaded modules. Nothing is set if numpy is among them, because it has read its variables by then.
+        Names of loaded modules. Nothing is set if numpy is among them, because it has read its
+        variables by then.
 
     Returns
     -------
@@ -56,8 +59,8 @@ def configure(
     if (system or (sys.platform, platform.machine())) != ("linux", "x86_64") or "numpy" in loaded:
         return {}
     settings: dict[str, str] = {}
-    # OpenBLAS uses its AVX2 kernels on CPUs that it does not recognise, at half the speed of its AVX-512 kernels.
-    # It recognises Intel's CPUs and may have better kernels for them.
+    # OpenBLAS uses its AVX2 kernels on CPUs that it does not recognise, at half the speed of its
+    # AVX-512 kernels. It recognises Intel's CPUs and may have better kernels for them.
     text = _machine.cpuinfo() if cpuinfo is None else cpuinfo
     if has_skylakex(text) and "GenuineIntel" not in _machine.cpu_field(text, "vendor_id"):
         settings["OPENBLAS_CORETYPE"] = "SkylakeX"

@@ -1,17 +1,18 @@
 """Compile kernels with the project's flags of `numba.njit` and its own disk cache.
 
-Flags. `error_model="numpy"` because Python's zero-division check keeps a division from vectorising.
-`fastmath` is the subset below and never `True`: with `nnan` or `ninf` the compiler may assume that no NaN or
-Inf exists, so `isnan` returns False and a diverging run goes unnoticed.
+Flags. `error_model` is "numpy", because Python's zero-division check keeps a division from
+vectorising. `fastmath` is the subset below and never `True`: with `nnan` or `ninf` the compiler may
+assume that no NaN or Inf exists, so `isnan` returns False and a diverging run goes unnoticed.
 
-Cache. Numba's disk cache compares the kernel's own file only, so it returns old code after an edit of a function that
-the kernel calls from another file. A damaged cache file stops every start. The package therefore has its own cache
-(kernel_files.py). Its folder is named by a digest of all files of the package. The key of an entry consists of the
-kernel's code, signature, compiler, CPU and flags (kernel_code.py). Nothing is cached on disk where the package's files
-cannot be read. `INDRNN_CACHE_DIR` sets the folder.
+Cache. Numba's disk cache compares the file of the kernel only, so it returns old code after an edit
+of a function that the kernel calls from another file. A damaged cache file stops every start. The
+package therefore has its own cache (kernel_files.py). The name of its folder is a digest of all
+files of the package. The key of an entry consists of the kernel's code, signature, compiler, CPU
+and flags (kernel_code.py). If the package's files cannot be read, nothing is cached on disk.
+`INDRNN_CACHE_DIR` sets the folder.
 
-Kernels that differ in an activation are made by a factory that closes over its scalar functions. A kernel may close
-over any compiled function.
+A factory makes the kernels of each activation; they close over its scalar functions. A kernel may
+close over any compiled function.
 """
 
 from __future__ import annotations
@@ -35,10 +36,11 @@ from .kernel_code import Unidentified, describe, package_digest
 from .kernel_files import Entry
 
 FASTMATH = {"contract", "reassoc", "nsz", "arcp"}
-CONTRACT = {"contract"}  # a product and a sum may become one instruction; all other roundings are as written
-AS_WRITTEN = {"nsz"}  # all roundings are as written: two kernels with the same lines give the same bits
+CONTRACT = {"contract"}  # a product and a sum may become one instruction; other operations round as written
+AS_WRITTEN = {"nsz"}  # every operation rounds as written: equal lines of two kernels give equal bits
 
-# Settings of numba that change machine code; codegen.magic_tuple() holds the CPU's name and features.
+# Settings of numba that change machine code. codegen.magic_tuple() holds the name and the features
+# of the CPU.
 SETTINGS = (
     "BOUNDSCHECK", "DEBUGINFO_DEFAULT", "DISABLE_INTEL_SVML", "ENABLE_AVX", "ENABLE_PROFILING",
     "EXTEND_VARIABLE_LIFETIMES", "JIT_COVERAGE", "LLVM_REFPRUNE_FLAGS", "LLVM_REFPRUNE_PASS", "LOOP_VECTORIZE",
@@ -48,13 +50,13 @@ SETTINGS = (
 
 @functools.cache
 def sources_hash() -> str:
-    """Return a digest of all code files of the package; "" if its loader lists none, as in a frozen program."""
+    """Return a digest of all code files of the package; "" if its loader lists no files."""
     return package_digest(__package__.partition(".")[0])
 
 
 @functools.cache
 def cache_directory() -> str:
-    """Return the folder of compiled kernels, which may not exist yet; "" if there is no disk cache."""
+    """Return the folder of compiled kernels, which may not exist yet; "" without a disk cache."""
     if not sources_hash():
         return ""
     base = os.environ.get("INDRNN_CACHE_DIR")
@@ -72,7 +74,7 @@ def compiler() -> tuple[Any, ...]:
 
 
 class _KernelCache(_Cache):
-    """Compiled kernels on disk, in place of numba's own cache."""
+    """Compiled kernels on disk, in place of numba's cache."""
 
     def __init__(self, kernel: Any) -> None:
         self._kernel = kernel
@@ -102,7 +104,7 @@ class _KernelCache(_Cache):
             entry.write(dumps(data._reduce()))
 
     def _entry(self, sig: Any, codegen: Any) -> Entry | None:
-        """Return the cache entry of a kernel; None without a cache, or if the kernel's code cannot be identified."""
+        """Return the cache entry of a kernel; None without a cache or a description of its code."""
         if not cache_directory():
             return None
         function = self._kernel.py_func
@@ -115,10 +117,10 @@ class _KernelCache(_Cache):
         return Entry(Path(cache_directory()), f"{function.__module__}.{function.__qualname__}", key.encode())
 
     def enable(self) -> None:
-        """Required by numba, which never calls it here."""
+        """Do nothing; the base class requires this method."""
 
     def disable(self) -> None:
-        """Required by numba, which never calls it here."""
+        """Do nothing; the base class requires this method."""
 
     def flush(self) -> None:
         """Do nothing: a kernel whose code has changed has a different key."""
@@ -129,9 +131,11 @@ def njit(function: Any = None, rounding: set[str] = FASTMATH, **options: Any) ->
 
     Parameters
     ----------
-    rounding
-        `FASTMATH`, `CONTRACT` or `AS_WRITTEN`: how the compiler may change the order of operations.
-    options
+    function : callable
+        Python function. Without it, the call returns a decorator.
+    rounding : set of str
+        `FASTMATH`, `CONTRACT` or `AS_WRITTEN`: how the compiler may change operations.
+    **options
         Options of numba.
     """
     if function is None:
@@ -145,7 +149,7 @@ def njit(function: Any = None, rounding: set[str] = FASTMATH, **options: Any) ->
 
 
 def by_dtype(float32: Any, float64: Any) -> Any:
-    """Return a scalar function for kernels that calls one of two compiled functions, by its argument's dtype."""
+    """Return a function for kernels that calls `float32` or `float64` by its argument's dtype."""
 
     def dispatch(x: Any) -> Any:
         return float32(x) if isinstance(x, np.float32) else float64(x)

@@ -1,10 +1,11 @@
-"""Identify the code of a kernel by the sources of the package and by the functions that the kernel calls.
+"""Identify the code of a kernel by the package's files and by the functions that it calls.
 
-A compiled kernel may be loaded from the disk only if it was compiled from the current code. Two descriptions ensure
-this. `package_digest` covers every file of the package. It reads them through the loader, so a zip archive or a tree of
-`.pyc` files also has a digest. `describe` covers the functions in memory: the bytecode and constants of the kernel and
-of all functions that it calls, wherever they are defined. The cache is therefore also correct for kernels of a user's
-program, and for files that are edited while a process runs.
+A compiled kernel may be loaded from the disk only if it was compiled from the current code. Two
+descriptions ensure this. `package_digest` covers every file of the package. It reads them through
+the loader, so a zip archive or a tree of `.pyc` files also has a digest. `describe` covers the
+functions in memory: the bytecode and constants of the kernel and of all functions that it calls,
+wherever they are defined. The cache is therefore also correct for kernels of a user's program, and
+for files that are edited while a process runs.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ CODE_FILES = (".py", ".pyc")
 # Modules whose code is identified by the versions in the key.
 LIBRARIES = frozenset({"builtins", "llvmlite", "numba", "numpy", *sys.stdlib_module_names})
 ADDRESS = " at 0x"  # in the default repr of an object, which does not identify its value
-# Attributes that hold the Python function of numba's dispatchers, numba's intrinsics and functools' wrappers.
+# Attributes that hold the Python function of numba's dispatchers and intrinsics, and of functools'
+# wrappers.
 PYTHON_FUNCTION = "py_func", "_defn", "__wrapped__"
 
 
@@ -31,7 +33,7 @@ class Unidentified(Exception):
 
 
 def package_digest(package: str) -> str:
-    """Return a digest of the name and content of all code files of a package; "" if its loader lists none."""
+    """Return a digest of the names and contents of a package's code files; "" if it lists none."""
     digest, files = hashlib.sha256(), sorted(_files(importlib.resources.files(package)))
     for path, content in files:
         digest.update(f"{path} {len(content)} ".encode() + content)
@@ -48,9 +50,9 @@ def _files(folder: Any, prefix: str = "") -> Iterator[tuple[str, bytes]]:
 
 
 def describe(value: Any, seen: dict[Any, int] | None = None) -> Any:
-    """Return nested tuples that are equal, in every process, for values that compile to the same code.
+    """Return nested tuples that are equal in every process for values that give the same code.
 
-    `seen` numbers the functions that are already described, so that a recursive function ends.
+    `seen` numbers the functions that are already described, so that recursion ends.
 
     Raises
     ------
@@ -95,7 +97,10 @@ def _function(function: FunctionType, seen: dict[Any, int]) -> Any:
 
 
 def _globals(function: FunctionType) -> dict[str, Any]:
-    """Return the globals that a function may look up, and the attributes of modules outside of LIBRARIES."""
+    """Return the globals and the module attributes that a function may look up.
+
+    Attributes of modules in LIBRARIES are left out.
+    """
     names = sorted(set(_names(function.__code__)))
     values = {name: function.__globals__[name] for name in names if name in function.__globals__}
     for module in list(values.values()):

@@ -1,8 +1,9 @@
-"""Store compiled kernels on disk, one file for each kernel and signature. A failure here never stops a start.
+"""Store compiled kernels on disk, one file for each kernel and signature.
 
-An entry begins with a checksum of its key and content. A file that is truncated, empty, overwritten, or that belongs
-to another kernel is therefore detected; the kernel is compiled again and the entry replaced. Where a folder or file
-cannot be read or written, kernels are compiled at each start, and a process warns once for each folder.
+An entry begins with a checksum of its key and content, which detects a file that is truncated,
+empty, overwritten, or belongs to another kernel. The kernel is then compiled again and the entry
+replaced. If a folder or file cannot be read or written, kernels are compiled at each start, and a
+process warns once for each folder. A failure never stops a start.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ from .. import _files
 
 CHECKSUM = hashlib.sha256().digest_size  # bytes at the start of a file
 SUFFIX = ".nbc"
-STALE = 3600.0  # seconds after which a temporary file is taken for one that a killed process left
+STALE = 3600.0  # seconds; older temporary files were left by killed processes and are removed
 
 _warned: set[Path] = set()  # folders
 
 
 def usage(folder: Path) -> tuple[int, int]:
-    """Return the number of kernels below a folder and their size in bytes; (0, 0) if it does not exist."""
+    """Return the number and the total bytes of the kernels below a folder, which may not exist."""
     sizes = [path.stat().st_size for path in folder.glob(f"**/*{SUFFIX}") if path.is_file()]
     return len(sizes), sum(sizes)
 
@@ -60,7 +61,7 @@ class Entry:
         return self.folder / f"{label}-{hashlib.sha256(self.key).hexdigest()[:24]}{SUFFIX}"
 
     def read(self) -> bytes | None:
-        """Return the stored content, or None if there is no file or it is damaged."""
+        """Return the stored content; None if the file is missing or damaged."""
         try:
             data = self.path.read_bytes()
         except FileNotFoundError:
@@ -97,6 +98,7 @@ class Entry:
         return hashlib.sha256(b"%d %s %s" % (len(self.key), self.key, content)).digest()
 
     def _remove_stale(self) -> None:
+        """Remove temporary files of this entry that killed processes left."""
         for path in self.folder.glob(f".{self.path.name}.*.tmp"):
             if time.time() - path.stat().st_mtime > STALE:
                 path.unlink(missing_ok=True)

@@ -17,7 +17,7 @@ PACKAGES = ("numpy", "numba")
 
 
 def blas() -> str:
-    """Return NumPy's BLAS as in `OpenBLAS 0.3.31.188.0 SkylakeX`: library, version, and its kernels."""
+    """Return the library, version and kernels of NumPy's BLAS: `OpenBLAS 0.3.31.188.0 SkylakeX`."""
     libraries = [library for library in threadpool_info() if library["user_api"] == "blas"]
     if not libraries:
         return "a BLAS that threadpoolctl does not know"

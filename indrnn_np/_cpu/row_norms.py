@@ -1,4 +1,4 @@
-"""Compute the squared norm of ∂L/∂h_t for each step of a chunk, in one pass and without temporary arrays."""
+"""Compute the squared norm of ∂L/∂h_t for each step of a chunk, without temporary arrays."""
 
 from __future__ import annotations
 
@@ -20,26 +20,27 @@ def squares(gradient: np.ndarray) -> np.ndarray:
 def squares_with_recurrence(
     dh: np.ndarray | None, da: np.ndarray, u: np.ndarray, edge: np.ndarray, left: np.ndarray, reverse: bool
 ) -> np.ndarray:
-    """Return Σ_{b,h} (dh_t + u ⊙ da_{t+1})² for a chunk of steps of an IndRNN, as (steps,) in float64.
+    """Return Σ_{b,h} (dh_t + u ⊙ da_{t+1})² for a chunk of an IndRNN, as (steps,) in float64.
 
     Parameters
     ----------
     dh : array (steps, B, H) or None
-        The gradient from the layer above; None is zero.
+        Gradient from the layer above; None is zero.
     da : array (steps, B, H)
-        The gradient of the pre-activations.
+        Gradient of the pre-activations.
     u : array (H,)
-        The recurrent weights.
+        Recurrent weights.
     edge : array (B, H)
-        da of the step after the chunk; with `reverse` of the step before it.
+        da of the step after the chunk; with `reverse`, of the step before it.
     left : array (B,)
-        Steps from the start of the chunk to the end of each sample; the gradient beyond is zero.
+        Steps from the start of the chunk to the end of each sample. The gradient is zero beyond it.
     reverse : bool
         Whether the recurrence walks back in time.
     """
     da = np.ascontiguousarray(da)
-    above = da if dh is None else np.ascontiguousarray(dh)
-    return _squares_with_recurrence(dh is not None, above, da, np.ascontiguousarray(u), edge, left, reverse)
+    has_dh, u = dh is not None, np.ascontiguousarray(u)
+    dh = da if dh is None else np.ascontiguousarray(dh)  # da is a placeholder that the kernel ignores
+    return _squares_with_recurrence(has_dh, dh, da, u, edge, left, reverse)
 
 
 @njit
@@ -66,9 +67,9 @@ def _squares_with_recurrence(
         for b in range(B):
             if t >= left[b]:
                 continue
-            above, carried = dh[t, b], later[b]
+            dh_t, da_later = dh[t, b], later[b]
             for j in range(H):
-                gradient = (above[j] if has_dh else 0) + u[j] * carried[j]
+                gradient = (dh_t[j] if has_dh else 0) + u[j] * da_later[j]
                 total += np.float64(gradient) * np.float64(gradient)
         sums[t] = total
     return sums

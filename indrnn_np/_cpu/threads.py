@@ -1,11 +1,13 @@
-"""Share compiled kernels and matrix products among one pool of Python threads; both release the GIL.
+"""Run compiled kernels and matrix products on one pool of Python threads; both release the GIL.
 
-OpenBLAS's own threads are not used beside the pool, because they spin after a product and keep other threads off their
-cores. Each thread of the pool therefore computes its products alone. Waking a thread is slow, so a layer's pass hands
-over work once: `parallel_for` shares independent work; `relay` and `in_turns` share work with a short serial section.
+The threads of OpenBLAS are not used beside the pool, because they spin after a product and keep
+other threads off their cores. Each thread of the pool therefore computes its products alone. Waking
+a thread is slow, so a layer's pass hands over work once: `parallel_for` shares independent work;
+`relay` and `in_turns` share work with a short serial section.
 
-Pieces are independent ranges of samples, neurons or rows, so the bits of a kernel do not depend on the number of
-threads. Products may differ in rounding, because BLAS chooses its kernels by shape.
+Pieces of work are independent ranges of samples, neurons or rows, so the bits of a kernel do not
+depend on the number of threads. Products may differ in rounding, because BLAS chooses its kernels
+by shape.
 """
 
 from __future__ import annotations
@@ -27,14 +29,14 @@ from .. import _check
 
 GRAIN = 64  # pieces start at multiples of this many neurons or rows: whole cache lines and vectors
 SMALL = 2**18  # elements; handing over a smaller piece of work costs more than it saves
-ALONE = 2**13  # elements; BLAS computes products of arrays up to this size on one thread by itself
+ALONE = 2**13  # elements; BLAS computes products of arrays up to this size on one thread
 AWAKE = 1e-3  # seconds that a thread spins before it sleeps until its turn
 
-_chosen: list[int] = []  # the number of threads that `set_threads` set, or nothing
+_chosen: list[int] = []  # the number of threads that `set_threads` set; empty before its first call
 
 
 def threads() -> int:
-    """Return the number of threads of kernels: that of `set_threads`, or the cores that this process may use."""
+    """Return the number of threads of kernels: set by `set_threads`, or this process's cores."""
     return _chosen[-1] if _chosen else _cores()
 
 
@@ -52,9 +54,10 @@ def set_threads(n: int) -> None:
 
 
 def parallel_for(size: int, elements: int, kernel: Callable[[int, int], object], grain: int = GRAIN) -> None:
-    """Call kernel(start, end) for pieces of range(size), on a number of threads that suits `elements` elements.
+    """Call kernel(start, end) for pieces of range(size) on the threads of the pool.
 
-    Pieces start at multiples of `grain`. During the call numpy's BLAS runs each product on the calling thread.
+    The number of threads suits `elements` elements of work. Pieces start at multiples of `grain`.
+    During the call numpy's BLAS runs each product on the calling thread.
     """
     pieces = thread_count(elements, -(-size // grain))
     edges = [min(size, round(size * i / pieces / grain) * grain) for i in range(pieces)] + [size]
@@ -65,7 +68,7 @@ def parallel_for(size: int, elements: int, kernel: Callable[[int, int], object],
 
 
 def thread_count(elements: int, pieces: int) -> int:
-    """Return how many threads share `elements` elements of work, which has a number of pieces."""
+    """Return the number of threads for `elements` elements of work in a number of pieces."""
     return max(1, min(threads(), 1 + _workers(), elements // SMALL, pieces))
 
 
@@ -77,10 +80,11 @@ def relay(
     before: Callable[[int], object] | None = None,
     after: Callable[[int], object] | None = None,
 ) -> None:
-    """Call turn(0), turn(1), ... turn(count - 1) in this order, while other threads call `before` and `after`.
+    """Call turn(0), ..., turn(count - 1) in order, while other threads call `before` and `after`.
 
-    Thread k of n processes the items k, k + n, ...: for each it calls before(i), waits until turn(i - 1) has ended, and
-    calls turn(i) and after(i). Threads rarely wait if turns are short. The thread of an item does not depend on timing.
+    Thread k of n processes the items k, k + n, ... For each item i it calls before(i), waits until
+    the turn of item i - 1 has ended, and calls turn(i) and after(i). Threads rarely wait if turns
+    are short. The thread of an item does not depend on timing.
     """
     done = [threading.Event() for _ in range(count if n > 1 else 0)]
     failed: list[bool] = []
@@ -110,8 +114,8 @@ def relay(
 
 
 def in_turns(n: int, elements: int, run: Callable[[int, np.ndarray], object]) -> None:
-    """Call run(k, turns) on n threads k at once; it is compiled code that takes turns (see turns.py)."""
-    turns = np.zeros(2, np.int64)  # a counter, and a flag that a thread has failed
+    """Call run(k, turns), compiled code that takes turns (turns.py), on n threads k at once."""
+    turns = np.zeros(2, np.int64)  # the counter, and the flag of a failed thread
 
     def runner(k: int, _: int) -> None:
         try:
@@ -125,7 +129,7 @@ def in_turns(n: int, elements: int, run: Callable[[int, np.ndarray], object]) ->
 
 
 def _await(event: threading.Event) -> None:
-    """Wait for the end of a turn: spin at first, because waking a thread takes longer than most turns."""
+    """Wait for the end of a turn; spin first, because waking a thread takes longer than a turn."""
     deadline = time.perf_counter() + AWAKE
     while not event.is_set():
         if time.perf_counter() > deadline:
@@ -150,21 +154,22 @@ def _run(kernel: Callable[[int, int], object], spans: list[tuple[int, int]]) -> 
 
 
 class _Pool(ThreadPoolExecutor):
-    """The threads that wait for work.
+    """Threads that wait for work.
 
-    A thread that wakes for a few milliseconds often starts on the CPU of the thread that woke it, and stays there while
-    other CPUs idle: on a virtual machine two threads then took as long as one. Where the system allows it, the threads
-    of the pool therefore run on all CPUs of the process except the CPU of the thread that hands over work.
+    A thread that wakes for a few milliseconds often starts on the CPU of the thread that woke it,
+    and stays there while other CPUs idle. On a virtual machine two threads then took as long as
+    one. Where the system allows it, the pool therefore runs on all CPUs of the process except the
+    CPU of the thread that hands over work.
     """
 
     def __init__(self) -> None:
         self._ids: list[int] = []
-        self._avoided: tuple[int, int] | None = None  # the CPU, and the number of threads then
+        self._avoided: tuple[int, int] | None = None  # the avoided CPU, and the number of threads then
         super().__init__(
             _workers(), "indrnn_np", initializer=lambda: self._ids.append(threading.get_native_id())
         )
-        # One pass at a time: the runners of a relay wait for each other, so each of them needs a thread. Two concurrent
-        # passes would also restore each other's number of BLAS threads.
+        # One pass at a time: the runners of a relay wait for each other, so each of them needs a
+        # thread. Two concurrent passes would also restore each other's number of BLAS threads.
         self.turn = threading.RLock()
 
     def keep_off_this_cpu(self) -> None:
@@ -175,7 +180,7 @@ class _Pool(ThreadPoolExecutor):
         elsewhere = os.sched_getaffinity(0) - {cpu}
         if elsewhere:
             for thread in self._ids:
-                # The system may forbid it; it then places the thread itself.
+                # If the system forbids the call, the system places the thread.
                 with contextlib.suppress(OSError):
                     os.sched_setaffinity(thread, elsewhere)
             self._avoided = cpu, len(self._ids)
@@ -183,13 +188,14 @@ class _Pool(ThreadPoolExecutor):
 
 @functools.cache
 def _getcpu() -> Callable[[], int] | None:
+    """Return the system's function that reports the CPU of the calling thread, if there is one."""
     if not hasattr(os, "sched_setaffinity"):
         return None
     return getattr(ctypes.CDLL(None), "sched_getcpu", None)
 
 
 def _current_cpu() -> int | None:
-    """Return the CPU that this thread runs on now; None if the system does not report it."""
+    """Return the CPU that runs this thread; None if the system does not report it."""
     getcpu = _getcpu()
     cpu = -1 if getcpu is None else getcpu()
     return cpu if cpu >= 0 else None
@@ -197,7 +203,7 @@ def _current_cpu() -> int | None:
 
 @contextlib.contextmanager
 def _products_on_one_thread(elements: int) -> Iterator[None]:
-    """Keep numpy's BLAS on the calling thread, unless the work is so small that BLAS stays there anyway.
+    """Keep numpy's BLAS on the calling thread, where it stays by itself if the work is small.
 
     Setting the libraries directly is several times faster than threadpoolctl's `limit`.
     """
@@ -233,5 +239,5 @@ def _workers() -> int:
 
 @functools.cache
 def _pool(process: int) -> _Pool:
-    """Return the pool of a process; a forked process makes its own."""
+    """Return the pool of a process; a forked process gets a new pool."""
     return _Pool()

@@ -1,10 +1,12 @@
-"""A tile of a matrix product as vector code: its sums stay in registers from the first term to the last.
+"""Multiply a tile of two matrices by vector code; its sums stay in registers for all terms.
 
-C[i, j] = Σ_k A[i, k] B[k, j] for a few rows i and two vectors of columns j. Each term loads the two vectors of B once
-and multiplies them by one element of A for each row. A compiler does not generate this from three loops, so the
-instructions are written here. They are the same for matrices of any shape.
+C[i, j] = Σ_k A[i, k] B[k, j] for a few rows i and two vectors of columns j. Each term loads the two
+vectors of B once and multiplies them by one element of A for each row. A compiler does not generate
+this code from three loops, so this file writes the instructions. They are the same for matrices of
+any shape.
 
-The size of a tile follows from the CPU's vector registers. There are no tiles for a CPU whose size is not listed.
+The size of a tile follows from the vector registers of the CPU. A CPU that is not listed in SIZES
+has no tiles.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ READ_INTO_L2 = 0, 2, 1  # arguments of llvm.prefetch: for a read, into L2 and no
 
 
 class Tile(NamedTuple):
-    """The rows of a tile, and the elements of a vector."""
+    """Rows of a tile, and elements of a vector."""
 
     rows: int
     width: int
@@ -33,12 +35,12 @@ class Tile(NamedTuple):
         return VECTORS * self.width
 
 
-# Instruction set: rows of a tile, bytes of a vector. A tile has 16 sums in 32 registers, or 8 in 16.
+# Rows of a tile and bytes of a vector by instruction set: 16 sums in 32 registers, or 8 sums in 16.
 SIZES = {"avx512f": (8, 64), "avx2": (4, 32)}
 
 
 def size(itemsize: int) -> Tile | None:
-    """Return this CPU's tile for elements of `itemsize` bytes; None if none is listed or nothing is compiled."""
+    """Return the CPU's tile for elements of `itemsize` bytes; None without tile or compilation."""
     if numba.config.DISABLE_JIT:
         return None
     features = _features()
@@ -65,17 +67,19 @@ def tile(  # type: ignore[no-untyped-def]
     terms : intp
         Terms of each sum, at least 1.
     add : bool
-        Add the product to C. A B starts its sums with C; Aᵀ B adds its sums to C at the end.
+        Add the product to C. A B starts its sums with C; Aᵀ B adds C at the end.
     stream1, stream2 : uintp
-        Addresses of the cache lines that the first term prefetches into L2. They may lie past the end of an array.
+        Addresses of the cache lines that the first term prefetches into L2. They may lie past the
+        end of an array.
     advance : intp
         Bytes by which both addresses advance with each term.
     columns : intp
-        Columns of C from the tile's first one, at most VECTORS · `width` of which are written.
+        Columns of C from the first column of the tile on; at most VECTORS · `width` are written.
     a_stride, b_stride, c_stride : intp
         Bytes from one row of A, B and C to the next.
     rows, full, width, itemsize, transpose_a : constants
-        The tile's size, whether all of its columns are written, the bytes of an element, and the product.
+        Rows of the tile, whether all of its columns are written, elements of a vector, bytes of an
+        element, and whether the product is Aᵀ B.
     """
     constants = rows, full, width, itemsize, transpose_a
     if not all(isinstance(constant, types.Literal) for constant in constants):
@@ -92,7 +96,7 @@ def tile(  # type: ignore[no-untyped-def]
 
 
 class _Writer:
-    """Writes the instructions of a tile. Distances are in bytes."""
+    """Writer of the instructions of a tile. Distances are in bytes."""
 
     def __init__(
         self, builder: Any, sizes: Any, rows: int, full: bool, width: int, itemsize: int, transpose_a: bool
@@ -106,7 +110,7 @@ class _Writer:
         self.multiply_add = self.declare("fma", self.vector, [self.vector] * 3, f".v{width}f{8 * itemsize}")
 
     def mask(self, columns: Any, v: int) -> Any:
-        """Return a vector that is true for the elements of vector v that are among the columns."""
+        """Return a vector of booleans: which elements of vector v are columns of C."""
         width, int32 = self.vector.count, ir.IntType(32)
         indices = ir.VectorType(int32, width)([v * width + n for n in range(width)])
         return self.builder.icmp_signed("<", indices, self.broadcast(self.builder.trunc(columns, int32)))
@@ -119,7 +123,10 @@ class _Writer:
     def write(
         self, a: Any, b: Any, c: Any, terms: Any, add: Any, stream1: Any, stream2: Any, advance: Any
     ) -> None:
-        """Write a loop over the terms; its variables are the terms left, four addresses and all sums."""
+        """Write a loop over the terms.
+
+        Its variables are the number of remaining terms, four addresses, and all sums.
+        """
         builder, sums = self.builder, [self.zeros] * (self.rows * VECTORS)
         element = terms.type(self.itemsize)
         term, row = (self.a_stride, element) if self.transpose_a else (element, self.a_stride)
@@ -159,7 +166,7 @@ class _Writer:
         self.builder.call(prefetch, [self.builder.inttoptr(address, pointer), *map(int32, READ_INTO_L2)])
 
     def add_term(self, a: list[Any], b: Any, sums: list[Any]) -> list[Any]:
-        """Return all sums plus the products of the element at each address in `a` and the vectors at `b`."""
+        """Return the sums plus the products of the elements at addresses `a` and the row at `b`."""
         vectors = [self.load(b, v) for v in range(VECTORS)]
         new_sums: list[Any] = []
         for address in a:
@@ -195,6 +202,7 @@ class _Writer:
         return self.masked("load", self.vector, [pointer, ir.IntType(32)(self.itemsize), mask, self.zeros])
 
     def masked(self, name: str, result: Any, arguments: list[Any]) -> Any:
+        """Call llvm.masked.load or llvm.masked.store."""
         suffix = f".v{self.vector.count}f{8 * self.itemsize}.p0"
         function = self.declare(f"masked.{name}", result, [v.type for v in arguments], suffix)
         return self.builder.call(function, arguments)

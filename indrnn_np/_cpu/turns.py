@@ -1,9 +1,10 @@
-"""Let threads take turns inside compiled code. A counter in memory holds the number of the current turn.
+"""Let threads take turns inside compiled code by a counter in memory.
 
-Turn i may begin when the counter is i, and its thread writes i + 1 at the end. The store has release order and the load
-has acquire order, so the next thread sees all earlier writes. A waiting thread spins, because waking a thread takes
-longer than most turns. On POSIX it yields its CPU at intervals. `turns`, an int64 array (2,), holds the counter and a
-flag: once the flag is set, no thread waits (threads.in_turns).
+Turn i begins when the counter is i, and its thread writes i + 1 at the end. The store has release
+order and the load has acquire order, so the next thread sees all earlier writes. A waiting thread
+spins, because waking a thread takes longer than most turns. On POSIX it yields its CPU at
+intervals. `turns`, an int64 array (2,), holds the counter and a flag. Once a failed thread has set
+the flag, no thread waits (threads.in_turns).
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def _yield_cpu(context):  # type: ignore[no-untyped-def]
 
 @njit
 def wait(turns, i):  # type: ignore[no-untyped-def]
-    """Wait until turn i may begin."""
+    """Wait until turn i begins."""
     counter, spins = np.uintp(turns.ctypes.data), 0
     flag = counter + np.uintp(ITEMSIZE)
     while _load(counter) < i and _load(flag) == 0:

@@ -1,6 +1,6 @@
-"""User paths, and atomic writes: a file is written under a temporary name, synced and renamed.
+"""Expand user paths and write files atomically: under a temporary name, synced, then renamed.
 
-Text files are UTF-8. File names that are not UTF-8 keep their bytes in them ("surrogateescape").
+Text files are UTF-8. A file name that is not UTF-8 keeps its bytes in the text ("surrogateescape").
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ def _short(value: object) -> str:
 
 
 def replace_text(where: str, path: Path, text: str) -> None:
-    """Write a text file atomically, like `replace`."""
+    """Write a text file atomically (see `replace`)."""
     replace(where, path, lambda file: file.write(text.encode("utf-8", "surrogateescape")))
 
 
 def replace(where: str, path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Write a file atomically by `write(file)`: `path` always holds the old or the new content.
+    """Call `write(file)` to write a file atomically: `path` holds the old or the new content.
 
     If several processes or threads write at once, the last one to finish determines the content.
     """
@@ -73,7 +73,7 @@ def replace(where: str, path: Path, write: Callable[[BinaryIO], object]) -> None
 
 
 def leftovers(path: Path) -> list[Path]:
-    """Return the temporary files of killed writers of `path`, whose name may contain `*`."""
+    """Return the temporary files that killed writers of `path` left; its name may contain `*`."""
     return list(path.parent.glob(f"{_prefix(path)}*.tmp"))
 
 
@@ -99,7 +99,7 @@ def sync(path: Path) -> None:
 
 
 def explain(where: str, problem: str, error: OSError, addition: str = "") -> NoReturn:
-    """Raise an OSError of the same type with the package's form of message."""
+    """Raise an OSError of the same type with a message in the form of the package."""
     problem = f"{where}: {problem} ({error.strerror or error})"
     expected = f"expected a folder to write to with space left{addition}"
     raise type(error)(error.errno, f"{problem}, {expected}") from error
@@ -111,6 +111,7 @@ def _prefix(path: Path) -> str:
 
 
 def _remove(path: Path) -> None:
+    """Remove a file if it and its folder exist."""
     if path.parent.is_dir():
         path.unlink(missing_ok=True)
 

@@ -1,7 +1,7 @@
 """Read untrusted npz archives.
 
-`numpy.load` reads the arrays that the directory of an archive lists, so a damaged directory can hide
-arrays without an error. `read` accepts an archive only if the directory and the members agree:
+`numpy.load` reads the arrays that the directory of an archive lists, so a damaged directory can
+hide arrays without an error. `read` accepts an archive only if the directory and the members agree:
 
     member, member, ..., member, directory, end record          no gaps, no bytes before or after
 
@@ -29,7 +29,8 @@ from .. import _check
 END = struct.Struct("<4s4H2LH")
 END_64 = struct.Struct("<4sQ2H2L4Q20s")  # with the locator that follows it
 LOCAL = struct.Struct("<4s5H3L2H")
-STREAMED, UTF_8 = 0x8, 0x800  # bits of a member's flags: CRC and sizes follow the data; encoding of the name
+STREAMED = 0x8  # flag of a member whose CRC and sizes follow its data
+UTF_8 = 0x800  # flag of a member whose name is UTF-8
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 EXPANSION = 1032  # maximum ratio of deflate
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
@@ -40,7 +41,7 @@ FOREIGN = (  # errors of zipfile and numpy for damaged members and headers
 
 
 class Damaged(ValueError):
-    """A fault of an archive; the message omits the path: `lengths is damaged (Bad CRC-32 ...)`."""
+    """Fault of an archive; the message omits the path: `lengths is damaged (Bad CRC-32 ...)`."""
 
 
 def read(where: str, path: Path, known: Collection[str] | None = None) -> dict[str, np.ndarray]:
@@ -53,7 +54,7 @@ def read(where: str, path: Path, known: Collection[str] | None = None) -> dict[s
     path : Path
         A file that `zipfile.is_zipfile` accepts.
     known : collection of str, optional
-        Allowed names of arrays. None: any.
+        Allowed names of arrays. None allows any name.
 
     Raises
     ------
@@ -110,6 +111,7 @@ def _check_layout(
 
 
 def _raw(info: zipfile.ZipInfo) -> bytes:
+    """Return the bytes of a member's name."""
     return info.orig_filename.encode("utf-8" if info.flag_bits & UTF_8 else "cp437")
 
 
@@ -157,7 +159,7 @@ def _descriptor(file: BinaryIO, end: int, values: tuple[int, int, int]) -> int:
 def _names(
     where: str, path: Path, members: list[zipfile.ZipInfo], known: Collection[str] | None
 ) -> list[str]:
-    """Return the arrays' names, in the order of the directory."""
+    """Return the names of the arrays in the order of the directory."""
     names = [info.filename.removesuffix(".npy") for info in members]
     for name, info in zip(names, members, strict=True):
         if known is not None:

@@ -1,7 +1,7 @@
-"""Untrusted files: access checks, and schemas (forms) of the JSON in them.
+"""Check access to untrusted files, and check the JSON in them against schemas (forms).
 
-A file is validated when it is read, so the error names its path, the key, the value and the expected
-kind of value.
+A file is validated when it is read, so the error names its path, the key, the value and the
+expected kind of value.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ class Kind:
 
 @dataclass(frozen=True)
 class Maybe:
-    """A form whose value may be null or missing; `check` adds a missing key with the value None."""
+    """A form whose value may be null or missing; `check` sets a missing key to None."""
 
     form: Form
 
 
 @dataclass(frozen=True)
 class Each:
-    """An object with arbitrary keys, or a list, whose values share a form."""
+    """An object with any keys, or a list; all values have one form."""
 
     form: Form
     container: type = dict
 
 
-# A mapping is an object with these keys and the form of each value.
+# A mapping describes an object: its keys, and the form of each value.
 Form = Kind | Maybe | Each | Mapping[str, Any]
 
 
@@ -82,9 +82,9 @@ def file(where: str, path: Path, expected: str) -> None:
 
 
 def json_object(where: str, source: str, content: bytes | str, form: Form) -> dict[str, Any]:
-    """Return a JSON object after checking its form; `source` names the file or a part of it in errors."""
+    """Return a JSON object after checking its form; errors name it by `source`."""
     try:
-        # bytes are decoded first, because json would also accept UTF-16 and lone surrogates
+        # Decode bytes first: json would also accept UTF-16 and lone surrogates.
         value = json.loads(content.decode() if isinstance(content, bytes) else content)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{where}: {source} is not JSON ({error}), expected an object") from error
@@ -116,7 +116,7 @@ def check(where: str, source: str, value: Any, form: Form, key: str = "") -> Non
         return
     for name, inner in form.items():
         if name not in value and not isinstance(inner, Maybe):
-            expected = inner.name if isinstance(inner, Kind) else "one"
+            expected = inner.name if isinstance(inner, Kind) else "this key"
             fail(where, f"{subject} has no {name!r}", expected)
         check(where, source, value.setdefault(name), inner, f"{prefix}{name}")
 
@@ -140,7 +140,7 @@ def arguments(where: str, source: str, options: Mapping[str, Any], maker: Callab
 
 
 def _of_annotation(annotation: str) -> Callable[[Any], bool]:
-    """Return a predicate: whether a JSON value has the type of an annotation."""
+    """Return a predicate that is true for JSON values of the annotated type."""
     kinds = {"int": WHOLE, "float": REAL, "bool": FLAG, "str": TEXT}
     if annotation in kinds:
         return kinds[annotation].holds

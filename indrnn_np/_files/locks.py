@@ -1,7 +1,7 @@
-"""Locks that give a folder one writer and end with the process that holds them.
+"""Lock a folder so that it has one writer; a lock ends with the process that holds it.
 
 The lock is `flock` on a hidden file in the folder; on Windows it is a locked byte of that file. The
-system releases both when a process is killed. The text of the file names the holder.
+system releases the lock when the process is killed. The text of the file names the process.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from .. import _check, _files
 
 RUN, RESULTS = ".indrnn.lock", ".indrnn.results.lock"
 OFF = "INDRNN_LOCKS"  # environment variable; 0 disables locks, for file systems without them
-HELD = {errno.EAGAIN, errno.EACCES, errno.EDEADLK}  # errors of a lock that another writer holds
-BYTE = 2**20  # offset of the byte that Windows locks, beyond the text
+HELD = {errno.EAGAIN, errno.EACCES, errno.EDEADLK}  # errors if another writer holds the lock
+BYTE = 2**20  # offset of the byte that is locked on Windows, beyond the text
 _held: set[int] = set()  # descriptors of the locks that this process holds
 
 
@@ -32,12 +32,13 @@ def only_writer(where: str, folder: Path, new: bool = False, results: bool = Fal
     Parameters
     ----------
     where : str
-        Start of error messages, which call the folder `out`.
+        Name of the caller in error messages. The messages call the folder `out`.
     folder : Path
+        Folder to lock.
     new : bool
-        Whether the folder must not exist before.
+        Whether the folder must not exist yet.
     results : bool
-        Whether to use a second lock, independent of a training run in the same folder: writers of
+        Use a second lock, which is independent of a training run in the same folder. Writers of
         results wait for each other.
 
     Raises
@@ -65,7 +66,7 @@ def only_writer(where: str, folder: Path, new: bool = False, results: bool = Fal
 
 
 def _acquire(where: str, path: Path, new: bool, wait: bool, created: list[Path]) -> int | None:
-    """Return the descriptor of the locked file, None if locks are off; append new folders to `created`."""
+    """Lock `path`, return its descriptor (None without locks), and add new folders to `created`."""
     folder = path.parent
     while True:
         try:
@@ -77,44 +78,45 @@ def _acquire(where: str, path: Path, new: bool, wait: bool, created: list[Path])
         except OSError as error:
             if new and folder.exists():
                 raise
-            _files.explain(where, f"{_called(folder)} can't be written", error)
+            _files.explain(where, f"{_subject(folder)} can't be written", error)
         if os.environ.get(OFF) == "0":
             return None
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
         except OSError as error:
             if folder.is_dir():
-                _files.explain(where, f"{_called(folder)} can't be written", error)
+                _files.explain(where, f"{_subject(folder)} can't be written", error)
             continue  # another writer removed the folder in the meantime
         _held.add(descriptor)
         try:
             _lock(descriptor, wait)
-            if _is_at(descriptor, path):
-                _sign(descriptor)
+            if _is_open_file(descriptor, path):
+                _write_holder(descriptor)
                 return descriptor
         except OSError as error:
-            _refuse(where, path, error, descriptor)
+            _fail_to_lock(where, path, error, descriptor)
         except BaseException:  # for example Ctrl-C during the wait
             _close(descriptor)
             raise
         _close(descriptor)  # the previous holder removed the file: lock the new file
 
 
-def _called(folder: Path) -> str:
+def _subject(folder: Path) -> str:
+    """Return the start of a message about the folder."""
     return f"out is {str(folder)!r}, which"
 
 
-def _refuse(where: str, path: Path, error: OSError, descriptor: int) -> NoReturn:
+def _fail_to_lock(where: str, path: Path, error: OSError, descriptor: int) -> NoReturn:
     """Close the file after a failed lock, and raise an error with the reason."""
-    folder = _called(path.parent)
+    subject = _subject(path.parent)
     if error.errno in HELD:
-        holder = _text(descriptor) or "another process"
+        problem = f"{subject} {_read_holder(descriptor) or 'another process'} is writing into"
         _close(descriptor)
-        _check.fail(where, f"{folder} {holder} is writing into", "another folder, or the end of that process",
-                    error=BlockingIOError)  # fmt: skip
+        _check.fail(where, problem, "another folder, or the end of that process", error=BlockingIOError)
     _release(descriptor, path)
-    _check.fail(where, f"{folder} can't be locked ({error.strerror})", "a file system with locks",
-                f"because two writers would mix their files; {OFF}=0 disables locks", error=OSError)  # fmt: skip
+    problem = f"{subject} can't be locked ({error.strerror})"
+    because = f"because two writers would mix their files; {OFF}=0 disables locks"
+    _check.fail(where, problem, "a file system with locks", because, error=OSError)
 
 
 def _release(descriptor: int, path: Path) -> None:
@@ -130,18 +132,20 @@ def _release(descriptor: int, path: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _sign(descriptor: int) -> None:
+def _write_holder(descriptor: int) -> None:
+    """Write the name of this process into the lock file."""
     with suppress(OSError):  # the lock works without its text, for example on a full disk
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"process {os.getpid()} on {platform.node()}".encode())
 
 
-def _text(descriptor: int) -> str:
+def _read_holder(descriptor: int) -> str:
+    """Return the name of the process that holds the lock."""
     os.lseek(descriptor, 0, os.SEEK_SET)
     return os.read(descriptor, 200).decode(errors="replace")
 
 
-def _is_at(descriptor: int, path: Path) -> bool:
+def _is_open_file(descriptor: int, path: Path) -> bool:
     """Return whether `path` still refers to the open file."""
     try:
         return os.path.samestat(os.fstat(descriptor), os.stat(path))
@@ -154,8 +158,8 @@ def _close(descriptor: int) -> None:
     os.close(descriptor)
 
 
-def _forget() -> None:
-    """Close a forked child's copies of descriptors: the locks belong to the parent."""
+def _close_in_child() -> None:
+    """Close the descriptors that a forked child inherited: the locks belong to the parent."""
     for descriptor in tuple(_held):
         _close(descriptor)
 
@@ -163,7 +167,7 @@ def _forget() -> None:
 if os.name == "posix":
     import fcntl
 
-    os.register_at_fork(after_in_child=_forget)
+    os.register_at_fork(after_in_child=_close_in_child)
 
     def _lock(descriptor: int, wait: bool) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))

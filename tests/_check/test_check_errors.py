@@ -36,7 +36,7 @@ def test_small_checks():
         with pytest.raises(ValueError, match=words):
             _check.finite("here", "x", bad)
     _check.finite("here", "x", np.zeros(3))
-    with pytest.raises(ValueError, match="here: no array was given, expected at least one"):
+    with pytest.raises(ValueError, match="here: every array is None, expected at least one array"):
         _check.floats("here", a=None)
     with pytest.raises(ValueError, match="here: n is 0, expected a number above 0"):
         _check.at_least("here", "n", 0, 0, strictly=True)

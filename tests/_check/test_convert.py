@@ -153,8 +153,8 @@ def test_forward_is_strict_and_names_the_cure(backend):
             X.astype(np.float64),
             r"x has dtype float64, expected float32 to match net; \.astype\('float32'\) converts",
         ),
-        (spread(X), "numpy.ascontiguousarray makes one"),
-        (unaligned(X), r"x is not aligned in memory, .*\.copy\(\) makes one"),
+        (spread(X), "numpy.ascontiguousarray converts"),
+        (unaligned(X), r"x is not aligned in memory, .*\.copy\(\) aligns"),
         (X.astype(">f4"), r"x has dtype >f4, expected float32 .*\.astype\('float32'\) converts"),
     ):
         with pytest.raises(ValueError, match=words):
