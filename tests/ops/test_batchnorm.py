@@ -163,6 +163,17 @@ def test_the_output_has_mean_shift_and_deviation_scale(ops, per_step, p):
 
 
 @each_backend
+@styles
+@each_dtype
+@given(value=st.floats(-3, 3), T=steps, B=batches)
+def test_equal_values_are_their_mean(ops, per_step, dtype, value, T, B):
+    """Rounding would leave x - mean just above zero, and relu would take it for a positive input."""
+    x, one = np.full((T, B, 2), value, dtype), np.ones(2, dtype)
+    y, mean, var = ops.batchnorm.forward(x, one, 0 * one, per_step=per_step)
+    assert (mean == x[0, 0]).all() and not y.any() and (var < 1e-20).all()
+
+
+@each_backend
 @pytest.mark.parametrize(
     "T, B, per_step",
     [(1, 64, False), (2, 32, False), (300, 4, False), (40, 32, False), (2, 32, True), (40, 32, True)],

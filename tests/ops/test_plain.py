@@ -100,3 +100,15 @@ def test_functions_of_a_plain_twin_stay_below_20_lines(kind, op):
         holds_another = any(isinstance(part, ast.FunctionDef) for part in node.body)
         if not holds_another or id(node) in inner:
             assert node.end_lineno - node.lineno < 20, node.name
+
+
+@each_twin
+@given(value=st.floats(-3, 3), T=st.integers(1, 9), B=batches, dtype=dtypes)
+def test_equal_values_are_their_mean(kind, value, T, B, dtype):
+    if kind not in BACKENDS:
+        pytest.skip("no GPU and no simulator")
+    x, one = np.full((T, B, 2), value, dtype), np.ones(2, dtype)
+    y, mean, _ = run(
+        plain("batchnorm", kind).forward, backend.get(kind).device, {"x": x, "scale": one, "shift": 0 * one}
+    )[:3]
+    assert (mean == x[0, 0]).all() and not y.any()

@@ -16,7 +16,7 @@ import numpy as np
 
 from ... import _check
 from ..._cpu import arrays
-from ..._cpu.jit import njit
+from ..._cpu.jit import AS_WRITTEN, njit
 from ..._cpu.threads import parallel_for
 from . import contract, reference
 
@@ -159,13 +159,16 @@ def _add_deviations(x, centre, ends, t0, t1, deviation, square):
             b += 1
 
 
-@njit
+@njit(rounding=AS_WRITTEN)
 def _join_block(centre, deviation, squares, count, n, mean, square):
-    """Join a block of `count` rows to the n previous rows (Chan, Golub & LeVeque)."""
+    """Join a block of `count` rows to the n previous rows (Chan, Golub & LeVeque).
+
+    The mean of equal values is their value: delta is zero for all blocks but the first, whose quotient is one.
+    """
     for j in range(len(mean)):
         correction = np.float64(deviation[j]) / count  # rounding error of centre, the mean of the block
         delta = np.float64(centre[j]) + correction - mean[j]
-        mean[j] += delta * count / (n + count)
+        mean[j] += delta * (count / (n + count))
         square[j] += squares[j] - count * correction * correction + delta * delta * count * n / (n + count)
 
 
@@ -173,7 +176,7 @@ def _join(mean_k, square_k, n_k, n, mean, square):
     """Join the n_k rows of a segment to the n previous rows, in the same way."""
     if n_k > 0:
         delta = mean_k - mean
-        mean += delta * n_k / (n + n_k)
+        mean += delta * (n_k / (n + n_k))
         square += square_k + delta * delta * n_k * n / (n + n_k)
 
 

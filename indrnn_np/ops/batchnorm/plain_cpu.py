@@ -33,8 +33,10 @@ def forward_loop(x, scale, shift, eps):
     T, B, H = x.shape
     y, mean, var = np.empty_like(x), np.empty((1, H), x.dtype), np.empty((1, H), x.dtype)
     for n in range(H):
-        center = x[:, :, n].sum() / np.float64(T * B)
-        spread = 0.0
+        first, spread = x[0, 0, n], 0.0
+        center = first + (x[:, :, n] - first).sum() / np.float64(
+            T * B
+        )  # the mean of equal values is their value
         for t in range(T):
             for b in range(B):
                 spread += (x[t, b, n] - center) ** 2

@@ -67,12 +67,18 @@ def statistics(x, lengths=None, per_step=False):
     ------
     ValueError
         If an array has the wrong shape, dtype or layout, or if no value is counted.
+
+    Notes
+    -----
+    The mean of the deviations corrects the rounding of the mean, so the mean of equal values is
+    their value, and x - mean is zero.
     """
     contract.check_statistics("batchnorm.statistics", x, lengths)
     valid, n = counts(x, lengths, per_step)
     axes = 1 if per_step else (0, 1)
     wide = np.result_type(x.dtype, np.float64)
     mean = np.sum(np.where(valid, x, 0), axis=axes, dtype=wide).reshape(len(n), -1) / n
+    mean += np.sum(np.where(valid, x - mean[:, None], 0), axis=axes, dtype=wide).reshape(len(n), -1) / n
     var = np.sum(np.where(valid, x - mean[:, None], 0) ** 2, axis=axes, dtype=wide).reshape(len(n), -1) / n
     return mean.astype(x.dtype), var.astype(x.dtype)
 
