@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
+R = TypeVar("R")
+
 # A NumPy array and a dtype. Docstrings state shapes and dtypes; _check checks them.
-Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+Array: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[Any]]
 DType: TypeAlias = np.dtype[Any]
 # Shapes of arrays by name.
 Shapes: TypeAlias = Mapping[str, tuple[int, ...]]
@@ -24,9 +26,15 @@ StateForm: TypeAlias = "str | tuple[StateForm, ...] | None"
 DTypeLike: TypeAlias = Any
 # A record for the backward pass. Its form is private to the layer or network that creates it.
 Record: TypeAlias = Any
+# A function that returns R; its parameters differ from function to function.
+Function: TypeAlias = Callable[..., R]
 # A function that backward calls as probe(layer, t0, t1, dh, da).
 Probe: TypeAlias = Callable[[str, int, int, AnyArray, AnyArray], None]
 # An object of JSON or TOML: settings, specs, and the files of a run.
 Json: TypeAlias = dict[str, Any]
+# A matplotlib Figure; matplotlib is optional.
+Figure: TypeAlias = Any
+# The range of indices of one part of an array.
+Slice: TypeAlias = "slice[int, int, None]"
 # An argument that a function passes unchecked to the function that checks it.
 Value: TypeAlias = Any

@@ -11,14 +11,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
 import numpy as np
 
 from .. import _check
+from .._types import Array, ArrayInput, Function, State, Value
 from ..backend import get
+from ..layers import Layer
 from ..networks.sequential import Sequential
+from ..ops.catalogue import Arguments
 from .case import draw
 from .finite_differences import STEP, Evaluation, check_function
 from .hosted import hosted
@@ -30,18 +30,18 @@ __all__ = [
 ]  # fmt: skip
 
 METHODS = ("auto", *STEP)
-Loss = str | Callable[..., tuple[float, np.ndarray]] | None
+Loss = str | Function[tuple[float, Array]] | None
 
 
 def gradcheck(
-    target: Any,
-    x: np.ndarray | None = None,
-    y: np.ndarray | None = None,
+    target: Sequential | Layer | str,
+    x: ArrayInput = None,
+    y: ArrayInput = None,
     loss: Loss = None,
     *,
-    mask: np.ndarray | None = None,
-    lengths: np.ndarray | None = None,
-    state: Any = None,
+    mask: ArrayInput = None,
+    lengths: ArrayInput = None,
+    state: State = None,
     backend: str | None = None,
     directions: int = 1,
     step: float | None = None,
@@ -49,7 +49,7 @@ def gradcheck(
     rtol: float | None = None,
     seed: int = 0,
     raises: bool = True,
-    **options: Any,
+    **options: Value,
 ) -> Report:
     """Compare each gradient of a backward pass with a numerical derivative of the forward pass.
 
@@ -114,11 +114,12 @@ def gradcheck(
     if options:
         because = "for a network or layer, because options are for ops"
         _check.fail("gradcheck", f"options {sorted(options)} are given", "none", because)
-    check = check_network if isinstance(target, Sequential) else check_layer
-    return check(target, x, data, backend, how)
+    if isinstance(target, Sequential):
+        return check_network(target, x, data, backend, how)
+    return check_layer(target, x, data, backend, how)
 
 
-def check_op(name: str, backend: str, how: Mapping[str, Any], options: Mapping[str, Any]) -> Report:
+def check_op(name: str, backend: str, how: Arguments, options: Arguments) -> Report:
     """Compare the backward pass of an op with its forward pass, on arguments from the catalogue of ops.
 
     `how` holds the options of `check_function`.
@@ -136,7 +137,7 @@ def check_op(name: str, backend: str, how: Mapping[str, Any], options: Mapping[s
     gradients = {n: np.asarray(g) for n, g in case.backward(ops, tape, weights).items()}
     forward_ops = get("reference") if method == "complex" else ops
 
-    def f(**arrays: np.ndarray) -> Evaluation:
+    def f(**arrays: Array) -> Evaluation:
         if method == "complex":
             arrays = {n: a.astype(np.complex128) for n, a in arrays.items()}
         outputs, _ = case.forward(forward_ops, arrays)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
 
 import numpy as np
 
 from .. import _check
+from .._types import Array, DType, Record, Value
+from ..backend import Backend
 from ..ops.catalogue import Arguments, Draw, Entry, entries
 from ..ops.recurrence.activation import ACTIVATIONS
+from .hosted import Hosted
 
-Arrays = Mapping[str, np.ndarray]
+Arrays = Mapping[str, Array]
 SIZES = tuple(size.name for size in fields(Draw) if size.type == "int")
 
 
@@ -25,7 +27,7 @@ class Case:
     given: Arguments
 
     @property
-    def arrays(self) -> dict[str, np.ndarray]:
+    def arrays(self) -> dict[str, Array]:
         """Arrays whose gradients are checked."""
         return {name: self.given[name] for name in self.entry.gradients}
 
@@ -34,7 +36,7 @@ class Case:
         """Whether the first output is that of a rectified activation, whose gates are output > 0."""
         return "activation" in self.given and ACTIVATIONS[self.given["activation"]].rectified
 
-    def forward(self, ops: Any, arrays: Arrays) -> tuple[dict[str, np.ndarray], Any]:
+    def forward(self, ops: Backend | Hosted, arrays: Arrays) -> tuple[dict[str, Array], Record]:
         """Return the outputs by the names of their gradients, and a tape for `backward`."""
         dtype = next(iter(arrays.values())).dtype
         given = {name: _with_dtype(value, dtype) for name, value in self.given.items()} | dict(arrays)
@@ -42,7 +44,7 @@ class Case:
         results = source.named(source.function(ops)(**given))
         return self.entry.outputs(results, given), (given, results)
 
-    def backward(self, ops: Any, tape: Any, gradients: Arrays) -> dict[str, np.ndarray]:
+    def backward(self, ops: Backend | Hosted, tape: Record, gradients: Arrays) -> dict[str, Array]:
         """Return the gradient of each array."""
         given, results = tape
         if self.entry.forward is None:
@@ -50,7 +52,7 @@ class Case:
         found = self.entry.function(ops)(**self.entry.backward_arguments(given, results, gradients))
         return dict(zip(self.entry.gradients, found if isinstance(found, tuple) else (found,), strict=True))
 
-    def cotangents(self, outputs: Arrays, seed: int) -> dict[str, np.ndarray]:
+    def cotangents(self, outputs: Arrays, seed: int) -> dict[str, Array]:
         """Return a fixed random gradient for each output; 1 for a loss."""
         rng = np.random.default_rng([seed, 1])
         return {
@@ -58,12 +60,12 @@ class Case:
         }
 
 
-def _with_dtype(value: Any, dtype: np.dtype[Any]) -> Any:
+def _with_dtype(value: Value, dtype: DType) -> Value:
     real = isinstance(value, np.ndarray) and value.dtype.kind == "f"
     return value.astype(dtype) if real else value
 
 
-def draw(name: str, seed: int = 0, dtype: str = "float64", **options: Any) -> Case:
+def draw(name: str, seed: int = 0, dtype: str = "float64", **options: Value) -> Case:
     """Return the case of an op with random arguments; sizes T, B, D, H, K and options are keywords."""
     found = {entry.op: entry for entry in entries() if entry.gradients}
     _check.choice("gradcheck", "op", name, found)

@@ -11,22 +11,21 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from .. import layers
+from .._types import Array, Value
 from ..backend import get
 from ..layers.chain import named_layers
 from ..networks.sequential import Sequential
-from ..ops.catalogue import Draw, Entry, entries
+from ..ops.catalogue import Arguments, Draw, Entry, entries
 from . import gradcheck
 from .deep_cases import deep_cases
 from .report import Report
 from .twins import REFERENCE, TOLERANCE, Outcome, compare, worst
 
 DERIVATIVES = "derivatives"
-Options = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -60,17 +59,19 @@ def all_checks(backends: Iterable[str], seed: int = 0) -> Iterator[Check]:
                 yield Check(title, REFERENCE, backend, dtype, _twins(entry, variants, backend, dtype, seed))
 
 
-def _gradients(target: Any, variants: list[Options], backend: str, seed: int) -> Callable[[], Outcome]:
+def _gradients(
+    target: Sequential | str, variants: list[Arguments], backend: str, seed: int
+) -> Callable[[], Outcome]:
     """Return a function that compares the variants with derivatives, and returns the worst outcome."""
 
-    def check(options: Options) -> Outcome:
+    def check(options: Arguments) -> Outcome:
         return of_report(gradcheck(target, backend=backend, seed=seed, raises=False, **options))
 
     return lambda: worst(map(check, variants))
 
 
 def _twins(
-    entry: Entry, variants: list[Options], backend: str, dtype: str, seed: int
+    entry: Entry, variants: list[Arguments], backend: str, dtype: str, seed: int
 ) -> Callable[[], Outcome]:
     """Return a function that compares the variants with the reference, and returns the worst outcome."""
     return lambda: worst(compare(entry, options, backend, dtype, seed) for options in variants)
@@ -81,7 +82,7 @@ def of_report(report: Report) -> Outcome:
     return worst(Outcome(r.error, r.tolerance, r.kinks, r.status, f"{report.what}: {r}") for r in report)
 
 
-def rows_of(entry: Entry) -> Iterator[tuple[str, list[Options]]]:
+def rows_of(entry: Entry) -> Iterator[tuple[str, list[Arguments]]]:
     """Yield the title of each row of an entry, and the options of its variants."""
     name = f"op {entry.op}" if entry.gradients else f"op {entry.op}.{entry.name}"
     parts = [name, "bit for bit"] if entry.exact else [name]
@@ -101,7 +102,7 @@ def _cells(D: int, H: int) -> Iterator[tuple[str, layers.Layer]]:
     yield "GRU", layers.GRU(D, H)
 
 
-def network_cases(seed: int) -> Iterator[tuple[str, Sequential, Options]]:
+def network_cases(seed: int) -> Iterator[tuple[str, Sequential, Arguments]]:
     """Yield title, network and arguments of gradcheck, for every layer and for stacks of layers."""
     rng = np.random.default_rng(seed)
     d = Draw(rng)
@@ -111,12 +112,12 @@ def network_cases(seed: int) -> Iterator[tuple[str, Sequential, Options]]:
     labels = {"y": rng.integers(0, K, B), "loss": "softmax_cross_entropy"}
     target = {"y": rng.standard_normal((T, B, K)), "loss": "mse"}
 
-    def net(*stack: Any) -> Sequential:
+    def net(*stack: layers.Layer) -> Sequential:
         result = Sequential(stack, steps=T, backend=REFERENCE, dtype="float32", seed=seed)
         result.flat[...] += 0.1 * rng.standard_normal(result.size)  # biases of 0 put relus at their kink
         return result
 
-    def cell(inputs: int = D, **options: Any) -> layers.IndRNN:
+    def cell(inputs: int = D, **options: Value) -> layers.IndRNN:
         return layers.IndRNN(inputs, H, input_init=0.4, **options)
 
     yield "layer IndRNN", net(cell()), some
@@ -140,8 +141,8 @@ def network_cases(seed: int) -> Iterator[tuple[str, Sequential, Options]]:
 
 
 def language_stacks(
-    rng: np.random.Generator, x: np.ndarray, lengths: np.ndarray, symbols: int
-) -> Iterator[tuple[str, list[layers.Layer], dict[str, Any]]]:
+    rng: np.random.Generator, x: Array, lengths: Array, symbols: int
+) -> Iterator[tuple[str, list[layers.Layer], Arguments]]:
     """Yield title, layers and arguments of gradcheck, for the layers of language models and a small model."""
     T, B, D = x.shape
     ids, following = rng.integers(0, symbols, (2, T, B))

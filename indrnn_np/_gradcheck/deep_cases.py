@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
 from .. import layers, networks
 from ..networks.sequential import Sequential
-from ..ops.catalogue import Draw
+from ..ops.catalogue import Arguments, Draw
 
 BACKEND = "reference"  # backend of the network; the checked backend runs a copy
 
 
-def deep_cases(seed: int) -> Iterator[tuple[str, Sequential, dict[str, Any]]]:
+def deep_cases(seed: int) -> Iterator[tuple[str, Sequential, Arguments]]:
     """Yield title, network and arguments of gradcheck."""
     rng = np.random.default_rng([seed, 4])
     d = Draw(rng)
@@ -23,7 +22,7 @@ def deep_cases(seed: int) -> Iterator[tuple[str, Sequential, dict[str, Any]]]:
     some = every | {"lengths": d.lengths()}
     labels = some | {"y": rng.integers(0, K, B), "loss": "softmax_cross_entropy"}
     target = every | {"y": rng.standard_normal((T, B, K)), "loss": "mse"}
-    where: dict[str, Any] = {"steps": T, "backend": BACKEND, "seed": seed}
+    where: Arguments = {"steps": T, "backend": BACKEND, "seed": seed}
 
     def moved(net: Sequential) -> Sequential:
         net.flat[...] += 0.1 * rng.standard_normal(net.size)  # with biases of 0, relus are at their kink
@@ -38,7 +37,7 @@ def deep_cases(seed: int) -> Iterator[tuple[str, Sequential, dict[str, Any]]]:
     chain += [layers.IndRNN(D, D, "tanh", input_init=0.4)]
     yield "layer Residual", single(layers.Residual(chain)), every
     yield "layer Concat", single(layers.Concat(chain)), every
-    deep: dict[str, Any] = {**where, "dropout": 0.2, "input_init": 0.5}
+    deep: Arguments = {**where, "dropout": 0.2, "input_init": 0.5}
     for place in networks.NORMS:
         title = f"norm {place}, lengths, cross-entropy"
         yield f"net residual, {title}", moved(networks.residual(D, H, K, 2, norm_place=place, **deep)), labels

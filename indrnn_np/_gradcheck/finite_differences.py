@@ -25,7 +25,8 @@ from dataclasses import replace
 import numpy as np
 
 from .. import _check
-from .problem import RTOL, STEP, Evaluation, Function, Problem, evaluation
+from .._types import Array
+from .problem import RTOL, STEP, Evaluation, Objective, Problem, evaluation
 from .report import FAILED, PASSED, UNDECIDED, Report, Row
 
 __all__ = ["RTOL", "STEP", "Evaluation", "check_function"]
@@ -38,9 +39,9 @@ DROWNED = (100.0, 1.0, 10.0)
 
 
 def check_function(
-    f: Function,
-    gradients: Mapping[str, np.ndarray],
-    arrays: Mapping[str, np.ndarray],
+    f: Objective,
+    gradients: Mapping[str, Array],
+    arrays: Mapping[str, Array],
     *,
     directions: int = 1,
     step: float | None = None,
@@ -122,7 +123,7 @@ def check_function(
 
 
 def _decide(
-    problem: Problem, name: str, gradient: np.ndarray, direction: np.ndarray, floor: float, rng: np.random.Generator
+    problem: Problem, name: str, gradient: Array, direction: Array, floor: float, rng: np.random.Generator
 ) -> Row:  # fmt: skip
     """Return the row of a direction, or of the last new direction while kinks leave the row undecided."""
     row = _row(problem, name, gradient, direction, floor)
@@ -133,7 +134,7 @@ def _decide(
     return row
 
 
-def _row(problem: Problem, name: str, gradient: np.ndarray, direction: np.ndarray, floor: float) -> Row:
+def _row(problem: Problem, name: str, gradient: Array, direction: Array, floor: float) -> Row:
     """Compare along one direction, with smaller steps as long as the derivatives differ."""
     analytic = float(np.sum(gradient * direction))
     typical = max(_typical(gradient, direction), floor)
@@ -158,7 +159,7 @@ def _row(problem: Problem, name: str, gradient: np.ndarray, direction: np.ndarra
     return min(wrong, key=_finite_error) if wrong else min(rows, key=lambda row: row.kinks_left or math.inf)
 
 
-def _units(gradients: Mapping[str, np.ndarray], arrays: Mapping[str, np.ndarray]) -> dict[str, float]:
+def _units(gradients: Mapping[str, Array], arrays: Mapping[str, Array]) -> dict[str, float]:
     """Return the unit of a step for each array."""
     sizes = {n: float(np.sqrt(np.mean(np.square(arrays[n])))) if arrays[n].size else 0.0 for n in gradients}
     norms = {n: float(np.linalg.norm(gradient)) for n, gradient in gradients.items()}
@@ -168,7 +169,7 @@ def _units(gradients: Mapping[str, np.ndarray], arrays: Mapping[str, np.ndarray]
     return {n: size or min(1.0, zeros[n]) for n, size in sizes.items()}
 
 
-def _typical(gradient: np.ndarray, direction: np.ndarray) -> float:
+def _typical(gradient: Array, direction: Array) -> float:
     """Return the root mean square of <gradient, d> over random d of this norm."""
     norms = float(np.linalg.norm(gradient)) * float(np.linalg.norm(direction))
     return norms / math.sqrt(max(gradient.size, 1))
@@ -178,7 +179,7 @@ def _finite_error(row: Row) -> float:
     return row.error if math.isfinite(row.error) else math.inf
 
 
-def _check_arrays(where: str, gradients: Mapping[str, np.ndarray], arrays: Mapping[str, np.ndarray]) -> None:
+def _check_arrays(where: str, gradients: Mapping[str, Array], arrays: Mapping[str, Array]) -> None:
     """Check that each gradient has the shape of its array, and that all are float64."""
     because = "because float32 loses a difference in rounding"
     for name, gradient in gradients.items():

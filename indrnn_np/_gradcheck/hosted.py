@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 
 from .._cuda import arrays
+from .._types import AnyArray, Array, Function, Value
 from ..backend import Backend, get
 from ..device import Device
 
@@ -21,7 +20,7 @@ STAY = ("lengths", "counts")  # arguments that every backend takes as NumPy arra
 
 
 @functools.cache
-def hosted(name: str) -> Any:
+def hosted(name: str) -> Backend | Hosted:
     """Return the table of a backend as functions of NumPy arrays, such as `hosted("cuda").affine.forward`."""
     ops = get(name)
     return ops if ops.device.arrays is np.ndarray else Hosted(ops)
@@ -40,11 +39,11 @@ class Hosted:
         setattr(self, op, table)
         return table
 
-    def hosted(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def hosted(self, function: Function[Value]) -> Function[Value]:
         """Return a function of device arrays as a function of NumPy arrays."""
 
         @functools.wraps(function)
-        def on_host(*args: Any, **kwargs: Any) -> Any:
+        def on_host(*args: Value, **kwargs: Value) -> Value:
             copies = _Copies(self.ops.device)
             call = inspect.signature(function).bind(*args, **kwargs)
             for name, value in sorted(call.arguments.items(), key=lambda pair: -getattr(pair[1], "size", 0)):
@@ -64,9 +63,9 @@ class _Copies:
 
     def __init__(self, device: Device) -> None:
         self.device = device
-        self.pairs: list[tuple[np.ndarray, Any]] = []
+        self.pairs: list[tuple[Array, AnyArray]] = []
 
-    def move(self, value: Any) -> Any:
+    def move(self, value: Value) -> Value:
         """Return the device copy of an array, or a workspace or probe that copies; other values unchanged."""
         if isinstance(value, np.ndarray) and value.ndim:
             return self._inside(value) or self._copy(value)
@@ -76,12 +75,12 @@ class _Copies:
             return lambda *arguments: value(*(self.host_of(argument) for argument in arguments))
         return value
 
-    def _copy(self, value: np.ndarray) -> Any:
+    def _copy(self, value: Array) -> AnyArray:
         copy = self.device.asarray(value)
         self.pairs.append((value, copy))
         return copy
 
-    def _inside(self, value: np.ndarray) -> Any:
+    def _inside(self, value: Array) -> AnyArray:
         """Return the part of an earlier copy if `value` is a part of its array, else None."""
         for host, copy in self.pairs:
             first = value.ctypes.data - host.ctypes.data
@@ -95,7 +94,7 @@ class _Copies:
             if host.flags.writeable:
                 host[...] = copy.to_host()
 
-    def host_of(self, result: Any) -> Any:
+    def host_of(self, result: Value) -> Value:
         """Return a result as a NumPy array; an argument is returned as the same array."""
         if isinstance(result, tuple):
             parts = [self.host_of(part) for part in result]

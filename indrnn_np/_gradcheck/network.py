@@ -7,14 +7,15 @@ iteration of the copy is constant, so each evaluation has the same dropout mask.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 import numpy as np
 
 from .. import _check
 from .._check import convert
-from ..layers import single_values
+from .._types import Array, ArrayInput, Record, State, Value
+from ..layers import Layer, single_values
 from ..networks.sequential import Sequential
+from ..ops.catalogue import Arguments
 from ..optim import losses
 from .finite_differences import Evaluation, check_function
 from .hosted import hosted
@@ -26,10 +27,11 @@ KNOWN_LOSSES = {losses.mse: "mse", losses.softmax_cross_entropy: "softmax_cross_
 class _Trial:
     """Network in float64 with its data, and the loss as a function of all its arrays."""
 
-    def __init__(self, net: Any, x: np.ndarray, data: Mapping[str, Any], seed: int) -> None:
+    def __init__(self, net: Sequential, x: ArrayInput, data: Arguments, seed: int) -> None:
         self.net = net
         self.x, self.lengths, self.mask = _converted(x, data["lengths"], data["mask"])
-        self.loss, self.y = KNOWN_LOSSES.get(data["loss"], data["loss"]), data["y"]
+        self.loss: Value = KNOWN_LOSSES.get(data["loss"], data["loss"])
+        self.y = data["y"]
         if self.loss is not None and self.y is None:
             _check.fail("gradcheck", "y is None", "a target", "because loss is set", error=TypeError)
         rng = np.random.default_rng([seed, 2])
@@ -42,7 +44,7 @@ class _Trial:
         self.weights = rng.standard_normal(output.shape)
         self.last_weights = map_leaves(lambda _, leaf: rng.standard_normal(leaf.shape), last)
 
-    def _initial(self, state: Any, last: Any, rng: np.random.Generator) -> Any:
+    def _initial(self, state: State, last: State, rng: np.random.Generator) -> State:
         """Return `state`, or by default a random state, which is None in layers that learn their initial state."""
         if isinstance(state, str):
             _check.choice("gradcheck", "state", state, ("zeros",))
@@ -50,19 +52,19 @@ class _Trial:
         if state is not None:
             return map_leaves(lambda _, leaf: np.ascontiguousarray(leaf, np.float64), state)
 
-        def drawn(name: str, leaf: np.ndarray) -> np.ndarray | None:
+        def drawn(name: str, leaf: Array) -> Array | None:
             layer = name.split(".")[0]
             learned = any(p.split(".")[0] == layer and p.endswith("h0") for p in self.net.params)
             return None if learned else 0.5 * rng.standard_normal(leaf.shape)
 
         return map_leaves(drawn, last)
 
-    def arrays(self) -> dict[str, np.ndarray]:
+    def arrays(self) -> dict[str, Array]:
         """Return the arguments of the loss by name: x, parameters and initial state."""
         params = {name: np.array(self.net.device.to_host(p)) for name, p in self.net.params.items()}
         return {"x": self.x} | params | {f"state.{name}": leaf for name, leaf in leaves(self.state)}
 
-    def run(self, net: Any, arrays: Mapping[str, np.ndarray]) -> tuple[Any, Any, Any]:
+    def run(self, net: Sequential, arrays: Mapping[str, Array]) -> tuple[Array, State, Record]:
         """Run forward with these arrays as parameters; return output, last state and tape."""
         for name, value in net.params.items():
             net.device.assign(value, arrays[name])
@@ -71,7 +73,7 @@ class _Trial:
         output, last, tape = net.forward(x, state, lengths=self.lengths, training=True)
         return net.device.to_host(output), to_host(net, last), tape
 
-    def evaluate(self, net: Any, arrays: Mapping[str, np.ndarray]) -> Evaluation:
+    def evaluate(self, net: Sequential, arrays: Mapping[str, Array]) -> Evaluation:
         """Return the loss, the gates of all rectifiers, and the size of the terms of the loss."""
         output, last, tape = self.run(net, arrays)
         gates = tuple(net.gates(tape))
@@ -81,7 +83,7 @@ class _Trial:
         terms += [w * leaf for (_, w), (_, leaf) in zip(leaves(self.last_weights), leaves(last), strict=True)]
         return Evaluation(sum(np.sum(t) for t in terms), gates, sum(float(np.linalg.norm(t)) for t in terms))
 
-    def backward(self, arrays: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], bool]:
+    def backward(self, arrays: Mapping[str, Array]) -> tuple[dict[str, Array], bool]:
         """Return all gradients by name, and whether the network has rectifiers."""
         output, _, tape = self.run(self.net, arrays)
         if self.loss is None:
@@ -96,16 +98,18 @@ class _Trial:
         gradients |= {f"state.{name}": leaf for name, leaf in state if f"state.{name}" in arrays}
         return gradients, bool(self.net.gates(tape))
 
-    def _criterion(self, net: Any, output: np.ndarray) -> tuple[Any, np.ndarray]:
+    def _criterion(self, net: Sequential, output: Array) -> tuple[complex, Array]:
         """Return the chosen loss and its gradient."""
-        if not isinstance(self.loss, str):
+        if callable(self.loss):
             return self.loss(output, self.y, **({} if self.mask is None else {"mask": self.mask}))
         _check.choice("gradcheck", "loss", self.loss, KNOWN_LOSSES.values())
         y = self.y.astype(net.dtype) if self.y.dtype.kind == "f" else self.y
         return getattr(hosted(net.backend), self.loss).loss(output, y, mask=self.mask)
 
 
-def _converted(x: Any, lengths: Any, mask: Any) -> tuple[Any, Any, Any]:
+def _converted(
+    x: ArrayInput, lengths: ArrayInput, mask: ArrayInput
+) -> tuple[Array, Array | None, Array | None]:
     """Return x in float64 with zeros beyond the lengths, the lengths and the mask."""
     where = "gradcheck"
     lengths = None if lengths is None else convert.array(where, "lengths", lengths)
@@ -114,7 +118,7 @@ def _converted(x: Any, lengths: Any, mask: Any) -> tuple[Any, Any, Any]:
 
 
 def check_network(
-    net: Any, x: np.ndarray, data: Mapping[str, Any], backend: str | None, how: Mapping[str, Any], title: str = ""
+    net: Sequential, x: ArrayInput, data: Arguments, backend: str | None, how: Arguments, title: str = ""
 ) -> Report:  # fmt: skip
     """Check all gradients of a network; `how` holds the options of `check_function`."""
     copy = single_values.accept(net.astype("float64", backend=backend))
@@ -132,29 +136,27 @@ def check_network(
     if method == "complex":
         twin = single_values.accept(copy.astype("complex128", backend="reference"))
 
-    def f(**point: np.ndarray) -> Evaluation:
+    def f(**point: Array) -> Evaluation:
         return trial.evaluate(twin, point)
 
     title = title or f"{type(net).__name__} on {copy.backend}"
     return check_function(f, gradients, arrays, **{**how, "method": method}, what=title)
 
 
-def check_layer(
-    layer: Any, x: np.ndarray, data: Mapping[str, Any], backend: str | None, how: Mapping[str, Any]
-) -> Report:
+def check_layer(layer: Layer, x: ArrayInput, data: Arguments, backend: str | None, how: Arguments) -> Report:
     """Check all gradients of a layer in a network of this layer."""
     net = Sequential([layer], steps=len(x), backend=backend or "cpu", dtype="float64", seed=how["seed"])
     return check_network(net, x, data, backend, how, f"{type(layer).__name__} on {net.backend}")
 
 
-def to_host(net: Any, tree: Any) -> Any:
+def to_host(net: Sequential, tree: State) -> State:
     """Return nested lists and tuples with NumPy arrays in place of device arrays."""
     if isinstance(tree, list | tuple):
         return type(tree)(to_host(net, branch) for branch in tree)
     return net.device.to_host(tree) if _check.is_array(tree) else tree
 
 
-def leaves(tree: Any, prefix: str = "") -> Iterator[tuple[str, np.ndarray]]:
+def leaves(tree: State, prefix: str = "") -> Iterator[tuple[str, Array]]:
     """Yield the arrays in nested lists and tuples with dotted names, without other values."""
     if isinstance(tree, np.ndarray):
         yield prefix, tree
@@ -163,7 +165,7 @@ def leaves(tree: Any, prefix: str = "") -> Iterator[tuple[str, np.ndarray]]:
             yield from leaves(branch, f"{prefix}.{key}" if prefix else str(key))
 
 
-def map_leaves(f: Callable[[str, np.ndarray], Any], tree: Any, prefix: str = "") -> Any:
+def map_leaves(f: Callable[[str, Array], Array | None], tree: State, prefix: str = "") -> State:
     """Return nested lists and tuples with f(name, array) for each array, and None for other values."""
     if isinstance(tree, np.ndarray):
         return f(prefix, tree)

@@ -7,12 +7,13 @@ complex   Im f(p + i s d) / s                 for analytic f of complex arrays; 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
+from .._types import Array, Function
 from .report import Element, Row
 
 EPS = float(np.finfo(np.float64).eps)
@@ -36,19 +37,19 @@ class Evaluation(NamedTuple):
     """
 
     value: complex
-    gates: tuple[np.ndarray, ...] = ()
+    gates: tuple[Array, ...] = ()
     magnitude: float = 0.0
 
 
-Function = Callable[..., "float | Evaluation"]
+Objective = Function["float | Evaluation"]  # takes the arrays by name
 
 
 @dataclass(frozen=True)
 class Problem:
     """A function, its arrays and its value there, and the method, step size, tolerance and unit of each array."""
 
-    f: Function
-    arrays: Mapping[str, np.ndarray]
+    f: Objective
+    arrays: Mapping[str, Array]
     base: Evaluation
     method: str
     step: float
@@ -59,11 +60,11 @@ class Problem:
         """Return the step sizes to try, largest first."""
         return [self.step * SHRINK**k for k in range(1 if self.method == "complex" else STEPS)]
 
-    def at(self, name: str, offset: np.ndarray) -> Evaluation:
+    def at(self, name: str, offset: Array) -> Evaluation:
         """Evaluate f with an offset on one array."""
         return evaluation(self.f(**{**self.arrays, name: self.arrays[name] + offset}))
 
-    def derive(self, name: str, direction: np.ndarray, step: float) -> tuple[float, int, float]:
+    def derive(self, name: str, direction: Array, step: float) -> tuple[float, int, float]:
         """Return the derivative along a direction, the number of kinks within the step, and the rounding error."""
         if self.method == "complex":
             return float(np.imag(self.at(name, 1j * step * direction).value)) / step, 0, 0.0
@@ -72,7 +73,7 @@ class Problem:
         numeric = float(np.real(plus.value) - np.real(minus.value)) / (2 * step)
         return numeric, _kinks(minus, self.base, plus), NOISE * magnitude / step
 
-    def worst_element(self, row: Row, gradient: np.ndarray, rng: np.random.Generator) -> Element:
+    def worst_element(self, row: Row, gradient: Array, rng: np.random.Generator) -> Element:
         """Return the element with the largest error; a large array is bisected until its elements can be tried."""
         indices = np.arange(gradient.size)
         # An evaluation takes longer for large arrays, so fewer elements are tried.
@@ -87,7 +88,7 @@ class Problem:
         return Element(row.name, index, compared[i][1], compared[i][2], indices.size)
 
     def _compare(
-        self, row: Row, gradient: np.ndarray, indices: np.ndarray, weights: np.ndarray
+        self, row: Row, gradient: Array, indices: Array, weights: Array
     ) -> tuple[float, float, float]:
         """Return error, analytic and numeric derivative along weighted elements; the error is -1 at a kink."""
         scale, direction = self.units[row.name], np.zeros(gradient.size)

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
+from .._types import Array
+from ..backend import Backend
 from ..ops.catalogue import Arguments, Draw, Entry
 from .case import draw
-from .hosted import hosted
+from .hosted import Hosted, hosted
 from .report import FAILED, PASSED, UNDECIDED
 
 TOLERANCE = {"float32": 2e-5, "float64": 1e-12}
 REFERENCE = "reference"
-Arrays = dict[str, np.ndarray]
+Arrays = dict[str, Array]
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,7 @@ def compare(entry: Entry, options: Arguments, backend: str, dtype: str, seed: in
     return replace(first, kinks=kinks)
 
 
-def compare_arrays(
-    name: str, actual: np.ndarray, expected: np.ndarray, dtype: str, kinks: int = 0
-) -> Outcome:
+def compare_arrays(name: str, actual: Array, expected: Array, dtype: str, kinks: int = 0) -> Outcome:
     """Compare one array; integers (bits) must be equal."""
     tolerance = TOLERANCE[dtype]
     if expected.dtype.kind != "f":
@@ -72,7 +71,7 @@ def compare_arrays(
     return Outcome(error, tolerance, 0, UNDECIDED if kinks else FAILED, detail)
 
 
-def results(entry: Entry, options: Arguments, ops: Any, dtype: str, seed: int) -> Arrays:
+def results(entry: Entry, options: Arguments, ops: Backend | Hosted, dtype: str, seed: int) -> Arrays:
     """Return the results and changed arguments of a function, or the outputs, gates and gradients of a pass."""
     if not entry.gradients:
         arguments = entry.arguments(Draw(np.random.default_rng(seed), dtype), **options)
@@ -90,6 +89,6 @@ def results(entry: Entry, options: Arguments, ops: Any, dtype: str, seed: int) -
     return arrays | ({"gates": next(iter(outputs.values())) > 0} if case.rectified else {})
 
 
-def _bits(array: np.ndarray) -> np.ndarray:
+def _bits(array: Array) -> Array:
     """Return floating-point numbers as unsigned integers for comparison bit for bit."""
     return array.view(f"u{array.itemsize}") if array.dtype.kind == "f" else array

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from .._gradcheck.finite_differences import RTOL, Evaluation, check_function
-from .._types import Array, Json
+from .._gradcheck.report import Report
+from .._types import Array, Function, Json, Value
 from ..ops.recurrence.activation import ACTIVATIONS
 from . import backwards
 from .finding import Finding, Table
@@ -22,9 +23,9 @@ Arrays = dict[str, Array]
 class Setting(NamedTuple):
     """A function f(**arrays), the arguments of its backward pass, and the names of its gradients."""
 
-    f: Callable[..., Evaluation]
+    f: Function[Evaluation]
     arrays: Arrays
-    arguments: tuple[Any, ...]
+    arguments: tuple[Value, ...]
     names: tuple[str, ...]
 
 
@@ -33,11 +34,11 @@ class Bug:
     """A mistake: the wrong and the correct backward pass, their setting, and named cases that hide it."""
 
     name: str
-    wrong: Callable[..., tuple[Array, ...]]
-    right: Callable[..., tuple[Array, ...]]
-    setting: Callable[..., Setting]
-    options: Mapping[str, Any] = field(default_factory=dict)
-    hides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    wrong: Function[backwards.Gradients]
+    right: Function[backwards.Gradients]
+    setting: Function[Setting]
+    options: Json = field(default_factory=dict)
+    hides: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -119,7 +120,7 @@ def bugs(seed: int = 0) -> Bugs:
     )  # fmt: skip
 
 
-def _check(setting: Setting, backward: Callable[..., tuple[Array, ...]], name: str) -> Any:
+def _check(setting: Setting, backward: Function[backwards.Gradients], name: str) -> Report:
     """Return the report of the gradient check."""
     gradients = dict(zip(setting.names, backward(*setting.arguments), strict=True))
     return check_function(setting.f, gradients, setting.arrays, raises=False, what=name)

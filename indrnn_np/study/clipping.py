@@ -6,13 +6,15 @@ import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from .. import _check
-from .._types import Array
+from .._types import Array, State
 from ..networks.sequential import Sequential
+from ..optim.optimizers import Optimizer
+from ..parameters import Views
 from ..tasks import Task
 from ..training.metrics import loss_of
 from ..workspace import Workspace
@@ -90,7 +92,7 @@ class Clipping(Finding):
 
 
 def clipping(
-    net: Sequential, task: Task, optimizer: Any, iterations: int, ways: Sequence[str] = WAYS, batch: int = 50,
+    net: Sequential, task: Task, optimizer: Optimizer, iterations: int, ways: Sequence[str] = WAYS, batch: int = 50,
     strength: float = 1.0, clip_norm: float | None = None, title: str = "", observe: Observer | None = None,
 ) -> Clipping:  # fmt: skip
     """Train copies of `net` on the same batches, each with another way to bound u.
@@ -161,7 +163,7 @@ class _Run:
     """Training run with one way to bound u; its arrays are those of Clipping."""
 
     def __init__(
-        self, net: Sequential, task: Task, optimizer: Any, way: str, strength: float, iterations: int
+        self, net: Sequential, task: Task, optimizer: Optimizer, way: str, strength: float, iterations: int
     ) -> None:
         self.net, self.task, self.optimizer, self.way, self.strength = net, task, optimizer, way, strength
         self.loss, self.norm = np.full(iterations, np.nan), np.full(iterations, np.nan)
@@ -169,7 +171,7 @@ class _Run:
         self.outside = np.full(iterations + 1, np.nan)
         self.diverged = -1
         self._work = Workspace()
-        self._state: Any = None
+        self._state: State = None
         self.now = np.zeros(sum(net.params[name].shape[0] for name in net.bounds), bool)
         self.ever = self.now.copy()
         self._measure(0)
@@ -202,7 +204,7 @@ class _Run:
         self._measure(i + 1)
         return True
 
-    def _change(self, grads: Any, u: Recurrent) -> None:
+    def _change(self, grads: Views, u: Recurrent) -> None:
         """Change du as the way requires: du = 0 outside for "graph", du + 2 λ sign(u) max(|u| - bound, 0)."""
         for name, (value, bound) in u.items():
             du = self.net.device.to_host(grads[name])

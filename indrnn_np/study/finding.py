@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 
 from .. import _check, _files
-from .._types import Array, Json, Value
+from .._types import Array, Figure, Json, Value
 
 SUFFIXES = (".npz", ".csv")
 Table = Mapping[str, Value]  # columns of one length by name: arrays or lists
@@ -60,7 +60,7 @@ class Finding(ABC):
             _files.replace("Finding.save", path, lambda file: np.savez_compressed(file, **arrays))
         return path
 
-    def plot(self, *others: Finding, path: str | Path | None = None, theme: str = "light") -> Value:
+    def plot(self, *others: Finding, path: str | Path | None = None, theme: str = "light") -> Figure:
         """Draw the finding, next to `others` of the same kind, and return a matplotlib Figure.
 
         Parameters

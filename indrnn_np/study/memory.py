@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from .. import _check
-from .._types import Array
+from .._types import Array, Slice
 from ..networks.sequential import Sequential
 from ..ops.recurrence.activation import ACTIVATIONS
 from .finding import Finding, Table
@@ -63,7 +63,7 @@ class Memory(Finding):
         """Whether no gate was open at any step of any sample, (N,)."""
         return self.open_share == 0
 
-    def of_layers(self) -> list[tuple[str, slice]]:
+    def of_layers(self) -> list[tuple[str, Slice]]:
         """Return the name of each layer and the slice of its neurons among the N."""
         return parts(self.layers, self.sizes)
 

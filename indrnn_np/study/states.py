@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from .. import _check
-from .._types import Array
+from .._types import AnyArray, Array, Record, Slice, State, StateForm
+from ..device import Device
 from ..layers import BatchNorm, Bidirectional, Dropout, LastStep, Layer, Linear, Tied
 from ..layers.base import Context
 from ..layers.chain import forward_layers, network_input
@@ -43,9 +44,9 @@ class Pass(NamedTuple):
     """
 
     states: dict[str, Heard]
-    read: Any
-    y: Any
-    after: tuple[Any, ...]
+    read: AnyArray
+    y: AnyArray
+    after: tuple[State, ...]
 
 
 class Outputs(NamedTuple):
@@ -67,8 +68,8 @@ class Outputs(NamedTuple):
 class Recorder(Layer):
     """Wrapper that records the output of a recurrent layer under its name."""
 
-    def __init__(self, layer: Any, heard: dict[str, Heard], host: Any) -> None:
-        self.layer, self.heard, self.host = layer, heard, host
+    def __init__(self, layer: Recurrent | Bidirectional, heard: dict[str, Heard], device: Device) -> None:
+        self.layer, self.heard, self.device = layer, heard, device
         self.fusion_role, self.causal = layer.fusion_role, layer.causal  # type: ignore[misc]
 
     @property
@@ -80,15 +81,15 @@ class Recorder(Layer):
         return self.layer.outputs
 
     @property
-    def state_form(self) -> Any:
+    def state_form(self) -> StateForm:
         return self.layer.state_form
 
-    def forward(self, x: Any, state: Any, ctx: Context) -> tuple[Any, Any, Any]:
+    def forward(self, x: AnyArray, state: State, ctx: Context) -> tuple[AnyArray, State, Record]:
         y, after, tape = self.layer.forward(x, state, ctx)
-        name, h = ctx.prefix.rstrip("."), self.host(y)
+        name, h = ctx.prefix.rstrip("."), self.device.to_host(y)
         if isinstance(self.layer, Bidirectional):
             forward, H = self.layer.layer, h.shape[2] // 2
-            reverse: Any = dataclasses.replace(forward, reverse=True)  # type: ignore[type-var]
+            reverse = dataclasses.replace(forward, reverse=True)  # type: ignore[type-var]
             self.heard[f"{name}.forward"] = Heard(forward, h[..., :H])
             self.heard[f"{name}.reverse"] = Heard(reverse, h[..., H:])
         else:
@@ -97,7 +98,7 @@ class Recorder(Layer):
 
 
 def listen(
-    net: Sequential, x: Array, lengths: Array | None = None, state: Sequence[Any] | None = None,
+    net: Sequential, x: Array, lengths: Array | None = None, state: Sequence[State] | None = None,
     training: bool = False,
 ) -> Pass:  # fmt: skip
     """Run x (T, B, D), or (T, B) symbols, and record the states of all recurrent layers.
@@ -107,7 +108,7 @@ def listen(
     """
     lengths = check_input(net, x, lengths, training)
     heard: dict[str, Heard] = {}
-    layers = [_with_recorders(layer, heard, net.device.to_host) for layer in net.layers]
+    layers = [_with_recorders(layer, heard, net.device) for layer in net.layers]
     states = (None,) * len(layers) if state is None else state
     contexts = net.contexts(lengths=lengths, training=training, dropout=False)
     with metrics.restored_statistics(net):
@@ -117,14 +118,14 @@ def listen(
     return Pass(heard, read, y, (*after, last))
 
 
-def _with_recorders(layer: Any, heard: dict[str, Heard], host: Any) -> Layer:
+def _with_recorders(layer: Layer, heard: dict[str, Heard], device: Device) -> Layer:
     """Return the layer with a recorder around each recurrent layer."""
     if isinstance(layer, Recurrent | Bidirectional):
-        return Recorder(layer, heard, host)
+        return Recorder(layer, heard, device)
     if not layer.inner:
         return layer
-    inner = tuple(_with_recorders(part, heard, host) for part in layer.inner)
-    return dataclasses.replace(layer, layers=inner)
+    inner = tuple(_with_recorders(part, heard, device) for part in layer.inner)
+    return dataclasses.replace(layer, layers=inner)  # type: ignore[type-var]
 
 
 def with_weight(where: str, net: Sequential, states: dict[str, Heard]) -> dict[str, Heard]:
@@ -149,7 +150,7 @@ def neuron_indices(where: str, neurons: Sequence[int], size: int) -> Array:
     return indices
 
 
-def parts(layers: Sequence[str], sizes: Sequence[int]) -> list[tuple[str, slice]]:
+def parts(layers: Sequence[str], sizes: Sequence[int]) -> list[tuple[str, Slice]]:
     """Return the name of each layer and the slice of its neurons among those of all layers."""
     starts = np.cumsum([0, *sizes]).tolist()
     return [(name, slice(*ends)) for name, *ends in zip(layers, starts, starts[1:], strict=False)]
@@ -182,16 +183,16 @@ def outputs(net: Sequential, batches: Iterable[Batch], most: int | None = None) 
     for batch in batches:
         result = listen(net, batch.x, batch.lengths, state if batch.carry else None)
         state = result.after
-        groups.append(unmasked(host(result.read), host(result.y), batch, host))
+        groups.append(unmasked(host(result.read), host(result.y), batch, net.device))
         count += len(groups[-1].z)
         if most is not None and count >= most:
             break
     return Outputs(*(np.concatenate(column)[:most] for column in zip(*groups, strict=True)))
 
 
-def unmasked(read: Array, y: Array, batch: Batch, host: Any) -> Outputs:
+def unmasked(read: Array, y: Array, batch: Batch, device: Device) -> Outputs:
     """Return the outputs of one batch that its mask selects."""
-    target = np.repeat(host(batch.target), batch.repeats, axis=y.ndim - 2)
+    target = np.repeat(device.to_host(batch.target), batch.repeats, axis=y.ndim - 2)
     mask = metrics.mask_of(batch, y)
     keep = np.ones(y.shape[:-1], bool) if mask is None else np.repeat(mask, batch.repeats, axis=y.ndim - 2)
     return Outputs(read[keep].astype(np.float64), y[keep].astype(np.float64), target[keep])

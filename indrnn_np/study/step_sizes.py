@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from .. import _check
 from .._gradcheck.finite_differences import STEP, Evaluation
-from .._types import Array
+from .._types import AnyArray, Array, DType
 from ..networks.sequential import Sequential
 from .finding import Finding, Table
 from .objective import LOSSES
@@ -18,7 +18,7 @@ from .twins import Twins
 
 WHERE = "study.step_sizes"
 CENTRAL, SINGLE, COMPLEX = "central, float64", "central, float32", "complex step"
-DTYPES: dict[str, np.dtype[Any]] = {
+DTYPES: dict[str, DType] = {
     CENTRAL: np.dtype(np.float64), SINGLE: np.dtype(np.float32), COMPLEX: np.dtype(np.complex128),
 }  # fmt: skip
 EPS = {name: float(np.finfo(DTYPES[name]).eps) for name in (CENTRAL, SINGLE)}
@@ -87,8 +87,8 @@ class StepSizes(Finding):
 
 
 def step_sizes(
-    net: Sequential, x: Array, target: Any = None, loss: str | None = None, lengths: Array | None = None,
-    mask: Any = None, steps: Array | None = None, directions: int = 5, seed: int = 0, title: str = "",
+    net: Sequential, x: Array, target: AnyArray | None = None, loss: str | None = None, lengths: Array | None = None,
+    mask: AnyArray | None = None, steps: Array | None = None, directions: int = 5, seed: int = 0, title: str = "",
 ) -> StepSizes:  # fmt: skip
     """Differentiate the loss numerically along random directions d with many step sizes; the network is not changed.
 
@@ -197,7 +197,7 @@ class _Line:
         self.f, self.point, self.direction, self.true = f, point, direction, true
         self.base = self.at(0.0)
 
-    def at(self, s: complex, dtype: np.dtype = DTYPES[CENTRAL]) -> Evaluation:
+    def at(self, s: complex, dtype: DType = DTYPES[CENTRAL]) -> Evaluation:
         """Return f at point + s direction in a dtype."""
         value = self.f((self.point + s * self.direction).astype(dtype))
         return value if isinstance(value, Evaluation) else Evaluation(value)
@@ -208,10 +208,10 @@ class _Line:
         values = np.array([measure(s, DTYPES[method]) for s in steps])
         return np.abs(values[:, 0] - self.true) / abs(self.true), values[:, 1]
 
-    def _complex(self, s: float, dtype: np.dtype) -> tuple[float, float]:
+    def _complex(self, s: float, dtype: DType) -> tuple[float, float]:
         return float(np.imag(self.at(1j * s, dtype).value)) / s, 0
 
-    def _central(self, s: float, dtype: np.dtype) -> tuple[float, float]:
+    def _central(self, s: float, dtype: DType) -> tuple[float, float]:
         minus, plus = self.at(-s, dtype), self.at(s, dtype)
         triples = zip(minus.gates, self.base.gates, plus.gates, strict=True)
         kinks = sum(int(np.count_nonzero((m != b) | (b != p))) for m, b, p in triples)

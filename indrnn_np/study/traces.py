@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import _check
 from .._check import convert
-from .._types import Array
+from .._types import Array, Slice
 from ..networks.sequential import Sequential
 from .finding import Finding, Table
 from .states import listen, neuron_indices, parts
@@ -44,7 +44,7 @@ class Traces(Finding):
     marks: Array
     title: str = ""
 
-    def of_layers(self) -> list[tuple[str, slice]]:
+    def of_layers(self) -> list[tuple[str, Slice]]:
         """Return the name of each layer and the slice of its columns among the N."""
         return parts(self.layers, self.sizes)
 

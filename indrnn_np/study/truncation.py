@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from .. import _check
+from .._types import AnyArray, Array, Function, Shapes, State
 from ..layers.chain import named_layers
 from ..networks.sequential import Sequential
 from ..parameters import Views
@@ -43,12 +44,12 @@ class Truncation(Finding):
 
     kind: ClassVar[str] = "truncation"
 
-    cuts: np.ndarray
+    cuts: Array
     names: tuple[str, ...]
-    bias: np.ndarray
-    deviation: np.ndarray
-    cosine: np.ndarray
-    norms: np.ndarray
+    bias: Array
+    deviation: Array
+    cosine: Array
+    norms: Array
     batches: int
     title: str = ""
 
@@ -111,30 +112,26 @@ def truncation(
         steps at once.
     """
     _check_layers(net)
+    steps: list[int] = []
+    moments, state = _Moments(0, 0), None
     with restored_statistics(net):
-        steps, moments = _measure(net, batches, cuts, loss, observe)
+        for n, batch in enumerate(batches):
+            if n == 0:
+                steps = _steps(cuts, len(batch.x))
+                moments = _Moments(len(steps), net.size)
+            _check.shape(
+                WHERE, f"x of batch {n}", batch.x, (steps[-1], *batch.x.shape[1:]), "as the first batch"
+            )
+            result = _Pass(net, batch, state if batch.carry else None, loss)
+            moments.count += 1
+            for c, k in enumerate(steps):
+                moments.add(c, result.full if k == steps[-1] else result.cut(k))
+            state = result.after
+            if observe is not None:
+                observe(moments.count)
     _check.at_least(WHERE, "number of batches", moments.count, 1)
     errors = moments.compared(net.params.shapes)
     return Truncation(np.array(steps), (ALL, *net.params), *errors, moments.count, title)
-
-
-def _measure(net: Any, batches: Any, cuts: Any, loss: Loss, observe: Any) -> tuple[list[int], _Moments]:
-    """Return the numbers of steps k and the moments of their gradients over the batches."""
-    steps: list[int] = []
-    moments, state = _Moments(0, 0), None
-    for n, batch in enumerate(batches):
-        if n == 0:
-            steps = _steps(cuts, len(batch.x))
-            moments = _Moments(len(steps), net.size)
-        _check.shape(WHERE, f"x of batch {n}", batch.x, (steps[-1], *batch.x.shape[1:]), "as the first batch")
-        result = _Pass(net, batch, state if batch.carry else None, loss)
-        moments.count += 1
-        for c, k in enumerate(steps):
-            moments.add(c, result.full if k == steps[-1] else result.cut(k))
-        state = result.after
-        if observe is not None:
-            observe(moments.count)
-    return steps, moments
 
 
 def _check_layers(net: Sequential) -> None:
@@ -151,7 +148,7 @@ def _check_layers(net: Sequential) -> None:
 class _Pass:
     """Forward pass of one batch, and its gradient, full or truncated."""
 
-    def __init__(self, net: Sequential, batch: Batch, state: Any, loss: Loss) -> None:
+    def __init__(self, net: Sequential, batch: Batch, state: State, loss: Loss) -> None:
         host = net.device.to_host
         self.net, self.state = net, state
         self.x = host(batch.x)
@@ -160,7 +157,7 @@ class _Pass:
         dy = loss_and_gradient(WHERE, net, y, batch.target, loss, self.lengths, batch.mask)[1]
         self.dy, self.full = host(dy), self._flat(net.backward(dy, tape)[2])  # full: (P,) in float64
 
-    def cut(self, k: int) -> np.ndarray:
+    def cut(self, k: int) -> Array:
         """Return the gradient truncated after k steps, (P,) in float64."""
         if self.dy.ndim == 2:
             return self._last(k)
@@ -172,7 +169,7 @@ class _Pass:
             total += self._flat(self.net.backward(self._like(self.dy[t0 : t0 + k], y), tape)[2])
         return total
 
-    def _last(self, k: int) -> np.ndarray:
+    def _last(self, k: int) -> Array:
         """Return the gradient through the last k steps of each sample, or all steps of a shorter sample."""
         T = len(self.x)
         if self.lengths is None:
@@ -188,7 +185,7 @@ class _Pass:
         y, _, tape = self.net.forward(part, state, ends)
         return self._flat(self.net.backward(self._like(self.dy, y), tape)[2])
 
-    def _check_ragged(self, before: np.ndarray) -> None:
+    def _check_ragged(self, before: Array) -> None:
         """Refuse samples of different lengths if batch norm or a learned h0 needs aligned steps."""
         if np.all(before == before[0]):
             return
@@ -200,10 +197,10 @@ class _Pass:
             because = "because each step has its own statistics, and samples end at different steps"
             _check.fail(WHERE, "lengths differ", "equal lengths for a network with batch norm", because)
 
-    def _like(self, dy: np.ndarray, y: Any) -> Any:
+    def _like(self, dy: Array, y: AnyArray) -> AnyArray:
         return self.net.device.asarray(np.ascontiguousarray(dy), y.dtype)
 
-    def _flat(self, grads: Views) -> np.ndarray:
+    def _flat(self, grads: Views) -> Array:
         return self.net.device.to_host(grads.flat).astype(np.float64)
 
 
@@ -213,12 +210,12 @@ class _Moments:
     def __init__(self, cuts: int, size: int) -> None:
         self.mean, self.squares, self.count = np.zeros((cuts, size)), np.zeros((cuts, size)), 0
 
-    def add(self, c: int, g: np.ndarray) -> None:
+    def add(self, c: int, g: Array) -> None:
         off = g - self.mean[c]
         self.mean[c] += off / self.count
         self.squares[c] += off * (g - self.mean[c])
 
-    def compared(self, shapes: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    def compared(self, shapes: Shapes) -> tuple[Array, Array, Array, Array]:
         """Return bias, deviation and cosine (C, 1 + parameters) relative to the last row, and its norms."""
         full = self.mean[-1]
         norm = np.linalg.norm
@@ -230,7 +227,7 @@ class _Moments:
             return bias / norms, deviation / norms, products / (lengths * norms), norms
 
 
-def _by_parameter(reduction: Any, rows: np.ndarray, shapes: Any) -> np.ndarray:
+def _by_parameter(reduction: Function[Array], rows: Array, shapes: Shapes) -> Array:
     """Reduce all columns of rows (C, P), then the columns of each parameter; return (C, 1 + parameters)."""
     ends = np.cumsum([math.prod(shape) for shape in shapes.values()], dtype=int)
     parts = [rows, *np.split(rows, ends, axis=1)[:-1]]

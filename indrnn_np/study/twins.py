@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from .._gradcheck.finite_differences import Evaluation
-from .._types import Array
+from .._types import AnyArray, Array, DType, Record
 from ..backend import get
 from ..networks.sequential import Sequential
 from .objective import chosen
@@ -17,18 +15,24 @@ class Twins:
     """Batch and its loss, evaluated by copies of a network in any dtype."""
 
     def __init__(
-        self, net: Sequential, x: Any, target: Any, loss: str | None, lengths: Any, mask: Any
+        self,
+        net: Sequential,
+        x: AnyArray,
+        target: AnyArray | None,
+        loss: str | None,
+        lengths: Array | None,
+        mask: AnyArray | None,
     ) -> None:
         host = net.device.to_host
         self.net, self.x, self.lengths = net, host(x), lengths
         self.target, self.loss = None if target is None else host(target), loss
         self.mask = None if mask is None else host(mask)
 
-    def copy(self, dtype: np.dtype) -> Sequential:
+    def copy(self, dtype: DType) -> Sequential:
         """Return the network in another dtype; complex128 runs on the reference backend."""
         return self.net.astype(dtype, backend="reference" if dtype == np.complex128 else None)
 
-    def run(self, twin: Sequential) -> tuple[Any, Any, Any]:
+    def run(self, twin: Sequential) -> tuple[complex, Array, Record]:
         """Return the loss, dy as a NumPy array, and the tape."""
         x = self.x if self.x.dtype.kind in "iu" else self.x.astype(twin.dtype)
         y, _, tape = twin.forward(x, lengths=self.lengths)

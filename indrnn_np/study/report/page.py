@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ... import plots
-from ..._types import Json
+from ..._types import Figure, Json, Value
 from ...plots.style import DARK, LIGHT
+from .. import finding
 
 TEMPLATE = Path(__file__).with_name("page.html")
 
@@ -21,7 +21,7 @@ class Table:
     """Named columns of equal length under a heading; a folded table opens at a click."""
 
     heading: str
-    columns: Mapping[str, Any]
+    columns: finding.Table
     folded: bool = False
 
 
@@ -45,7 +45,7 @@ class Section:
 
     title: str
     lead: tuple[str, ...] = ()
-    draw: Callable[[], Any] | None = None
+    draw: Callable[[], Figure] | None = None
     reading: str = ""
     tables: tuple[Table, ...] = ()
 
@@ -80,17 +80,17 @@ def _part(number: int, section: Section) -> Json:
     return {**vars(section), "id": f"part-{number}", "tables": tables, "images": images, "alt": alt}
 
 
-def _image(draw: Callable[[], Any], theme: str) -> str:
+def _image(draw: Callable[[], Figure], theme: str) -> str:
     """Return the figure in a theme as a data URL."""
     with plots.theme(theme), io.BytesIO() as file:
         draw().savefig(file, format="png")
         return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
 
 
-def _rows(columns: Mapping[str, Any]) -> list[list[str]]:
+def _rows(columns: finding.Table) -> list[list[str]]:
     return [[_cell(value) for value in row] for row in zip(*columns.values(), strict=True)]
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Value) -> str:
     value = value.item() if hasattr(value, "item") else value
     return f"{value:.4g}" if isinstance(value, float) else str(value)
