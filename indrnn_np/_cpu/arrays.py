@@ -34,6 +34,11 @@ def empty_like(array: np.ndarray) -> np.ndarray:
     return empty(array.shape, array.dtype)
 
 
+def as_rows(array: np.ndarray) -> np.ndarray:
+    """Return an array (..., H) as rows (N, H). Unlike reshape(-1, H) this works for H = 0."""
+    return array.reshape(math.prod(array.shape[:-1]), array.shape[-1])
+
+
 def aligned(array: np.ndarray) -> np.ndarray:
     """Return a copy of the array that starts on a cache line."""
     copy = empty_like(array)

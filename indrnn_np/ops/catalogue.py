@@ -42,7 +42,7 @@ class Draw:
 
     def recurrent_weight(self) -> np.ndarray:
         """Draw u (H,) between the bounds of the recurrent weight; 1, -1 and 0 come first."""
-        bound = 2.0 ** (1.0 / self.T)
+        bound = 2.0 ** (1.0 / max(1, self.T))
         u = self.rng.uniform(-bound, bound, self.H)
         u[:3] = (1, -1, 0)[: self.H]
         return u.astype(self.dtype)

@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import itertools
 import re
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from tolerances import nan_filled
 import indrnn_np.ops
 from indrnn_np import backend
 from indrnn_np._gradcheck.hosted import hosted
+from indrnn_np.ops.catalogue import Draw
 
 ROOT = Path(indrnn_np.ops.__file__).parent
 
@@ -123,6 +125,27 @@ def test_twins_agree_on_numbers(op, name):
             assert one.shape == other.shape and one.dtype == other.dtype
             assert np.allclose(one, other, rtol=1e-11, atol=1e-11)
             assert one.tobytes() == other.tobytes() or not ENTRIES[op, name].exact
+
+
+@each_function
+def test_sizes_of_zero_are_refused_or_computed(op, name):
+    """A twin accepts what the reference accepts, whichever of T, B, D, H and K are 0."""
+    for sizes in itertools.product((0, 2), repeat=5):
+        draw = Draw(np.random.default_rng(0), "float64", *sizes)
+        try:
+            given = ENTRIES[op, name].arguments(draw)
+        except (ValueError, IndexError):
+            continue  # there is nothing to draw, or `forward` refuses it
+        shapes = []
+        for twin in ("reference", *serving(op)):
+            try:
+                result = ENTRIES[op, name].function(hosted(twin))(**given)
+                results = result if isinstance(result, tuple) else (result,)
+                shapes.append([np.shape(part) for part in results])
+            except ValueError as error:
+                assert re.match(rf"{op}\.\w+: .*, expected ", str(error)), (sizes, twin)
+                shapes.append("refused")
+        assert all(shape == shapes[0] for shape in shapes), (sizes, shapes)
 
 
 @pytest.mark.parametrize("backend, op, name", [case for case in EVERYWHERE if case[1:] in OUT])

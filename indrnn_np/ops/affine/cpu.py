@@ -15,7 +15,7 @@ def forward(x, W, b, out=None):
     contract.check_forward("affine.forward", x, W, b, out)
     _check.floats("affine.forward", x=x)
     y = arrays.empty((*x.shape[:-1], len(W)), x.dtype) if out is None else out
-    rows, out_rows = x.reshape(-1, W.shape[1]), y.reshape(-1, len(W))
+    rows, out_rows = arrays.as_rows(x), arrays.as_rows(y)
 
     def part(i, j):
         np.matmul(rows[i:j], W.T, out=out_rows[i:j])
@@ -30,7 +30,7 @@ def backward(dy, x, W, out=None):
     contract.check_backward("affine.backward", dy, x, W, out)
     _check.floats("affine.backward", x=x)
     dx = arrays.empty_like(x) if out is None else out
-    dy_rows, rows, dx_rows = dy.reshape(-1, len(W)), x.reshape(-1, W.shape[1]), dx.reshape(-1, W.shape[1])
+    dy_rows, rows, dx_rows = arrays.as_rows(dy), arrays.as_rows(x), arrays.as_rows(dx)
     sums = {0: (np.zeros_like(W), np.zeros(len(W)))}  # dW and db of each part, keyed by its first row
 
     def part(i, j):

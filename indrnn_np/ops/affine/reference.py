@@ -58,11 +58,11 @@ def backward(dy, x, W, out=None):
         If an argument has the wrong shape, dtype or layout.
     """
     contract.check_backward("affine.backward", dy, x, W, out)
-    rows, inputs = dy.reshape(-1, len(W)), x.reshape(-1, W.shape[1])
+    rows = tuple(range(dy.ndim - 1))  # all axes but the last
     # forward: y = x @ W.T + b
     dx = dy @ W
-    dW = rows.T @ inputs
-    db = rows.sum(axis=0, dtype=np.result_type(dy.dtype, np.float64)).astype(dy.dtype)
+    dW = np.tensordot(dy, x, (rows, rows))
+    db = dy.sum(axis=rows, dtype=np.result_type(dy.dtype, np.float64)).astype(dy.dtype)
     if out is not None:
         out[...] = dx
         dx = out

@@ -16,7 +16,7 @@ def forward(ids, E, factors=None, out=None):
     contract.check_forward("embedding.forward", ids, E, factors, out)
     _check.floats("embedding.forward", E=E)
     y = arrays.empty((*ids.shape, E.shape[1]), E.dtype) if out is None else out
-    flat_ids, rows = ids.reshape(-1), y.reshape(-1, E.shape[1])
+    flat_ids, rows = ids.reshape(-1), arrays.as_rows(y)
     scale = np.ones(len(E), E.dtype) if factors is None else factors
     parallel_for(len(rows), y.size, lambda i, j: _take(flat_ids, E, scale, rows, i, j))
     return y
@@ -28,7 +28,7 @@ def backward(dy, ids, symbols, factors=None):
     _check.floats("embedding.backward", dy=dy)
     H = dy.shape[2]
     dE = arrays.empty((symbols, H), dy.dtype)
-    flat_ids, rows = ids.reshape(-1).astype(np.int64), dy.reshape(-1, H)
+    flat_ids, rows = ids.reshape(-1).astype(np.int64), arrays.as_rows(dy)
     order = np.argsort(flat_ids, kind="stable")  # positions of a symbol are contiguous and in order
     ends = np.cumsum(np.bincount(flat_ids, minlength=symbols))
     scale = np.ones(symbols, dy.dtype) if factors is None else factors

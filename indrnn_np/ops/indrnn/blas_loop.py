@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..._cpu.arrays import room
+from ..._cpu.arrays import as_rows, room
 from ..._cpu.threads import relay
 from .chunks import longest
 from .input_chunks import read
@@ -31,7 +31,8 @@ def forward(x, inputs, spans, W, recurrence):
 
     def product(i):
         t0, t1 = spans[i]
-        rows_times(rows_of(x, inputs[i % n], t0, t1), WT, h[t0 + 1 : t1 + 1].reshape(-1, H))
+        rows = rows_of(x, inputs[i % n], t0, t1)
+        rows_times(rows, WT, h[t0 + 1 : t1 + 1].reshape(len(rows), H))
 
     relay(len(spans), n, T * B * H, lambda i: recurrence.run(*spans[i], 0, B), before=product)
 
@@ -53,8 +54,8 @@ def backward(dh, x, inputs, spans, W, recurrence, mask, dx, work, probe):
 
     def products(i):
         k, (t0, t1) = i % n, spans[i]
-        rows = da[k, : t1 - t0].reshape(-1, H)
-        rows_times(rows, W, dx[t0:t1].reshape(-1, D))
+        rows = as_rows(da[k, : t1 - t0])
+        rows_times(rows, W, as_rows(dx[t0:t1]))
         if mask is not None:
             dx[t0:t1] *= mask
         columns_times(rows, rows_of(x, inputs[k], t0, t1), dW[k], i >= n, scratch[k])
@@ -65,7 +66,7 @@ def backward(dh, x, inputs, spans, W, recurrence, mask, dx, work, probe):
 
 def rows_of(x, chunk, t0, t1):
     """Return steps t0 to t1 of the input as rows (steps · B, D)."""
-    return (x[t0:t1] if chunk is None else read(x, chunk, t0, t1)).reshape(-1, x.shape[2])
+    return as_rows(x[t0:t1] if chunk is None else read(x, chunk, t0, t1))
 
 
 def right_factor(B):

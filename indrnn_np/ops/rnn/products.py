@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..._cpu.arrays import as_rows
 from ..._cpu.arrays import room as empty
 from ..._cpu.jit import AS_WRITTEN, njit
 
@@ -26,11 +27,10 @@ class Products:
 
     def add(self, t0, t1, da, dv):
         """Fill dx of steps t0 to t1 and add to the sums, for da and dv (steps, samples, G)."""
-        G, D = self.dW.shape
-        rows_a, rows_v = da.reshape(-1, G), dv.reshape(-1, G)
+        rows_a, rows_v = as_rows(da), as_rows(dv)
         dx = self.dx[t0:t1, self.b0 : self.b1]
         if dx.flags.c_contiguous:
-            np.matmul(rows_a, self.W, out=dx.reshape(-1, D))
+            np.matmul(rows_a, self.W, out=as_rows(dx))
         else:
             np.matmul(da, self.W, out=dx)
         np.matmul(rows_a.T, self.inputs.rows(t0, t1), out=self.part_W)
@@ -60,7 +60,7 @@ class Rows:
             if self.lengths is not None:
                 copy[np.arange(t0, t1)[:, None] >= self.lengths[self.b0 : self.b1]] = 0
             part = copy
-        return part.reshape(-1, self.x.shape[2])
+        return as_rows(part)
 
 
 class PreviousStates:
@@ -90,11 +90,11 @@ class PreviousStates:
     def rows(self, t0, t1):
         """Return h_{t-1} of steps t0 to t1 as (steps · samples, H)."""
         if self.all_samples is not None:
-            return self.all_samples[t0:t1].reshape(-1, self.all_samples.shape[2])
+            return as_rows(self.all_samples[t0:t1])
         buffer = self.buffer[: t1 - t0]
         for k in range(t1 - t0 - 1, -1, -1):  # backwards, because `row` may use buffer[0]
             buffer[k] = self.row(t0 + k)
-        return buffer.reshape(-1, buffer.shape[2])
+        return as_rows(buffer)
 
 
 def zeros(work, name, shape, dtype):

@@ -35,7 +35,7 @@ def forward(x, W, U, h, lengths, reverse, work, step):
         inputs = Rows(x, b0, b1, longest, work)
         previous = PreviousStates(h, lengths, reverse, b0, b1, 1, work)
         for t0, t1 in spans:
-            np.matmul(inputs.rows(t0, t1), W, out=a[: t1 - t0].reshape(-1, G))
+            np.matmul(inputs.rows(t0, t1), W, out=arrays.as_rows(a[: t1 - t0]))
             for t in walk(t0, t1, reverse):
                 np.matmul(previous.row(t), U, out=v)
                 step(t, a, t - t0, v, b0, b1)
