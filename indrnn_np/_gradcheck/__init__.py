@@ -20,9 +20,10 @@ from ..layers import Layer
 from ..networks.sequential import Sequential
 from ..ops.catalogue import Arguments
 from .case import draw
-from .finite_differences import STEP, Evaluation, check_function
+from .finite_differences import check_function
 from .hosted import hosted
-from .network import check_layer, check_network
+from .network import check_network
+from .problem import STEP, Evaluation, chosen_method
 from .report import Element, GradientError, Report, Row
 
 __all__ = [
@@ -104,19 +105,19 @@ def gradcheck(
     how = {
         "directions": directions, "step": step, "method": method, "rtol": rtol, "seed": seed, "raises": raises,
     }  # fmt: skip
+    data = {"x": x, "y": y, "loss": loss, "mask": mask, "lengths": lengths, "state": state}
     if isinstance(target, str):
-        arguments = {"x": x, "y": y, "loss": loss, "mask": mask, "lengths": lengths, "state": state}
-        options |= {name: value for name, value in arguments.items() if value is not None}
+        options |= {name: value for name, value in data.items() if value is not None}
         return check_op(target, backend or "cpu", how, options)
-    data = {"y": y, "loss": loss, "mask": mask, "lengths": lengths, "state": state}
     if x is None:
         _check.fail("gradcheck", "x is None", "an input (T, B, D)", "to run the network on", error=TypeError)
     if options:
         because = "for a network or layer, because options are for ops"
         _check.fail("gradcheck", f"options {sorted(options)} are given", "none", because)
-    if isinstance(target, Sequential):
-        return check_network(target, x, data, backend, how)
-    return check_layer(target, x, data, backend, how)
+    title = type(target).__name__
+    if not isinstance(target, Sequential):
+        target = Sequential([target], steps=len(x), backend=backend or "cpu", dtype="float64", seed=seed)
+    return check_network(target, title, data, backend, how)
 
 
 def check_op(name: str, backend: str, how: Arguments, options: Arguments) -> Report:
@@ -125,12 +126,7 @@ def check_op(name: str, backend: str, how: Arguments, options: Arguments) -> Rep
     `how` holds the options of `check_function`.
     """
     case = draw(name, how["seed"], **options)
-    method = how["method"]
-    if method == "auto":
-        method = "central" if case.rectified else "complex"
-    if method == "complex" and case.rectified:
-        because = f"because {name} with relu is not analytic"
-        _check.fail("gradcheck", "method is 'complex'", "'central'", because)
+    method = chosen_method(how["method"], f"{name} with relu is not analytic" if case.rectified else "")
     ops = hosted(backend)
     outputs, tape = case.forward(ops, case.arrays)
     weights = case.cotangents(outputs, how["seed"])
@@ -143,8 +139,8 @@ def check_op(name: str, backend: str, how: Arguments, options: Arguments) -> Rep
         outputs, _ = case.forward(forward_ops, arrays)
         terms = [weights[n] * output for n, output in outputs.items()]
         gates = (next(iter(outputs.values())) > 0,) if case.rectified else ()
-        return Evaluation(sum(map(np.sum, terms)), gates, sum(float(np.linalg.norm(term)) for term in terms))
+        return Evaluation.of_sum(terms, gates)
 
     arguments = ", ".join(f"{k}={v!r}" for k, v in options.items())
-    title = f"{name}({arguments}) on {backend}"
-    return check_function(f, gradients, case.arrays, **{**how, "method": method}, what=title)
+    what = f"{name}({arguments}) on {backend}"
+    return check_function(f, gradients, case.arrays, **{**how, "method": method}, what=what)

@@ -24,33 +24,35 @@ class Case:
     """Function with gradients, and the arguments of its forward pass."""
 
     entry: Entry
-    given: Arguments
+    inputs: Arguments
 
     @property
     def arrays(self) -> dict[str, Array]:
         """Arrays whose gradients are checked."""
-        return {name: self.given[name] for name in self.entry.gradients}
+        return {name: self.inputs[name] for name in self.entry.gradients}
 
     @property
     def rectified(self) -> bool:
         """Whether the first output is that of a rectified activation, whose gates are output > 0."""
-        return "activation" in self.given and ACTIVATIONS[self.given["activation"]].rectified
+        return "activation" in self.inputs and ACTIVATIONS[self.inputs["activation"]].rectified
 
     def forward(self, ops: Backend | Hosted, arrays: Arrays) -> tuple[dict[str, Array], Record]:
         """Return the outputs by the names of their gradients, and a tape for `backward`."""
         dtype = next(iter(arrays.values())).dtype
-        given = {name: _with_dtype(value, dtype) for name, value in self.given.items()} | dict(arrays)
+        inputs = {name: _with_dtype(value, dtype) for name, value in self.inputs.items()} | dict(arrays)
         source = self.entry.source
-        results = source.named(source.function(ops)(**given))
-        return self.entry.outputs(results, given), (given, results)
+        results = source.named(source.function(ops)(**inputs))
+        return self.entry.outputs(results, inputs), (inputs, results)
 
     def backward(self, ops: Backend | Hosted, tape: Record, gradients: Arrays) -> dict[str, Array]:
         """Return the gradient of each array."""
-        given, results = tape
+        inputs, results = tape
         if self.entry.forward is None:
             return {name: results[f"d{name}"] for name in self.entry.gradients}
-        found = self.entry.function(ops)(**self.entry.backward_arguments(given, results, gradients))
-        return dict(zip(self.entry.gradients, found if isinstance(found, tuple) else (found,), strict=True))
+        result = self.entry.function(ops)(**self.entry.backward_arguments(inputs, results, gradients))
+        return dict(
+            zip(self.entry.gradients, result if isinstance(result, tuple) else (result,), strict=True)
+        )
 
     def cotangents(self, outputs: Arrays, seed: int) -> dict[str, Array]:
         """Return a fixed random gradient for each output; 1 for a loss."""
@@ -67,13 +69,14 @@ def _with_dtype(value: Value, dtype: DType) -> Value:
 
 def draw(name: str, seed: int = 0, dtype: str = "float64", **options: Value) -> Case:
     """Return the case of an op with random arguments; sizes T, B, D, H, K and options are keywords."""
-    found = {entry.op: entry for entry in entries() if entry.gradients}
-    _check.choice("gradcheck", "op", name, found)
-    source = found[name].source
+    differentiable = {entry.op: entry for entry in entries() if entry.gradients}
+    _check.choice("gradcheck", "op", name, differentiable)
+    entry = differentiable[name]
+    source = entry.source
     known = (*SIZES, *list(inspect.signature(source.draw).parameters)[1:])  # type: ignore[arg-type]
     for option in options:
         _check.choice("gradcheck", f"option of {name}", option, known)
     sizes = {size: options.pop(size) for size in SIZES if size in options}
     for size, n in sizes.items():
         _check.at_least("gradcheck", size, n, 1)
-    return Case(found[name], source.arguments(Draw(np.random.default_rng(seed), dtype, **sizes), **options))
+    return Case(entry, source.arguments(Draw(np.random.default_rng(seed), dtype, **sizes), **options))

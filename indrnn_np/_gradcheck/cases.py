@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -22,7 +23,6 @@ from ..networks.sequential import Sequential
 from ..ops.catalogue import Arguments, Draw, Entry, entries
 from . import gradcheck
 from .deep_cases import deep_cases
-from .report import Report
 from .twins import REFERENCE, TOLERANCE, Outcome, compare, worst
 
 DERIVATIVES = "derivatives"
@@ -44,42 +44,35 @@ def all_checks(backends: Iterable[str], seed: int = 0) -> Iterator[Check]:
     for backend in backends:
         serves = get(backend).serves
         served = [entry for entry in entries() if serves(entry.op)]
-        for entry in (entry for entry in served if entry.gradients):
-            for title, variants in rows_of(entry):
-                run = _gradients(entry.op, variants, backend, seed)
+        for entry in served:
+            for title, variants in rows_of(entry) if entry.gradients else ():
+                run = partial(derivatives, entry.op, variants, backend, seed)
                 yield Check(title, DERIVATIVES, backend, "float64", run)
         for title, net, arguments in itertools.chain(network_cases(seed), deep_cases(seed)):
             if all(serves(op) for _, layer in named_layers(net.layers) for op in layer.needs):
-                run = _gradients(net, [arguments], backend, seed)
+                run = partial(derivatives, net, [arguments], backend, seed)
                 yield Check(title, DERIVATIVES, backend, "float64", run)
         with_backward = [(entry.op, entry.source.name) for entry in served if entry.forward]
         alone = [entry for entry in served if (entry.op, entry.name) not in with_backward]
-        for dtype, entry in itertools.product(() if backend in (REFERENCE,) else TOLERANCE, alone):
+        for dtype, entry in itertools.product(() if backend == REFERENCE else TOLERANCE, alone):
             for title, variants in rows_of(entry):
-                yield Check(title, REFERENCE, backend, dtype, _twins(entry, variants, backend, dtype, seed))
+                run = partial(twins, entry, variants, backend, dtype, seed)
+                yield Check(title, REFERENCE, backend, dtype, run)
 
 
-def _gradients(
-    target: Sequential | str, variants: list[Arguments], backend: str, seed: int
-) -> Callable[[], Outcome]:
-    """Return a function that compares the variants with derivatives, and returns the worst outcome."""
-
-    def check(options: Arguments) -> Outcome:
-        return of_report(gradcheck(target, backend=backend, seed=seed, raises=False, **options))
-
-    return lambda: worst(map(check, variants))
-
-
-def _twins(
-    entry: Entry, variants: list[Arguments], backend: str, dtype: str, seed: int
-) -> Callable[[], Outcome]:
-    """Return a function that compares the variants with the reference, and returns the worst outcome."""
-    return lambda: worst(compare(entry, options, backend, dtype, seed) for options in variants)
+def derivatives(target: Sequential | str, variants: list[Arguments], backend: str, seed: int) -> Outcome:
+    """Compare the variants with derivatives, and return the worst outcome."""
+    reports = [gradcheck(target, backend=backend, seed=seed, raises=False, **options) for options in variants]
+    return worst(
+        Outcome(row.error, row.tolerance, row.kinks, row.status, f"{report.what}: {row}")
+        for report in reports
+        for row in report
+    )
 
 
-def of_report(report: Report) -> Outcome:
-    """Return the worst row of a gradient check."""
-    return worst(Outcome(r.error, r.tolerance, r.kinks, r.status, f"{report.what}: {r}") for r in report)
+def twins(entry: Entry, variants: list[Arguments], backend: str, dtype: str, seed: int) -> Outcome:
+    """Compare the variants with the reference, and return the worst outcome."""
+    return worst(compare(entry, options, backend, dtype, seed) for options in variants)
 
 
 def rows_of(entry: Entry) -> Iterator[tuple[str, list[Arguments]]]:
@@ -107,8 +100,8 @@ def network_cases(seed: int) -> Iterator[tuple[str, Sequential, Arguments]]:
     rng = np.random.default_rng(seed)
     d = Draw(rng)
     T, B, D, H, K = d.T, d.B, d.D, d.H, d.K
-    some = {"x": rng.standard_normal((T, B, D)), "lengths": d.lengths()}
-    every = {"x": some["x"]}
+    ragged = {"x": rng.standard_normal((T, B, D)), "lengths": d.lengths()}
+    full = {"x": ragged["x"]}
     labels = {"y": rng.integers(0, K, B), "loss": "softmax_cross_entropy"}
     target = {"y": rng.standard_normal((T, B, K)), "loss": "mse"}
 
@@ -120,24 +113,25 @@ def network_cases(seed: int) -> Iterator[tuple[str, Sequential, Arguments]]:
     def cell(inputs: int = D, **options: Value) -> layers.IndRNN:
         return layers.IndRNN(inputs, H, input_init=0.4, **options)
 
-    yield "layer IndRNN", net(cell()), some
-    yield "layer IndRNN, reverse, learned h0", net(cell(activation="tanh", reverse=True, learn_h0=True)), some
-    yield "layer Bidirectional", net(layers.Bidirectional(cell())), some
+    yield "layer IndRNN", net(cell()), ragged
+    learned = cell(activation="tanh", reverse=True, learn_h0=True)
+    yield "layer IndRNN, reverse, learned h0", net(learned), ragged
+    yield "layer Bidirectional", net(layers.Bidirectional(cell())), ragged
     for title, layer in _cells(D, H):
-        yield f"layer {title}", net(layer), some
-    yield "layer Linear", net(layers.Linear(D, K)), every
-    yield "layer BatchNorm", net(layers.BatchNorm(D)), some
-    yield "layer BatchNorm, per step", net(layers.BatchNorm(D, per_step=True)), some
-    yield "layer Dropout", net(layers.Dropout(0.3)), every
-    yield "layer LastStep", net(layers.LastStep()), some
-    for title, stack, arguments in language_stacks(rng, some["x"], some["lengths"], K):
+        yield f"layer {title}", net(layer), ragged
+    yield "layer Linear", net(layers.Linear(D, K)), full
+    yield "layer BatchNorm", net(layers.BatchNorm(D)), ragged
+    yield "layer BatchNorm, per step", net(layers.BatchNorm(D, per_step=True)), ragged
+    yield "layer Dropout", net(layers.Dropout(0.3)), full
+    yield "layer LastStep", net(layers.LastStep()), ragged
+    for title, stack, arguments in language_stacks(rng, ragged["x"], ragged["lengths"], K):
         yield title, net(*stack), arguments
     for phi in ("relu", "tanh"):
         stack = [cell(activation=phi), layers.BatchNorm(H), layers.Dropout(0.2)]
         stack += [layers.Bidirectional(cell(H, activation=phi)), layers.BatchNorm(2 * H, per_step=True)]
         read, title = layers.Linear(2 * H, K), f"net {phi}, batch norm, dropout, bidirectional"
-        yield f"{title}, lengths, cross-entropy", net(*stack, layers.LastStep(), read), some | labels
-        yield f"{title}, squared error at every step", net(*stack, read), every | target
+        yield f"{title}, lengths, cross-entropy", net(*stack, layers.LastStep(), read), ragged | labels
+        yield f"{title}, squared error at every step", net(*stack, read), full | target
 
 
 def language_stacks(

@@ -18,26 +18,26 @@ def deep_cases(seed: int) -> Iterator[tuple[str, Sequential, Arguments]]:
     rng = np.random.default_rng([seed, 4])
     d = Draw(rng)
     T, B, D, H, K = d.T, d.B, d.D, d.H, d.K
-    every = {"x": rng.standard_normal((T, B, D))}
-    some = every | {"lengths": d.lengths()}
-    labels = some | {"y": rng.integers(0, K, B), "loss": "softmax_cross_entropy"}
-    target = every | {"y": rng.standard_normal((T, B, K)), "loss": "mse"}
-    where: Arguments = {"steps": T, "backend": BACKEND, "seed": seed}
+    full = {"x": rng.standard_normal((T, B, D))}
+    ragged = full | {"lengths": d.lengths()}
+    labels = ragged | {"y": rng.integers(0, K, B), "loss": "softmax_cross_entropy"}
+    target = full | {"y": rng.standard_normal((T, B, K)), "loss": "mse"}
+    options: Arguments = {"steps": T, "backend": BACKEND, "seed": seed}
 
     def moved(net: Sequential) -> Sequential:
         net.flat[...] += 0.1 * rng.standard_normal(net.size)  # with biases of 0, relus are at their kink
         return net
 
     def single(layer: layers.Layer) -> Sequential:
-        return moved(Sequential([layer], **where))
+        return moved(Sequential([layer], **options))
 
-    yield "layer Recurrence", single(layers.Recurrence(D)), some
-    yield "layer Recurrence, tanh, reverse", single(layers.Recurrence(D, "tanh", reverse=True)), some
+    yield "layer Recurrence", single(layers.Recurrence(D)), ragged
+    yield "layer Recurrence, tanh, reverse", single(layers.Recurrence(D, "tanh", reverse=True)), ragged
     chain = [layers.Recurrence(D, "tanh"), layers.BatchNorm(D), layers.Dropout(0.3)]
     chain += [layers.IndRNN(D, D, "tanh", input_init=0.4)]
-    yield "layer Residual", single(layers.Residual(chain)), every
-    yield "layer Concat", single(layers.Concat(chain)), every
-    deep: Arguments = {**where, "dropout": 0.2, "input_init": 0.5}
+    yield "layer Residual", single(layers.Residual(chain)), full
+    yield "layer Concat", single(layers.Concat(chain)), full
+    deep: Arguments = {**options, "dropout": 0.2, "input_init": 0.5}
     for place in networks.NORMS:
         title = f"norm {place}, lengths, cross-entropy"
         yield f"net residual, {title}", moved(networks.residual(D, H, K, 2, norm_place=place, **deep)), labels

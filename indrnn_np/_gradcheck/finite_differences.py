@@ -156,7 +156,9 @@ def _row(problem: Problem, name: str, gradient: Array, direction: Array, floor: 
         if drowned:
             break
     wrong = [row for row in rows if row.status == FAILED]
-    return min(wrong, key=_finite_error) if wrong else min(rows, key=lambda row: row.kinks_left or math.inf)
+    if wrong:
+        return min(wrong, key=lambda row: row.error if math.isfinite(row.error) else math.inf)
+    return min(rows, key=lambda row: row.kinks_left or math.inf)
 
 
 def _units(gradients: Mapping[str, Array], arrays: Mapping[str, Array]) -> dict[str, float]:
@@ -173,10 +175,6 @@ def _typical(gradient: Array, direction: Array) -> float:
     """Return the root mean square of <gradient, d> over random d of this norm."""
     norms = float(np.linalg.norm(gradient)) * float(np.linalg.norm(direction))
     return norms / math.sqrt(max(gradient.size, 1))
-
-
-def _finite_error(row: Row) -> float:
-    return row.error if math.isfinite(row.error) else math.inf
 
 
 def _check_arrays(where: str, gradients: Mapping[str, Array], arrays: Mapping[str, Array]) -> None:

@@ -12,13 +12,14 @@ import numpy as np
 
 from .. import _check
 from .._check import convert
-from .._types import Array, ArrayInput, Record, State, Value
-from ..layers import Layer, single_values
+from .._types import AnyArray, Array, Record, State, Value
+from ..layers import single_values
 from ..networks.sequential import Sequential
 from ..ops.catalogue import Arguments
 from ..optim import losses
-from .finite_differences import Evaluation, check_function
+from .finite_differences import check_function
 from .hosted import hosted
+from .problem import Evaluation, chosen_method
 from .report import Report
 
 KNOWN_LOSSES = {losses.mse: "mse", losses.softmax_cross_entropy: "softmax_cross_entropy"}
@@ -27,18 +28,23 @@ KNOWN_LOSSES = {losses.mse: "mse", losses.softmax_cross_entropy: "softmax_cross_
 class _Trial:
     """Network in float64 with its data, and the loss as a function of all its arrays."""
 
-    def __init__(self, net: Sequential, x: ArrayInput, data: Arguments, seed: int) -> None:
-        self.net = net
-        self.x, self.lengths, self.mask = _converted(x, data["lengths"], data["mask"])
+    def __init__(self, net: Sequential, data: Arguments, seed: int) -> None:
+        self.net, where = net, "gradcheck"
+        self.lengths, self.mask = (
+            None if data[name] is None else convert.array(where, name, data[name])
+            for name in ("lengths", "mask")
+        )
+        x = convert.array(where, "x", data["x"], np.float64, self.lengths)
+        self.x = convert.without_padding(where, x, self.lengths)
         self.loss: Value = KNOWN_LOSSES.get(data["loss"], data["loss"])
         self.y = data["y"]
         if self.loss is not None and self.y is None:
-            _check.fail("gradcheck", "y is None", "a target", "because loss is set", error=TypeError)
+            _check.fail(where, "y is None", "a target", "because loss is set", error=TypeError)
         rng = np.random.default_rng([seed, 2])
         output, last, _ = net.forward(self.x, None, lengths=self.lengths, training=True)
         self.mask = losses.counted(output, self.lengths, self.mask)
         if isinstance(self.loss, str):  # a loss function accepts any y
-            self.y = convert.array("gradcheck", "y", self.y, np.float64, self.lengths)
+            self.y = convert.array(where, "y", self.y, np.float64, self.lengths)
         last = to_host(net, last)
         self.state = self._initial(data["state"], last, rng)
         self.weights = rng.standard_normal(output.shape)
@@ -81,7 +87,7 @@ class _Trial:
             return Evaluation(self._criterion(net, output)[0], gates)
         terms = [self.weights * output]
         terms += [w * leaf for (_, w), (_, leaf) in zip(leaves(self.last_weights), leaves(last), strict=True)]
-        return Evaluation(sum(np.sum(t) for t in terms), gates, sum(float(np.linalg.norm(t)) for t in terms))
+        return Evaluation.of_sum(terms, gates)
 
     def backward(self, arrays: Mapping[str, Array]) -> tuple[dict[str, Array], bool]:
         """Return all gradients by name, and whether the network has rectifiers."""
@@ -107,31 +113,20 @@ class _Trial:
         return getattr(hosted(net.backend), self.loss).loss(output, y, mask=self.mask)
 
 
-def _converted(
-    x: ArrayInput, lengths: ArrayInput, mask: ArrayInput
-) -> tuple[Array, Array | None, Array | None]:
-    """Return x in float64 with zeros beyond the lengths, the lengths and the mask."""
-    where = "gradcheck"
-    lengths = None if lengths is None else convert.array(where, "lengths", lengths)
-    x = convert.without_padding(where, convert.array(where, "x", x, np.float64, lengths), lengths)
-    return x, lengths, None if mask is None else convert.array(where, "mask", mask)
-
-
 def check_network(
-    net: Sequential, x: ArrayInput, data: Arguments, backend: str | None, how: Arguments, title: str = ""
+    net: Sequential, title: str, data: Arguments, backend: str | None, how: Arguments
 ) -> Report:  # fmt: skip
-    """Check all gradients of a network; `how` holds the options of `check_function`."""
+    """Check all gradients of a network.
+
+    `title` names it in the report, `data` holds x, y, loss, mask, lengths and state of `gradcheck`, and `how`
+    the options of `check_function`.
+    """
     copy = single_values.accept(net.astype("float64", backend=backend))
-    trial = _Trial(copy, x, data, how["seed"])
+    trial = _Trial(copy, data, how["seed"])
     arrays = trial.arrays()
     gradients, rectified = trial.backward(arrays)
-    analytic = not rectified and (trial.loss is None or isinstance(trial.loss, str))
-    method = how["method"]
-    if method == "auto":
-        method = "complex" if analytic else "central"
-    if method == "complex" and not analytic:
-        reason = "the network has rectifiers" if rectified else "a loss of your own may not be analytic"
-        _check.fail("gradcheck", "method is 'complex'", "'central'", f"because {reason}")
+    obstacle = "a loss of your own may not be analytic" if callable(trial.loss) else ""
+    method = chosen_method(how["method"], "the network has rectifiers" if rectified else obstacle)
     twin = copy
     if method == "complex":
         twin = single_values.accept(copy.astype("complex128", backend="reference"))
@@ -139,21 +134,14 @@ def check_network(
     def f(**point: Array) -> Evaluation:
         return trial.evaluate(twin, point)
 
-    title = title or f"{type(net).__name__} on {copy.backend}"
-    return check_function(f, gradients, arrays, **{**how, "method": method}, what=title)
-
-
-def check_layer(layer: Layer, x: ArrayInput, data: Arguments, backend: str | None, how: Arguments) -> Report:
-    """Check all gradients of a layer in a network of this layer."""
-    net = Sequential([layer], steps=len(x), backend=backend or "cpu", dtype="float64", seed=how["seed"])
-    return check_network(net, x, data, backend, how, f"{type(layer).__name__} on {net.backend}")
+    return check_function(
+        f, gradients, arrays, **{**how, "method": method}, what=f"{title} on {copy.backend}"
+    )
 
 
 def to_host(net: Sequential, tree: State) -> State:
     """Return nested lists and tuples with NumPy arrays in place of device arrays."""
-    if isinstance(tree, list | tuple):
-        return type(tree)(to_host(net, branch) for branch in tree)
-    return net.device.to_host(tree) if _check.is_array(tree) else tree
+    return map_leaves(lambda _, leaf: net.device.to_host(leaf), tree)
 
 
 def leaves(tree: State, prefix: str = "") -> Iterator[tuple[str, Array]]:
@@ -165,9 +153,9 @@ def leaves(tree: State, prefix: str = "") -> Iterator[tuple[str, Array]]:
             yield from leaves(branch, f"{prefix}.{key}" if prefix else str(key))
 
 
-def map_leaves(f: Callable[[str, Array], Array | None], tree: State, prefix: str = "") -> State:
+def map_leaves(f: Callable[[str, AnyArray], Array | None], tree: State, prefix: str = "") -> State:
     """Return nested lists and tuples with f(name, array) for each array, and None for other values."""
-    if isinstance(tree, np.ndarray):
+    if _check.is_array(tree):
         return f(prefix, tree)
     if isinstance(tree, list | tuple):
         names = [f"{prefix}.{i}" if prefix else str(i) for i in range(len(tree))]

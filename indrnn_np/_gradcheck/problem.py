@@ -7,12 +7,13 @@ complex   Im f(p + i s d) / s                 for analytic f of complex arrays; 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
+from .. import _check
 from .._types import Array, Function
 from .report import Element, Row
 
@@ -39,6 +40,11 @@ class Evaluation(NamedTuple):
     value: complex
     gates: tuple[Array, ...] = ()
     magnitude: float = 0.0
+
+    @classmethod
+    def of_sum(cls, terms: Sequence[Array], gates: tuple[Array, ...]) -> Evaluation:
+        """Return the evaluation of a loss that is the sum of all elements of some arrays."""
+        return cls(sum(map(np.sum, terms)), gates, sum(float(np.linalg.norm(term)) for term in terms))
 
 
 Objective = Function["float | Evaluation"]  # takes the arrays by name
@@ -71,7 +77,7 @@ class Problem:
         plus, minus = self.at(name, step * direction), self.at(name, -step * direction)
         magnitude = max(abs(e.value) + e.magnitude for e in (plus, minus))
         numeric = float(np.real(plus.value) - np.real(minus.value)) / (2 * step)
-        return numeric, _kinks(minus, self.base, plus), NOISE * magnitude / step
+        return numeric, kinks_between(minus, self.base, plus), NOISE * magnitude / step
 
     def worst_element(self, row: Row, gradient: Array, rng: np.random.Generator) -> Element:
         """Return the element with the largest error; a large array is bisected until its elements can be tried."""
@@ -109,7 +115,16 @@ def evaluation(value: float | Evaluation) -> Evaluation:
     return value if isinstance(value, Evaluation) else Evaluation(value)
 
 
-def _kinks(minus: Evaluation, base: Evaluation, plus: Evaluation) -> int:
+def chosen_method(method: str, obstacle: str) -> str:
+    """Return the method for "auto"; `obstacle` says why complex steps are impossible, empty if they are possible."""
+    if method == "auto":
+        return "central" if obstacle else "complex"
+    if method == "complex" and obstacle:
+        _check.fail("gradcheck", "method is 'complex'", "'central'", f"because {obstacle}")
+    return method
+
+
+def kinks_between(minus: Evaluation, base: Evaluation, plus: Evaluation) -> int:
     """Return the number of gates that differ between the three points."""
     triples = zip(minus.gates, base.gates, plus.gates, strict=True)
     return sum(int(np.count_nonzero((m != b) | (b != p))) for m, b, p in triples)
