@@ -10,10 +10,12 @@ import re
 COLUMNS = re.compile(r"\S {2,}\S")
 MARKUP = r"[\\*|`]|_(?![^\W_])"
 SECTION = re.compile(r"-{3,}")
+ATTRIBUTES = re.compile(r"^Attributes\n-+\n.*?(?=^\w[^\n]*\n---|\Z)", re.MULTILINE | re.DOTALL)
+NAMES = re.compile(r"^(\w+(?:, \w+)+)( : .*(?:\n .*)*)", re.MULTILINE)
 
 
 def to_rest(lines: list[str]) -> list[str]:
-    """Return a docstring as reST, with the numpydoc sections as they are."""
+    """Return a docstring as reST, with the numpydoc sections as they are but for the names of attributes."""
     ends = (i - 1 for i, line in enumerate(lines) if SECTION.fullmatch(line.strip()))
     end = next(ends, len(lines))
     rest: list[str] = []
@@ -21,7 +23,13 @@ def to_rest(lines: list[str]) -> list[str]:
         for kind, block in itertools.groupby(paragraph, Kinds()) if filled else ():
             rest += [""] + ([".. code-block:: none", ""] if kind != "prose" else [])
             rest += [escape(line, MARKUP) if kind == "prose" else f"    {line}" for line in block]
-    return [*rest, "", *(escape(line, r"\|") for line in lines[end:])]
+    sections = ATTRIBUTES.sub(single_names, "\n".join(lines[end:])).split("\n")
+    return [*rest, "", *(escape(line, r"\|") for line in sections)]
+
+
+def single_names(section: re.Match[str]) -> str:
+    """Repeat the entry `a, b : type` for each name; napoleon would read it as the attribute `b` of type `a`."""
+    return NAMES.sub(lambda entry: "\n".join(name + entry[2] for name in entry[1].split(", ")), section[0])
 
 
 class Kinds:

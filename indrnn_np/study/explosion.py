@@ -35,15 +35,19 @@ class Explosion(Finding):
         |u| of an IndRNN, or the spectral radius ρ of U.
     growth : array (S, K, G)
         Growth of each network, length and weight.
-    depths, depth_steps : tuple of int (L,), int
-        Numbers of layers, and the T of their sweep.
+    depths : tuple of int (L,)
+        Numbers of layers.
+    depth_steps : int
+        T of the sweep over depths.
     deep_weights : array (G,)
         |u| of the sweep of depths.
     deep, deep_theory : array (L, G)
         Growth in a stack of relu IndRNNs, from the last step of the last layer to the first step of
         the first layer.
-    gammas, grown : array (M,), (K, M)
-        Values of γ, and the largest growth of any neuron of an IndRNN with `recurrent_init="long"`.
+    gammas : array (M,)
+        Values of γ.
+    grown : array (K, M)
+        Largest growth of any neuron of an IndRNN with `recurrent_init="long"`.
     """
 
     kind: ClassVar[str] = "explosion"

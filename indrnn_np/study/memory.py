@@ -24,8 +24,10 @@ class Memory(Finding):
     ----------
     layers, sizes : tuple (L,)
         Names of the layers, and their numbers of neurons.
-    steps, eps : int, float
-        T and ε of the bounds.
+    steps : int
+        T of the bounds.
+    eps : float
+        ε of the bounds.
     upper : array (L,)
         Upper bound on |u| in training, NaN without one; the lower bound is ε^(1/T).
     u, horizon : array (N,)

@@ -54,8 +54,10 @@ class Outputs(NamedTuple):
 
     Attributes
     ----------
-    z, y : array (S, N), (S, K) of float64
-        Input and output of the read-out.
+    z : array (S, N) of float64
+        Input of the read-out.
+    y : array (S, K) of float64
+        Output of the read-out.
     target : array (S, K) or (S,)
         Targets or labels.
     """

@@ -49,6 +49,24 @@ def test_nothing_of_a_docstring_is_lost():
     assert found == re.findall(r"\w+", "\n".join(lines))
 
 
+def test_attributes_of_one_entry_are_listed_one_by_one():
+    lines = ["Summary.", "", "Parameters", "---", "p, q : int", "    Both.", "", "Attributes", "---"]
+    lines += [
+        "a, b : int",
+        "    Two lines",
+        "    each.",
+        "c : str",
+        "    One.",
+        "",
+        "Notes",
+        "---",
+        "x, y : z",
+    ]
+    text = "\n".join(plain_text.to_rest(lines))
+    assert "a : int\n    Two lines\n    each.\nb : int\n    Two lines\n    each.\nc : str\n    One.\n" in text
+    assert "p, q : int" in text and "x, y : z" in text
+
+
 @given(st.lists(st.text("ab_*|\\ :-."), max_size=8))
 def test_any_lines_can_be_read(lines):
     docutils = pytest.importorskip("docutils.core")
