@@ -2,9 +2,9 @@
 
     h_t = φ(W x_t + u ⊙ h_{t-1} + b)            Li et al. 2018, arXiv:1803.04831
 
-Public names are looked up when they are first asked for (PEP 562). So `import indrnn_np` loads no numpy, compiles
-nothing and touches no GPU, and the `indrnn` command can still choose what numpy reads from the environment when
-it is loaded.
+Public names are loaded at their first use (PEP 562). `import indrnn_np` therefore loads no numpy,
+compiles nothing and touches no GPU, and the `indrnn` command can set the environment variables that
+numpy reads when it is loaded.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ _HOMES = {
     "networks.interop": ("import_torch",),
     "tasks": ("Batch", "Task"),
 }  # fmt: skip
-_PACKAGES = ("networks", "study")  # reached as ir.networks and ir.study without an import of their own
+_PACKAGES = ("networks", "study")  # available as ir.networks and ir.study without a separate import
 _RENAMED = {"dense": "networks.dense", "Step": "StepDecay"}  # names of version 0.1.0
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -1,8 +1,8 @@
 """Properties of this machine: the name of the CPU, the caches of a core, and the free memory.
 
-On Linux they are read from files below a root folder, which tests replace. On macOS `sysctl` returns
-the name and the caches. A property that the system does not report is left out, never guessed. This
-module does not import NumPy, because the command calls it before NumPy is loaded.
+On Linux they are read from files below a root folder, which tests replace. On macOS `sysctl`
+returns the name and the caches. A property that the system does not report is left out, never
+guessed. This module does not import NumPy, because the command calls it before NumPy is loaded.
 """
 
 from __future__ import annotations
@@ -22,13 +22,8 @@ UNKNOWN = "unknown"
 
 # Memory of a control group (container), version 1 and 2: mount points, files of the limit and of the
 # usage, and the line of memory.stat with the reclaimable part of the usage.
-VERSION_1 = (
-    ["sys/fs/cgroup/memory"],
-    "memory.limit_in_bytes",
-    "memory.usage_in_bytes",
-    "total_inactive_file",
-)
-VERSION_2 = (["sys/fs/cgroup", "sys/fs/cgroup/unified"], "memory.max", "memory.current", "inactive_file")
+GROUP_1 = (["sys/fs/cgroup/memory"], "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+GROUP_2 = (["sys/fs/cgroup", "sys/fs/cgroup/unified"], "memory.max", "memory.current", "inactive_file")
 
 
 def cpuinfo(root: Path = ROOT) -> str:
@@ -43,9 +38,8 @@ def cpu_field(text: str, name: str) -> str:
 
 def cpu_name(root: Path = ROOT, system: str = sys.platform) -> str:
     """Return the model name of the CPU, or its instruction set if the system reports no name."""
-    name = (
-        _sysctl("machdep.cpu.brand_string") if system == "darwin" else cpu_field(cpuinfo(root), "model name")
-    )
+    macos = system == "darwin"
+    name = _sysctl("machdep.cpu.brand_string") if macos else cpu_field(cpuinfo(root), "model name")
     return name or platform.machine()
 
 
@@ -99,6 +93,13 @@ def peak_memory(function: Callable[[], Any]) -> int:
             tracemalloc.stop()
 
 
+def size_text(count: int) -> str:
+    """Return a number of bytes with its unit, such as "3 GiB"."""
+    units = ("bytes", "KiB", "MiB", "GiB")
+    power = max((p for p in range(4) if count >= 2 ** (10 * p)), default=0)
+    return f"{count / 2 ** (10 * power):.4g} {units[power]}"
+
+
 def _machine_memory(root: Path) -> Iterator[tuple[int, str]]:
     fields = dict(_pairs(_read(root / "proc/meminfo")))
     for name in ("MemAvailable", "MemFree"):  # Linux before 3.14 has no MemAvailable
@@ -112,9 +113,9 @@ def _group_memory(root: Path) -> Iterator[tuple[int, str]]:
     for line in _read(root / "proc/self/cgroup").splitlines():
         number, controllers, path = line.split(":", 2)
         if number == "0" and not controllers:
-            version = VERSION_2
+            version = GROUP_2
         elif "memory" in controllers.split(","):
-            version = VERSION_1
+            version = GROUP_1
         else:
             continue
         mounts, limit, use, reclaimable = version
@@ -139,10 +140,8 @@ def _address_space(root: Path) -> Iterator[tuple[int, str]]:
             soft = line.split()[3]
             used = dict(_pairs(_read(root / "proc/self/status"))).get("VmSize", "0 kB")
             if soft.isdigit():
-                yield (
-                    max(0, int(soft) - _bytes(used)),
-                    "the address space that the process may take (ulimit -v)",
-                )
+                left = max(0, int(soft) - _bytes(used))
+                yield left, "the address space that the process may take (ulimit -v)"
 
 
 def _bytes(text: str) -> int:

@@ -1,8 +1,9 @@
 """The only dispatch point: a backend is a table of operations with equal signatures.
 
 A backend is chosen once and passed down; nothing else in the package compares backend names. The
-attributes of a table are the op modules of ops/ (`table.recurrence.forward`). `TWINS` of an op lists its
-modules. On the CPU, the reference serves an op without a module; on "cuda", using such an op is an error.
+attributes of a table are the op modules of ops/ (`table.recurrence.forward`). `TWINS` of an op
+lists its modules. On the CPU, the reference serves an op without a module; on "cuda", using such an
+op is an error.
 """
 
 from __future__ import annotations
@@ -63,9 +64,8 @@ class Backend:
     def _of_the_device(self, name: str) -> Any:
         """Return a method of the device, which was a method of the table in 0.1.0."""
         if name.startswith("_") or not hasattr(self.device, name):
-            raise AttributeError(
-                f"backend {self.name!r} has no operation {name!r}, known are: {', '.join(OPS)}"
-            )
+            known = ", ".join(OPS)
+            raise AttributeError(f"backend {self.name!r} has no operation {name!r}, known are: {known}")
         old, new = f"backend.get({self.name!r}).{name}", f"backend.get({self.name!r}).device.{name}"
         warnings.warn(f"{old} is now {new}", DeprecationWarning, stacklevel=3)
         return getattr(self.device, name)

@@ -1,7 +1,7 @@
 """Devices: the memory of the CPU or of the GPU, which holds the arrays of a backend.
 
-A device creates arrays, copies them in and out, and reports its free memory. `backend.get(name).device` is
-the device of a backend, `net.device` that of a network.
+A device creates arrays, copies them in and out, and reports its free memory.
+`backend.get(name).device` is the device of a backend, `net.device` that of a network.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
 A = Li et al. 2018, arXiv:1803.04831; B = Li et al. 2019, arXiv:1910.06251.
 
-The recurrent weight u of a neuron sets the length of its memory: over T steps the gradient is scaled by
-u^T. |u| <= γ^(1/T) keeps a gradient from growing by more than γ over the sequence (A, 3.1), and
-|u| >= ε^(1/T) keeps it above ε.
+The recurrent weight u of a neuron sets the length of its memory: over T steps the gradient is
+scaled by u^T. |u| <= γ^(1/T) keeps a gradient from growing by more than γ over the sequence (A,
+3.1), and |u| >= ε^(1/T) keeps it above ε.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from .ops.recurrence.activation import ACTIVATIONS
 
 Initializer = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 
+LENGTH = "the sequence length T (Sequential(..., steps=T))"
 RECURRENT = ("uniform", "symmetric", "long", "ones")
 INPUT = ("normal", "kaiming", "he")
 MATRIX, INPUT_MATRIX = ("orthogonal", "identity"), ("glorot",)  # of a cell with a recurrent matrix
@@ -57,12 +58,8 @@ def recurrent_bound(activation: str, gamma: float, steps: int | None) -> float:
     _check.at_least("recurrent_bound", "gamma", gamma, 0.0, strictly=True)
     if steps is None:
         if gamma != 1:
-            _check.fail(
-                "recurrent_bound",
-                f"steps is None with gamma = {gamma}",
-                "the sequence length T (Sequential(..., steps=T))",
-                "because the bound on |u| is gamma^(1/T); gamma=1 or constrain=False need no T",
-            )
+            because = "because the bound on |u| is gamma^(1/T); gamma=1 or constrain=False need no T"
+            _check.fail("recurrent_bound", f"steps is None with gamma = {gamma}", LENGTH, because)
         steps = 1
     _check.at_least("recurrent_bound", "steps", steps, 1)
     return float(gamma) ** (1 / steps) * ACTIVATIONS[activation].bound
@@ -79,20 +76,14 @@ def recurrent(kind: str | float, bound: float, gamma: float, steps: int | None) 
     a number    that number
     """
     if not isinstance(kind, str):
-        _check.real("IndRNN", "recurrent_init", kind)
-        value = float(kind)
-        if not math.isfinite(value):
-            _check.fail("IndRNN", f"recurrent_init is {value}", "a finite number")
-        return lambda rng, shape: np.full(shape, value)
+        _check.finite_number("IndRNN", "recurrent_init", kind)
+        return constant(float(kind))
     _check.choice("IndRNN", "recurrent_init", kind, RECURRENT)
     if kind == "ones":
-        return lambda rng, shape: np.full(shape, min(1.0, bound))
+        return constant(min(1.0, bound))
     if math.isinf(bound):
-        _check.fail(
-            "IndRNN",
-            f"recurrent_init is {kind!r} with constrain=False",
-            "'ones' or a number, which need no bound, or the sequence length T (Sequential(..., steps=T))",
-        )
+        expected = f"'ones' or a number, which need no bound, or {LENGTH}"
+        _check.fail("IndRNN", f"recurrent_init is {kind!r} with constrain=False", expected)
     low = {"uniform": 0.0, "symmetric": -bound}.get(kind)
     if low is None:
         if gamma < 1:
@@ -113,12 +104,11 @@ def input_weights(kind: str | float) -> Initializer:
     """
     if not isinstance(kind, str):
         _check.at_least("IndRNN", "input_init", kind, 0.0)
-        deviation = float(kind)
-        return lambda rng, shape: rng.normal(0.0, deviation, shape)
+        return normal(float(kind))
     _check.choice("IndRNN", "input_init", kind, INPUT)
     if kind == "he":
         return kaiming_normal
-    return input_weights(0.001) if kind == "normal" else kaiming_uniform(8.0)
+    return normal(0.001) if kind == "normal" else kaiming_uniform(8.0)
 
 
 def kaiming_uniform(a: float) -> Initializer:
@@ -136,6 +126,11 @@ def constant(value: float) -> Initializer:
     return lambda rng, shape: np.full(shape, value)
 
 
+def normal(deviation: float) -> Initializer:
+    """Return the initialiser N(0, deviation²)."""
+    return lambda rng, shape: rng.normal(0.0, deviation, shape)
+
+
 def uniform(bound: float) -> Initializer:
     """Return the initialiser U(-bound, bound), used for embeddings."""
     bound = float(bound)  # -bound of a NumPy uint8 would wrap around
@@ -149,8 +144,7 @@ def input_matrix(kind: str | float, gates: int) -> Initializer:
     a number    N(0, number²)
     """
     if not isinstance(kind, str):
-        deviation = float(kind)
-        return lambda rng, shape: rng.normal(0.0, deviation, shape)
+        return normal(float(kind))
     return lambda rng, shape: rng.uniform(-1, 1, shape) * math.sqrt(6 / (shape[1] + shape[0] // gates))
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from . import _check
 from ._check import convert
 from ._cpu.arrays import aligned
+from ._types import Shapes
 
 FINITE = "finite numbers or allow_nonfinite=True"
 
@@ -19,9 +20,9 @@ FINITE = "finite numbers or allow_nonfinite=True"
 class Identity:
     """Identity of a network, shared by its gradients, tapes and optimizers.
 
-    Copies that are made together share a new identity. `in_use` is True if a network holds the identity:
-    gradients or optimizers that are copied without their network belong to no network. `version` counts
-    the changes of the parameters by update, project and load_state_dict.
+    Copies that are made together share a new identity. `in_use` is True if a network holds the
+    identity: gradients or optimizers that are copied without their network belong to no network.
+    `version` counts the changes of the parameters by update, project and load_state_dict.
     """
 
     def __init__(self, version: int = 0, in_use: bool = False) -> None:
@@ -60,14 +61,11 @@ class Views(Mapping[str, np.ndarray]):
     array([0., 0., 0., 0., 0., 0., 1., 1.])
     """
 
-    def __init__(
-        self, shapes: Mapping[str, tuple[int, ...]], flat: np.ndarray, identity: Identity | None = None
-    ) -> None:
+    def __init__(self, shapes: Shapes, flat: np.ndarray, identity: Identity | None = None) -> None:
         self.shapes = dict(shapes)
         self._flat, self.identity = flat, identity
-        _check.shape(
-            "Views", "flat", flat, (total_size(shapes),), "because the named arrays need that many numbers"
-        )
+        because = "because the named arrays need that many numbers"
+        _check.shape("Views", "flat", flat, (total_size(shapes),), because)
         self.by_name: dict[str, Any] = {}
         start = 0
         for name, shape in self.shapes.items():
@@ -80,7 +78,7 @@ class Views(Mapping[str, np.ndarray]):
         """Flat array (P,) of all named arrays."""
         return self._flat
 
-    def has(self, shapes: Mapping[str, tuple[int, ...]]) -> bool:
+    def has(self, shapes: Shapes) -> bool:
         """Return whether the names and shapes are equal and in the same order."""
         return shapes is self.shapes or list(shapes.items()) == list(self.shapes.items())
 
@@ -88,11 +86,8 @@ class Views(Mapping[str, np.ndarray]):
         return copy.deepcopy(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restored, (
-            self.shapes,
-            self.flat,
-            self.identity,
-        )  # a default copy would separate the views from the flat array
+        # A default copy would separate the views from the flat array.
+        return _restored, (self.shapes, self.flat, self.identity)
 
     def __getitem__(self, name: str) -> np.ndarray:
         if name not in self.by_name:
@@ -109,7 +104,7 @@ class Views(Mapping[str, np.ndarray]):
         return f"<{len(self)} arrays, {self.flat.size} numbers of {self.flat.dtype}: {', '.join(self)}>"
 
 
-def _restored(shapes: Mapping[str, tuple[int, ...]], flat: np.ndarray, identity: Identity | None) -> Views:
+def _restored(shapes: Shapes, flat: np.ndarray, identity: Identity | None) -> Views:
     """Rebuild copied or unpickled Views."""
     return Views(shapes, writable(flat), identity)
 
@@ -121,16 +116,16 @@ def writable(array: Any) -> Any:
     return array
 
 
-def total_size(shapes: Mapping[str, tuple[int, ...]]) -> int:
+def total_size(shapes: Shapes) -> int:
     """Return the total number of elements of arrays of these shapes."""
     return sum(math.prod(shape) for shape in shapes.values())
 
 
-def flat_of(where: str, grads: Views) -> Any:
+def flat_of(where: str, grads: object) -> Any:
     """Return the flat array of gradients; check that they are Views."""
     if not isinstance(grads, Views):
-        _check.fail(where, f"grads is a {type(grads).__name__}", "the gradients that net.backward returns",
-                    error=TypeError)  # fmt: skip
+        expected = "the gradients that net.backward returns"
+        _check.fail(where, f"grads is a {type(grads).__name__}", expected, error=TypeError)
     return grads.flat
 
 
@@ -156,11 +151,10 @@ def load_arrays(
         _check.fail(where, f"missing {missing}, unknown {unknown}", f"the names {sorted(targets)}")
     converted = {name: convert.array(where, name, value) for name, value in arrays.items()}
     for name, value in converted.items():
-        _check.shape(where, name, value, targets[name].shape, "as the network has it")
-        if value.dtype != targets[name].dtype:
-            _check.fail(
-                where, f"{name} has dtype {value.dtype}", f"{targets[name].dtype}", "as the network has it"
-            )
+        target, because = targets[name], "as the network has it"
+        _check.shape(where, name, value, target.shape, because)
+        if value.dtype != target.dtype:
+            _check.fail(where, f"{name} has dtype {value.dtype}", f"{target.dtype}", because)
         if not allow_nonfinite:
             _check.finite(where, name, value, kind=FINITE)
     for name, value in converted.items():
