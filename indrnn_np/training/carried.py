@@ -67,19 +67,19 @@ def load(net: Sequential, contents: Contents, batch: Batch) -> State:
     nesting, path, samples = contents.header["meta"].get("carried"), contents.path, batch.x.shape[1]
     if nesting is None:
         _check.fail("train", f"{path} holds no state", "one", "because the next batch continues its stream")
-    for name, array in contents.own.items():
+    for name, array in contents.caller_arrays.items():
+        label = f"{path}: {name!r}"
         if array.dtype != net.dtype:
-            actual = f"{path}: {name!r} has dtype {array.dtype}"
-            _check.fail("train", actual, f"{net.dtype}", "to match the network")
-        _check.finite("train", f"{path}: {name!r}", array)
+            _check.fail("train", f"{label} has dtype {array.dtype}", f"{net.dtype}", "to match the network")
+        _check.finite("train", label, array)
         if len(array) != samples:
             because = "as in the next batch, which continues the stream"
             _check.fail("train", f"{path} holds the state of {len(array)} samples", f"{samples}", because)
     fresh, arrays = pack(net.device, net.infer(batch.x[:1])[1])
-    shapes, expected = ({n: a.shape for n, a in group.items()} for group in (contents.own, arrays))
+    shapes, expected = ({n: a.shape for n, a in group.items()} for group in (contents.caller_arrays, arrays))
     if _form(nesting) != _form(fresh) or shapes != expected:
         _check.fail("train", f"{path} holds a state of another form", "that of the network's layers")
-    return unpack(net.device, nesting, contents.own)
+    return unpack(net.device, nesting, contents.caller_arrays)
 
 
 def _form(nesting: State) -> State:

@@ -30,14 +30,15 @@ from ..networks.sequential import Sequential
 from ..optim.optimizers import Optimizer, from_spec
 from ..parameters import FINITE
 
+LOAD = "checkpoint.load"
 FORMAT, VERSION = "indrnn_np checkpoint", 1
-HEADER: forms.Form = {
+HEADER: dict[str, forms.Form] = {
     "version": forms.POSITIVE,
     "network": {"layers": forms.LIST, "steps": forms.Maybe(forms.POSITIVE), "seed": forms.SEED},
     "dtype": forms.TEXT, "backend": forms.TEXT, "seed": forms.SEED, "iteration": forms.COUNT,
     "optimizer": forms.Maybe({"spec": {"type": forms.TEXT}, "state": {"t": forms.COUNT}}), "meta": forms.OBJECT,
 }  # fmt: skip
-OWN = "arrays/"  # prefix of the names of the caller's arrays
+CALLER = "arrays/"  # prefix of the names of the caller's arrays
 MOMENTS = "optimizer/"  # prefix of the names of the optimizer's arrays
 
 
@@ -60,9 +61,9 @@ class Contents:
     header: Json
 
     @property
-    def own(self) -> dict[str, Array]:
+    def caller_arrays(self) -> dict[str, Array]:
         """Arrays of the caller by name."""
-        return {name[len(OWN) :]: array for name, array in self.arrays.items() if name.startswith(OWN)}
+        return {name[len(CALLER) :]: array for name, array in self.arrays.items() if name.startswith(CALLER)}
 
 
 def save(
@@ -73,13 +74,10 @@ def save(
 
     If an OSError is raised, an existing file at `path` is unchanged.
     """
-    path = _files.user_path("checkpoint.save", "path", path)
-    held = {
-        ("buffers/" if name in net.buffers else "params/") + name: array
-        for name, array in net.state_dict().items()
-    }
     where = "checkpoint.save"
-    held |= {f"{OWN}{name}": convert.plain(where, name, array) for name, array in (arrays or {}).items()}
+    path, state = _files.user_path(where, "path", path), net.state_dict()
+    held = {("buffers/" if name in net.buffers else "params/") + name: state[name] for name in state}
+    held |= {f"{CALLER}{name}": convert.plain(where, name, array) for name, array in (arrays or {}).items()}
     header: Json = {
         "format": FORMAT, "version": VERSION, "network": net.spec(), "dtype": np.dtype(net.dtype).name,
         "backend": net.backend, "seed": net.seed, "iteration": net.iteration, "optimizer": None, "meta": meta,
@@ -92,11 +90,10 @@ def save(
     try:
         text = json.dumps(header, allow_nan=True).encode()
     except (TypeError, ValueError, RecursionError) as error:
-        actual = f"meta is not JSON ({error})"
-        _check.fail("checkpoint.save", actual, "values that JSON can hold", error=TypeError)
+        _check.fail(where, f"meta is not JSON ({error})", "values that JSON can hold", error=TypeError)
     for name, array in held.items():
         if np.asarray(array).dtype.hasobject:
-            _check.fail("checkpoint.save", f"{name} has dtype object", "a dtype of numbers, such as float32")
+            _check.fail(where, f"{name} has dtype object", "a dtype of numbers, such as float32")
     held["meta"] = np.frombuffer(text, np.uint8)
 
     def write(file: BinaryIO) -> None:
@@ -106,40 +103,39 @@ def save(
                 with content.open(f"{name}.npy", "w", force_zip64=True) as member:
                     np.lib.format.write_array(member, array, allow_pickle=False)
 
-    _files.replace("checkpoint.save", path, write)
+    _files.replace(where, path, write)
     return path
 
 
 def read(path: str | Path) -> Contents:
     """Read a file, and check that it is a complete checkpoint of a supported version."""
-    path = _files.user_path("checkpoint.load", "path", path)
-    forms.file("checkpoint.load", path, "a checkpoint")
+    path = _files.user_path(LOAD, "path", path)
+    forms.file(LOAD, path, "a checkpoint")
     if not zipfile.is_zipfile(path):
-        _check.fail("checkpoint.load", f"{path} does not end as an npz archive does", "a checkpoint",
-                    "(it is cut off, or another kind of file)")  # fmt: skip
+        because = "(it is cut off, or another kind of file)"
+        _check.fail(LOAD, f"{path} does not end as an npz archive does", "a checkpoint", because)
     try:
-        arrays = archive.read("checkpoint.load", path)
+        arrays = archive.read(LOAD, path)
     except archive.Damaged as error:
-        message = f"checkpoint.load: {path} is damaged ({error}), expected a whole checkpoint"
-        raise ValueError(message) from error
+        raise ValueError(f"{LOAD}: {path} is damaged ({error}), expected a whole checkpoint") from error
     return Contents(path, arrays, _header(path, arrays.pop("meta", None)))
 
 
 def _header(path: Path, meta: Array | None) -> Json:
     foreign = f"an archive made by {FORMAT.split()[0]}"
     if meta is None or meta.dtype != np.uint8:
-        _check.fail("checkpoint.load", f"{path} has no 'meta'", foreign)
+        _check.fail(LOAD, f"{path} has no 'meta'", foreign)
     place = f"{path}: 'meta'"
-    header = forms.json_object("checkpoint.load", place, meta.tobytes(), {})
+    header = forms.json_object(LOAD, place, meta.tobytes(), {})
     if header.get("format") != FORMAT:
-        _check.fail("checkpoint.load", f"{path} has another format in its 'meta'", foreign)
-    if not isinstance(header.get("version"), int) or header["version"] > VERSION:
-        _check.fail("checkpoint.load", f"{path} has format version {header.get('version')}", f"at most {VERSION}",
-                    "because this release of indrnn_np knows no newer one")  # fmt: skip
-    absent = {"network", "dtype", "backend", "seed", "iteration", "optimizer", "meta"} - set(header)
-    if absent:
-        _check.fail("checkpoint.load", f"{path} has no {sorted(absent)} in its 'meta'", foreign)
-    forms.check("checkpoint.load", place, header, HEADER)
+        _check.fail(LOAD, f"{path} has another format in its 'meta'", foreign)
+    version = header.get("version")
+    if not isinstance(version, int) or version > VERSION:
+        because = "because this release of indrnn_np knows no newer one"
+        _check.fail(LOAD, f"{path} has format version {version}", f"at most {VERSION}", because)
+    if absent := set(HEADER) - set(header):
+        _check.fail(LOAD, f"{path} has no {sorted(absent)} in its 'meta'", foreign)
+    forms.check(LOAD, place, header, HEADER)
     return header
 
 
@@ -166,44 +162,41 @@ def _shapes(parameters: Shapes, buffers: Shapes) -> Shapes:
 
 def _check_shapes(contents: Contents, shapes: Shapes) -> None:
     """Check that a file holds exactly the arrays of a network."""
-    where, arrays, path = "checkpoint.load", contents.arrays, contents.path
+    arrays, path = contents.arrays, contents.path
     for name, shape in shapes.items():
         if name not in arrays:
-            _check.fail(where, f"{path} has no array {name!r}", "all parameters and buffers of the network")
-        if arrays[name].shape != shape:
-            has = f"{path}: {name!r} has shape {arrays[name].shape}"
-            _check.fail(where, has, f"{shape}", "to match the network")
-    left = [name for name in arrays if not name.startswith((MOMENTS, OWN)) and name not in shapes]
-    if left:
-        _check.fail(where, f"{path} holds {left[0]!r}", "only names that the network has")
+            _check.fail(LOAD, f"{path} has no array {name!r}", "all parameters and buffers of the network")
+        _check.shape(LOAD, f"{path}: {name!r}", arrays[name], shape, "to match the network")
+    for name in arrays:
+        if not name.startswith((MOMENTS, CALLER)) and name not in shapes:
+            _check.fail(LOAD, f"{path} holds {name!r}", "only names that the network has")
 
 
 def _check_numbers(contents: Contents, names: Sequence[str], dtype: DType, allow_nonfinite: bool) -> None:
     """Check that arrays have the dtype of the header and of the network, and that their values are finite."""
     reasons = ((np.dtype(contents.header["dtype"]), "as the file says"), (dtype, "to match the network"))
     for name in names:
-        where, label, array = "checkpoint.load", f"{contents.path}: {name!r}", contents.arrays[name]
+        label, array = f"{contents.path}: {name!r}", contents.arrays[name]
         for expected, because in reasons:
             if array.dtype != expected:
-                _check.fail(where, f"{label} has dtype {array.dtype}", f"{expected}", because)
+                _check.fail(LOAD, f"{label} has dtype {array.dtype}", f"{expected}", because)
         if not allow_nonfinite:
-            _check.finite(where, label, array, kind=FINITE)
+            _check.finite(LOAD, label, array, kind=FINITE)
 
 
 def _restore_optimizer(contents: Contents, net: Sequential, optimizer: Optimizer, nonfinite: bool) -> None:
     saved = contents.header["optimizer"]
     if saved is None:
-        _check.fail("checkpoint.load", f"{contents.path} holds no optimizer", "one", "to continue training")
+        _check.fail(LOAD, f"{contents.path} holds no optimizer", "one", "to continue training")
     kind, expected = saved["spec"]["type"], optimizer.spec()["type"]
     if kind != expected:
-        _check.fail("checkpoint.load", f"{contents.path} holds the state of {kind}", expected)
-    state = {n.split("/", 1)[1]: a for n, a in contents.arrays.items() if n.startswith(MOMENTS)}
-    for name, array in state.items():
-        if array.shape != (net.size,):
-            _check.fail("checkpoint.load", f"{contents.path}: 'optimizer/{name}' has shape {array.shape}",
-                        f"{(net.size,)}", "to match the network")  # fmt: skip
-    _check_numbers(contents, [MOMENTS + name for name in state], net.dtype, nonfinite)
-    optimizer.load_state_dict({**state, **saved["state"]}, nonfinite)
+        _check.fail(LOAD, f"{contents.path} holds the state of {kind}", expected)
+    moments = {name: array for name, array in contents.arrays.items() if name.startswith(MOMENTS)}
+    for name, array in moments.items():
+        _check.shape(LOAD, f"{contents.path}: {name!r}", array, (net.size,), "to match the network")
+    _check_numbers(contents, [*moments], net.dtype, nonfinite)
+    state = {name.removeprefix(MOMENTS): array for name, array in moments.items()}
+    optimizer.load_state_dict(state | saved["state"], nonfinite)
 
 
 def load(path: str | Path, backend: str | None = None, allow_nonfinite: bool = False) -> Checkpoint:
@@ -238,11 +231,10 @@ def load(path: str | Path, backend: str | None = None, allow_nonfinite: bool = F
         net = Sequential.from_spec(header["network"], backend=backend, dtype=header["dtype"])
         optimizer = None if header["optimizer"] is None else from_spec(header["optimizer"]["spec"])
     except (ValueError, TypeError, ArithmeticError) as error:
-        if str(error).startswith("checkpoint.load: "):
+        if str(error).startswith(f"{LOAD}: "):
             raise
-        message = f"checkpoint.load: {path} can't be built, expected a network; {error}"
-        raise ValueError(message) from error
+        raise ValueError(f"{LOAD}: {path} can't be built, expected a network; {error}") from error
     if header["seed"] != net.seed:
-        _check.fail("checkpoint.load", f"{path} has seed {header['seed']}", f"{net.seed} as in its network")
+        _check.fail(LOAD, f"{path} has seed {header['seed']}", f"{net.seed} as in its network")
     restore(contents, net, optimizer, allow_nonfinite)
-    return Checkpoint(net, optimizer, header["meta"], contents.own)
+    return Checkpoint(net, optimizer, header["meta"], contents.caller_arrays)

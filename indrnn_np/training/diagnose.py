@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .. import _check
 from .._types import AnyArray, Array, State
 from ..layers.base import Context, Layer
 from ..layers.chain import named_layers, network_input
@@ -98,17 +99,13 @@ def _named(kind: str, arrays: Iterable[tuple[str, Array]]) -> list[Place]:
     """Return the first non-finite value in named arrays, in a list that is empty without one."""
     for name, array in arrays:
         if not np.isfinite(array).all():
-            index = _first(array)
+            index = _check.first_index(~np.isfinite(array))
             return [Place(f"{kind} {name}{list(index)}", float(array[index]), int(name.split(".")[0]))]
     return []
 
 
-def _first(array: Array) -> tuple[int, ...]:
-    return tuple(int(k) for k in np.unravel_index(int(np.argmax(~np.isfinite(array))), array.shape))
-
-
 def _place(array: str, values: Array, layer: int | None = None, t0: int = 0) -> Place:
-    index = _first(values)
+    index = _check.first_index(~np.isfinite(values))
     t, (sample, neuron) = (t0 + index[0] if values.ndim == 3 else None), index[-2:]
     return Place(array, float(values[index]), layer, t, sample, neuron)
 

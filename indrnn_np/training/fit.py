@@ -15,7 +15,6 @@ from .._types import ArrayInput, Json, Value
 from ..layers.chain import check_layers
 from ..networks.sequential import Sequential
 from ..optim.optimizers import Optimizer
-from ..optim.schedules import Plateau, Schedule
 from ..settings.tables import number
 from ..tasks import Task
 from ..tasks.arrays import Arrays
@@ -150,7 +149,7 @@ def train(
         if contents is not None:
             records.check_meta(contents.path, meta := contents.header["meta"])
             same_numbers("fit", task.describe(), meta["task"] or {}, contents.path)
-            trainer.load(contents, _best_beside(contents, whole.schedule))
+            trainer.load(contents, RunDirectory(run_directory.run_of(contents.path)).best_of(contents))
         notes = [*notes, room.check(net, task, optimizer, whole)]
         if directory is not None:
             directory.create()
@@ -189,14 +188,12 @@ def _old_keywords(fields: Json) -> Json:
 
 def _check_arguments(net: object, optimizer: object, fields: Json, seed: int) -> None:
     """Check the types of `net` and `optimizer`, the names of the fields, and the seed."""
-    for name, value, kind, expected in (
-        ("net", net, Sequential, "a network such as ir.Sequential([...])"),
-        ("optimizer", optimizer, Optimizer, "an optimizer such as ir.Adam(1e-3)"),
-    ):
-        if not isinstance(value, kind):
-            _check.fail("fit", f"{name} is {value!r:.60}", expected, error=TypeError)
-    known = [name for name in inspect.signature(fit).parameters if name != "fields"]
-    check_names(fields, known)
+    if not isinstance(net, Sequential):
+        _check.fail("fit", f"net is {net!r:.60}", "a network such as ir.Sequential([...])", error=TypeError)
+    if not isinstance(optimizer, Optimizer):
+        expected = "an optimizer such as ir.Adam(1e-3)"
+        _check.fail("fit", f"optimizer is {optimizer!r:.60}", expected, error=TypeError)
+    check_names(fields, [name for name in inspect.signature(fit).parameters if name != "fields"])
     number("fit", "seed", seed)
 
 
@@ -210,14 +207,8 @@ def _task(net: Sequential, data: Value, validation: ArrayInput, seed: int) -> Ta
         actual = repr(data) if isinstance(data, type) else f"a {type(data).__name__}"
         _check.fail("fit", f"data is {actual}", "a task, (x, y) or (x, y, lengths)", error=TypeError)
     if validation is not None:
-        _check.fail("fit", "validation is given", "None", "because a task has its own validation data")
+        _check.fail("fit", "validation is set", "None", "because a task has its own validation data")
     return data
-
-
-def _best_beside(contents: checkpoint.Contents, schedule: Schedule) -> checkpoint.Contents | None:
-    """Return the best checkpoint of the run for a plateau schedule, which restores it; else None."""
-    path = RunDirectory(run_directory.run_of(contents.path)).best_of(contents)
-    return checkpoint.read(path) if isinstance(schedule, Plateau) and path is not None else None
 
 
 def _take_history(trainer: Trainer, contents: checkpoint.Contents) -> None:

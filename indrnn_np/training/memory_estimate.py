@@ -11,7 +11,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -33,18 +33,17 @@ _KNOWN: dict[Hashable, int] = {}
 
 @dataclass(frozen=True)
 class Batch:
-    """Shape of a batch: x (steps, samples, inputs) or symbols (steps, samples), with or without lengths."""
+    """Time steps and samples of a batch, and whether the samples have lengths."""
 
     steps: int
     samples: int
-    inputs: int
     lengths: bool = False
 
     def array(self, net: Sequential) -> Record:
         """Return an input of this shape for a network."""
         if net.symbols is not None:
             return net.device.asarray(np.zeros((self.steps, self.samples), np.int64))
-        return net.device.zeros((self.steps, self.samples, self.inputs), net.dtype)
+        return net.device.zeros((self.steps, self.samples, _inputs(net)), net.dtype)
 
     def ends(self) -> Array | None:
         """Return the lengths of full samples, or None for a batch without lengths."""
@@ -56,7 +55,8 @@ def estimate(
 ) -> int:
     """Return the additional memory of training in bytes.
 
-    It consists of a batch, the arrays of a forward and a backward pass, the gradients and the moments.
+    It consists of a batch, the arrays of a forward and a backward pass, the gradients and the
+    moments.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def estimate(
     _check.choice("memory.estimate", "memory", memory, MEMORY)
     _check.at_least("memory.estimate", "T", T, 1)
     _check.at_least("memory.estimate", "B", B, 1)
-    batch = Batch(T, B, _inputs(net), lengths)
+    batch = Batch(T, B, lengths)
     inside = _whole(net, batch) if memory == KEEP else _in_windows(net, batch)
     return inside + moments * net.flat.nbytes
 
@@ -93,24 +93,15 @@ def least(net: Sequential, T: int, B: int, moments: int = MOMENTS) -> int:
 
 def evaluation(net: Sequential, T: int, B: int, statistics: int = 0, lengths: bool = False) -> int:
     """Return the memory in bytes of inference on B samples or of statistics from `statistics`, the larger."""
-    D = _inputs(net)
-    passes = [_inference(net, Batch(T, B, D, lengths))]
+    passes = [_inference(net, Batch(T, B, lengths))]
     if statistics and net.buffers:
-        passes.append(_statistics(net, Batch(T, statistics, D, lengths)))
+        passes.append(_statistics(net, Batch(T, statistics, lengths)))
     return max(passes)
 
 
 def input_bytes(net: Sequential) -> int:
     """Return the bytes of one time step of one input sample."""
     return _inputs(net) * net.dtype.itemsize
-
-
-def size(count: int) -> str:
-    """Return a number of bytes with its unit, such as "3 GiB"."""
-    for unit, power in (("GiB", 30), ("MiB", 20)):
-        if count >= 2**power:
-            return f"{count / 2**power:.3g} {unit}"
-    return f"{count / 2**10:.3g} KiB"
 
 
 def _whole(net: Sequential, batch: Batch) -> int:
@@ -127,7 +118,7 @@ def _whole(net: Sequential, batch: Batch) -> int:
 
 def _in_windows(net: Sequential, batch: Batch) -> int:
     """Return the bytes with memory="recompute": a pass over one window, the edges, and arrays of length T."""
-    T, B, D = batch.steps, batch.samples, batch.inputs
+    T, B, D = batch.steps, batch.samples, _inputs(net)
     recompute.check("memory.estimate", net.layers)
     windows = recompute.cut(T, recompute.window_length(T, *recompute.sizes(net.layers, B, D)))
     window = windows[0][1]
@@ -136,23 +127,21 @@ def _in_windows(net: Sequential, batch: Batch) -> int:
     # x and dx, and with an output at each step y, target and dy; the pass over a window includes its share
     dx = 0 if net.symbols is not None else (T - window) * B * D  # symbols have none
     whole = T * B * D + dx + (T + 2 * (T - window)) * B * outputs
-    part = Batch(window, B, D, batch.lengths)
-    return _whole(net, part) + edges + whole * net.dtype.itemsize
+    return _whole(net, replace(batch, steps=window)) + edges + whole * net.dtype.itemsize
 
 
 def _inference(net: Sequential, batch: Batch) -> int:
     """Return the bytes of a batch, its output, and the arrays of one window."""
-    T, B, D = batch.steps, batch.samples, batch.inputs
+    T, B = batch.steps, batch.samples
     window = inference.window_length(net, T, B)
     work = (lambda: None) if window == T else Workspace
 
     def go(copy: Sequential, part: Batch) -> Record:
-        x = part.array(copy)
-        return copy.forward(x, lengths=part.ends(), training=False, work=work())
+        return copy.forward(part.array(copy), lengths=part.ends(), training=False, work=work())
 
     _, outputs = _state_and_outputs(net, batch)
-    inside = _extrapolated(net, Batch(window, B, D, batch.lengths), go, f"inference, {window == T}")
-    return inside + (T - window) * B * (D + outputs) * net.dtype.itemsize
+    inside = _extrapolated(net, replace(batch, steps=window), go, f"inference, {window == T}")
+    return inside + (T - window) * B * (_inputs(net) + outputs) * net.dtype.itemsize
 
 
 def _statistics(net: Sequential, batch: Batch) -> int:
@@ -172,10 +161,7 @@ def _extrapolated(net: Sequential, batch: Batch, go: Callable[[Sequential, Batch
     short, T = _short(net, batch), batch.steps
     if 2 * short >= T:
         return _remembered(net, batch, go, name)
-    low, high = (
-        _remembered(net, Batch(steps, batch.samples, batch.inputs, batch.lengths), go, name)
-        for steps in (short, 2 * short)
-    )
+    low, high = (_remembered(net, replace(batch, steps=steps), go, name) for steps in (short, 2 * short))
     return round(high + (high - low) * (T - 2 * short) / short)
 
 
@@ -228,8 +214,7 @@ def _key(net: Sequential, batch: Batch, name: str) -> Hashable | None:
 
 def _state_and_outputs(net: Sequential, batch: Batch) -> tuple[int, int]:
     """Return the bytes of all states, and the outputs K per time step, 0 for an output without a time axis."""
-    x = Batch(1, batch.samples, batch.inputs).array(net)
-    y, state, _ = net.forward(x, training=False)
+    y, state, _ = net.forward(Batch(1, batch.samples).array(net), training=False)
     return _state_bytes(state), y.shape[2] if y.ndim == 3 else 0
 
 

@@ -16,9 +16,7 @@ from ..networks.sequential import Sequential
 from ..optim.losses import LOSSES, counted
 from ..tasks import Batch, Task
 
-LARGER_IS_BETTER = {
-    "mse": False, "accuracy": True, "recall": True, "softmax_cross_entropy": False, "bits": False, "perplexity": False,
-}  # fmt: skip
+LARGER_IS_BETTER = {"accuracy": True, "recall": True} | dict.fromkeys((*LOSSES, "bits", "perplexity"), False)
 # Metrics that are functions of a cross-entropy in nats: bits per symbol, and perplexity.
 DERIVED: dict[str, Callable[[float], float]] = {
     "bits": lambda nats: nats / math.log(2),
@@ -128,7 +126,6 @@ def large_batch_statistics(net: Sequential, task: Task, size: int, iteration: in
 def set_statistics(net: Sequential, task: Task, size: int, iteration: int) -> None:
     """Set the running statistics from a training batch of `size` and the batches that continue its stream."""
     batches = task.evaluation("train", size, iteration)
-    stretch = itertools.chain(
-        itertools.islice(batches, 1), itertools.takewhile(lambda batch: batch.carry, batches)
-    )
-    net.recompute_statistics(((batch.x, batch.lengths) for batch in stretch), carried=True)
+    first, rest = itertools.islice(batches, 1), itertools.takewhile(lambda batch: batch.carry, batches)
+    stretch = ((batch.x, batch.lengths) for batch in itertools.chain(first, rest))
+    net.recompute_statistics(stretch, carried=True)

@@ -51,8 +51,8 @@ class Plan:
         Iterations between log lines, and between checkpoints. With `checkpoint_every=0` only the
         best and the last state are saved.
     validate_every : int
-        Iterations between validations. None: once per epoch, or every 100 iterations of an unlimited
-        stream of data. 0: never.
+        Iterations between validations. None: once per epoch, or every 100 iterations of an
+        unlimited stream of data. 0: never.
     evaluation_batch : int
         Samples per batch of an evaluation.
     bn_batch : int
@@ -161,9 +161,8 @@ def check_names(keywords: Iterable[str], known: Iterable[str]) -> None:
     field_names = [field.name for field in fields(Plan)]
     names = list(dict.fromkeys([*known, *field_names]))
     for name in keywords:
-        if name in field_names:
-            continue
-        close = difflib.get_close_matches(name, names, 3)
-        hint = ELSEWHERE.get(name) or (f"did you mean {' or '.join(close)}?" if close else "")
-        _check.fail("fit", f"an argument is called {name!r}", "one of " + ", ".join(names), f"({hint})" if hint else "",
-                    error=TypeError)  # fmt: skip
+        if name not in field_names:
+            close = difflib.get_close_matches(name, names, 3)
+            hint = ELSEWHERE.get(name) or (f"did you mean {' or '.join(close)}?" if close else "")
+            problem, expected = f"an argument is called {name!r}", "one of " + ", ".join(names)
+            _check.fail("fit", problem, expected, f"({hint})" if hint else "", error=TypeError)

@@ -25,44 +25,26 @@ class Reporter:
         File of the lines, such as log.txt of a run.
     stream : text file, optional
         Stream to print to. By default stderr.
-    terminal : bool, optional
-        Whether the stream is a terminal. By default this is detected.
     """
 
-    def __init__(
-        self,
-        show: bool = True,
-        file: Path | None = None,
-        stream: TextIO | None = None,
-        terminal: bool | None = None,
-    ):
-        self._stream = stream or sys.stderr
-        self._show, self._file = show, file
-        self._terminal = self._stream.isatty() if terminal is None else terminal
+    def __init__(self, show: bool = True, file: Path | None = None, stream: TextIO | None = None) -> None:
+        self._show, self._file, self._stream = show, file, stream or sys.stderr
         self._bar: Progress | None = None
         self._next = 0.0
 
     def start(self, done: int, total: int) -> None:
         """Show the bar at iteration `done` of `total`."""
-        if not (self._show and self._terminal):
+        if not (self._show and self._stream.isatty()):
             return
+        from rich import progress
         from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            TextColumn,
-            TimeElapsedColumn,
-            TimeRemainingColumn,
-        )
 
-        columns = (
-            TextColumn("iteration"), MofNCompleteColumn(), BarColumn(), TextColumn("loss {task.fields[loss]}"),
-            TextColumn("{task.fields[speed]} steps/s"), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
+        console = Console(file=self._stream, force_terminal=True)
+        self._bar = progress.Progress(
+            "iteration", progress.MofNCompleteColumn(), progress.BarColumn(), "loss {task.fields[loss]}",
+            "{task.fields[speed]} steps/s", progress.TimeElapsedColumn(), "left", progress.TimeRemainingColumn(),
+            console=console, speed_estimate_period=60,
         )  # fmt: skip
-        self._bar = Progress(
-            *columns, console=Console(file=self._stream, force_terminal=True), speed_estimate_period=60
-        )
         self._bar.add_task("train", total=total, completed=done, loss="-", speed="-")
         self._bar.start()
 
@@ -71,10 +53,8 @@ class Reporter:
         now = time.monotonic()
         if self._bar is None or now < self._next:
             return
-        self._next = now + 0.1
-        self._bar.update(
-            self._bar.task_ids[0], completed=iteration, loss=f"{loss:.4g}", speed=short(steps_per_second)
-        )
+        self._next, task = now + 0.1, self._bar.task_ids[0]
+        self._bar.update(task, completed=iteration, loss=f"{loss:.4g}", speed=short(steps_per_second))
 
     def log(self, text: str) -> None:
         """Print a line, above the bar if it is shown, and append it to the file."""

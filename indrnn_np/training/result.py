@@ -9,10 +9,10 @@ from .._cpu import provenance
 from .._types import Json
 from ..networks.sequential import Sequential
 from .metrics import LARGER_IS_BETTER
+from .records import KINDS
 from .trainer import Trainer
 
-KINDS = ("train", "validation", "final")
-# values in the lines of a run, besides the metrics
+# Values in the lines of a run, besides the metrics.
 MEASURED = ("lr", "gradient_norm", "steps_per_second", "epoch", "seconds")
 
 

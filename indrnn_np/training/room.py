@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable
 
 from .. import _check
+from .._machine import size_text
 from ..networks import recompute
 from ..networks.recompute import KEEP, RECOMPUTE
 from ..networks.sequential import Sequential
@@ -60,35 +62,26 @@ def require(need: Need, mode: str, batch: int, free: tuple[int | None, str], win
     """
     needed, (left, limit) = need(mode, batch), free
     if left is None:
-        return f"memory: about {memory_estimate.size(needed)} needed, free memory unknown"
+        return f"memory: about {size_text(needed)} needed, free memory unknown"
     if needed <= left:
-        return f"memory: about {memory_estimate.size(needed)} needed, {memory_estimate.size(left)} free"
+        return f"memory: about {size_text(needed)} needed, {size_text(left)} free"
     least = RECOMPUTE if windows else mode
     with_least = needed if least == mode else need(least, batch)
     if with_least <= left:
-        fits = f"memory={least!r} fits, it needs about {memory_estimate.size(with_least)}"
+        fits = f"memory={least!r} fits, it needs about {size_text(with_least)}"
     else:
-        most = largest(lambda b: need(least, b) <= left, batch)
+        most = bisect_left(range(1, batch), True, key=lambda b: need(least, b) > left)
         fits = f"with memory={least!r} " + (f"a batch of {most} fits" if most else "no batch fits")
-    return _check.fail(
-        "train", f"memory={mode!r} with a batch of {batch} needs about {memory_estimate.size(needed)}",
-        f"at most {memory_estimate.size(left)}", f"because {limit} leaves no more; {fits}", error=MemoryError,
-    )  # fmt: skip
-
-
-def largest(fits: Callable[[int], bool], batch: int) -> int:
-    """Return the largest number below `batch` for which `fits` is true, 0 if there is none."""
-    low, high = 0, batch
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if fits(middle) else (low, middle)
-    return low
+    problem = f"memory={mode!r} with a batch of {batch} needs about {size_text(needed)}"
+    because = f"because {limit} leaves no more; {fits}"
+    return _check.fail("train", problem, f"at most {size_text(left)}", because, error=MemoryError)
 
 
 def _need(net: Sequential, example: Batch, optimizer: Optimizer, plan: RunPlan) -> Need:
     """Return the required memory: training, one evaluation beside its buffers, and the batch of a graph."""
     (steps, samples), lengths = example.x.shape[:2], example.lengths is not None
-    moments = _moments(optimizer)
+    # Arrays of the size of the parameters: moments, decay mask, rate factors.
+    moments = len(optimizer.moments) + bool(optimizer.weight_decay) + bool(optimizer.lr_of)
     _check_least(net, steps, samples, moments, plan)
     in_graph = sum(array.nbytes for array in arrays_of(example)) if plan.graph else 0
     besides = memory_estimate.evaluation(net, steps, plan.evaluation_batch, plan.bn_batch, lengths)
@@ -98,11 +91,6 @@ def _need(net: Sequential, example: Batch, optimizer: Optimizer, plan: RunPlan) 
         return inside + besides + in_graph * batch // samples
 
     return need
-
-
-def _moments(optimizer: Optimizer) -> int:
-    """Return the number of arrays of the size of the parameters: moments, decay mask, rate factors."""
-    return len(optimizer.moments) + bool(optimizer.weight_decay) + bool(optimizer.lr_of)
 
 
 def _check_least(net: Sequential, steps: int, samples: int, moments: int, plan: RunPlan) -> None:

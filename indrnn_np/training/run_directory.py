@@ -66,9 +66,11 @@ class RunDirectory:
             return
         with locks.only_writer("train", self.path, new):
             resumed = resume is not None and run_of(resume).resolve() == self.path.resolve()
-            if not resumed and self._begun():
-                _check.fail("train", f"out is {str(self.path)!r}, which holds a run", "a new folder",
-                            "(or resume, to continue that run)", error=FileExistsError)  # fmt: skip
+            holds_metrics = self.metrics.is_file() and self.metrics.stat().st_size > 0
+            if not resumed and (holds_metrics or self.files()):
+                problem = f"out is {str(self.path)!r}, which holds a run"
+                expected = "a new folder (or resume, to continue that run)"
+                _check.fail("train", problem, expected, error=FileExistsError)
             for name in (self.config, self.metrics, self.summary, self.curve, self.checkpoints / "*"):
                 for path in _files.leftovers(name):
                     path.unlink()
@@ -78,16 +80,11 @@ class RunDirectory:
             finally:
                 self._held = False
 
-    def _begun(self) -> bool:
-        has_metrics = self.metrics.is_file() and self.metrics.stat().st_size > 0
-        return has_metrics or bool(self.files())
-
     def create(self) -> None:
         """Create the folders and metrics.jsonl if they do not exist."""
         try:
             _files.make_folder(self.checkpoints)
-            with open(self.metrics, "a", encoding="utf-8"):
-                pass
+            self.metrics.touch()
         except OSError as error:
             _files.explain("train", f"out is {str(self.path)!r}, which can't be written", error)
 
@@ -113,10 +110,8 @@ class RunDirectory:
         """
         if self.metrics.is_file():
             _files.sync(self.metrics)
-        digest = None if best else self._best_sha256
-        path = checkpoint.save(
-            self.checkpoint_of(net.iteration), net, optimizer, arrays, **meta, best_sha256=digest
-        )
+        digest, path = None if best else self._best_sha256, self.checkpoint_of(net.iteration)
+        checkpoint.save(path, net, optimizer, arrays, **meta, best_sha256=digest)
         if best:
             self._write_best(path.read_bytes())
         self._best_of[net.iteration] = (meta["best"] or {}).get("iteration")
@@ -192,21 +187,19 @@ def find_checkpoint(path: str | Path, which: str = "last") -> Path:
         return _best(run)
     file = run.best if which == "best" else files[-1] if files else path
     if not file.is_file():
-        _check.fail("run", f"{path} holds no {which} checkpoint", "a run's folder or a checkpoint",
-                    error=FileNotFoundError)  # fmt: skip
+        expected = "a run's folder or a checkpoint"
+        _check.fail("run", f"{path} holds no {which} checkpoint", expected, error=FileNotFoundError)
     return file
 
 
 def _best(run: RunDirectory) -> Path:
     """Return the file of the best state up to the last checkpoint of a run."""
     contents = read_checkpoint(run.path)
-    wanted, file = best_state.iteration_of(contents), run.best_of(contents)
-    if wanted is None:
-        _check.fail("run", f"{run.path} holds no best checkpoint", "a run with a validation",
-                    f"before {contents.path.name}", error=FileNotFoundError)  # fmt: skip
+    wanted, file, last = best_state.iteration_of(contents), run.best_of(contents), contents.path.name
     if file is None:
-        _check.fail("run", f"{run.path} holds no best checkpoint", f"the checkpoint of iteration {wanted}",
-                    f"because {contents.path.name} refers to it", error=FileNotFoundError)  # fmt: skip
+        expected = f"the checkpoint of iteration {wanted} because {last} refers to it"
+        expected = f"a run with a validation before {last}" if wanted is None else expected
+        _check.fail("run", f"{run.path} holds no best checkpoint", expected, error=FileNotFoundError)
     return file
 
 

@@ -81,7 +81,7 @@ class GraphStep(Step):
 
     def gradient(self, batch: Batch, state: State) -> tuple[float, float, State]:
         check_batch(batch)
-        shapes = _shapes(batch)
+        shapes = [(array.shape, array.dtype) for array in arrays_of(batch)]
         if shapes != self._shapes:
             self._shapes = self._shapes or shapes
             return super().gradient(batch, state)
@@ -126,10 +126,6 @@ def check_batch(batch: Batch) -> None:
 def arrays_of(batch: Batch) -> list[AnyArray]:
     """Return the arrays of a batch that a graph stores."""
     return [array for array in (batch.x, batch.target, batch.mask) if array is not None]
-
-
-def _shapes(batch: Batch) -> object:
-    return [(array.shape, array.dtype) for array in arrays_of(batch)]
 
 
 def _copy(device: Device, batch: Batch) -> Batch:

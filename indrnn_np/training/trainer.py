@@ -11,6 +11,7 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import NoReturn
 
 from .. import _check
@@ -22,6 +23,7 @@ from ..parameters import Views
 from ..tasks import Batch, Task
 from ..workspace import Workspace
 from . import carried, checkpoint, diagnose, metrics, single_values
+from .checkpoint import Contents
 from .journal import Journal, Totals
 from .plan import RunPlan
 from .progress import Reporter
@@ -76,8 +78,8 @@ class Trainer:
             "schedule": self.schedule.state_dict(), "task": self.task.describe(), **self.extra,
         }  # fmt: skip
 
-    def load(self, contents: checkpoint.Contents, best: checkpoint.Contents | None = None) -> None:
-        """Load a checkpoint; `best` is the best checkpoint of the run, which a plateau schedule restores."""
+    def load(self, contents: Contents, best: Path | None) -> None:
+        """Load a checkpoint; `best` is the file of the best state, which a plateau schedule restores."""
         meta = contents.header["meta"]
         if isinstance(self.schedule, Plateau) and meta["best"] is not None:
             self._load_snapshot(contents, best, meta["best"]["iteration"])
@@ -90,17 +92,13 @@ class Trainer:
         if self.directory is not None and self.directory.holds(contents.path):
             self._saved = self.net.iteration
 
-    def _load_snapshot(
-        self, contents: checkpoint.Contents, best: checkpoint.Contents | None, wanted: int
-    ) -> None:
-        best = contents if contents.header["iteration"] == wanted else best
-        if best is None or best.header["iteration"] != wanted:
-            iteration = None if best is None else best.header["iteration"]
-            _check.fail(
-                "train", f"the best checkpoint beside {contents.path} is of iteration {iteration}", f"{wanted}",
-                "because the plateau schedule restores it",
-            )  # fmt: skip
-        checkpoint.restore(best, self.net, self.optimizer)
+    def _load_snapshot(self, contents: Contents, best: Path | None, wanted: int) -> None:
+        if contents.header["iteration"] != wanted:
+            if best is None:
+                expected = f"that of iteration {wanted}, which the plateau schedule restores"
+                _check.fail("train", f"{contents.path} has no best checkpoint beside it", expected)
+            contents = checkpoint.read(best)
+        checkpoint.restore(contents, self.net, self.optimizer)
         self._snapshot = (self.net.state_dict(), self.optimizer.state_dict())
 
     def run(self) -> None:

@@ -18,7 +18,7 @@ class Windows:
     """A task out of a list of batches, trained on in turn and evaluated on as they are."""
 
     name, loss, output, metric = "windows", "softmax_cross_entropy", "every", "accuracy"
-    splits, baseline, batches_per_epoch = ("validation",), None, None
+    splits, baseline = ("validation",), None
 
     def __init__(self, batches):
         self.batches = batches
@@ -160,9 +160,11 @@ def test_what_a_checkpoint_holds(tmp_path):
                 8,
                 dict,
             ]  # the window before began anew
-            assert {name: array.shape for name, array in contents.own.items()} == {"carried.2": (4, 6)}
+            assert {name: array.shape for name, array in contents.caller_arrays.items()} == {
+                "carried.2": (4, 6)
+            }
         else:
-            assert nesting is None and contents.own == {}
+            assert nesting is None and contents.caller_arrays == {}
 
 
 def test_the_log_tells_bits(tmp_path):

@@ -153,7 +153,7 @@ def test_a_full_disk_stops_the_run_with_a_sentence(tmp_path, monkeypatch):
 
     monkeypatch.setattr(_files.os, "fsync", no_room)
     with pytest.raises(OSError, match=r"can't be written \(No space left on device\)"):
-        adding_run(tmp_path / "run", 5)
+        adding_run(tmp_path / "other", 5)
 
 
 def test_a_folder_that_cannot_be_made(tmp_path):

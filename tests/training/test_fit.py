@@ -89,9 +89,8 @@ def test_a_plateau_without_its_best_state_is_an_error(tmp_path):
     run.checkpoint_of(best).unlink(missing_ok=True)
     newest = run_directory.find_checkpoint(run.path)
     assert newest != run.checkpoint_of(best)
-    with pytest.raises(
-        ValueError, match=rf"is of iteration None, expected {best} because the plateau schedule restores"
-    ):
+    words = f"no best checkpoint beside it, expected that of iteration {best}, which the plateau schedule"
+    with pytest.raises(ValueError, match=words):
         mnist_run(tmp_path / "run", 20, resume=tmp_path / "run")
 
 
@@ -275,7 +274,7 @@ X, Y = np.ones((4, 6, 2), np.float32), np.zeros(6, int)
             "Plan: loss is 'mae', expected one of 'mse', 'softmax",
         ),
         (None, {"iterations": 1, "clip_norm": -1.0}, ValueError, "Plan: clip_norm is -1.0"),
-        (None, {"iterations": 1, "validation": 0.1}, ValueError, "fit: validation is given, expected None"),
+        (None, {"iterations": 1, "validation": 0.1}, ValueError, "fit: validation is set, expected None"),
         (
             (X, Y),
             {"iterations": 1, "validate_every": 5},

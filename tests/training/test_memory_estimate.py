@@ -18,6 +18,7 @@ from strategies import JIT
 
 import indrnn_np as ir
 from indrnn_np import _machine, device, tasks
+from indrnn_np._machine import size_text
 from indrnn_np.commands.cli import main
 from indrnn_np.training import memory_estimate, room
 from indrnn_np.training.diagnose import Diverged
@@ -249,13 +250,15 @@ def test_enough_and_unknown_memory_are_a_line_for_the_log():
     line = room.require(need, "keep", 50, (600 * MIB, "the test"), True)
     assert line == "memory: about 600 MiB needed, 600 MiB free"
     line = room.require(need, "recompute", 4000, (None, "unknown"), True)
-    assert line == "memory: about 3.93 GiB needed, free memory unknown"
-    assert memory_estimate.size(700) == "0.684 KiB"
+    assert line == "memory: about 3.926 GiB needed, free memory unknown"
+    assert size_text(700) == "700 bytes"
 
 
-@given(batch=st.integers(1, 300), most=st.integers(0, 300))
+@given(batch=st.integers(2, 300), most=st.integers(1, 300))
 def test_the_largest_batch(batch, most):
-    assert room.largest(lambda b: b <= most, batch) == min(most, batch - 1)
+    most = min(most, batch - 1)
+    with pytest.raises(MemoryError, match=f"with memory='keep' a batch of {most} fits"):
+        room.require(lambda mode, b: b, "keep", batch, (most, "the test"), False)
 
 
 @pytest.mark.parametrize(
@@ -376,7 +379,7 @@ def test_too_much_is_one_sentence_and_exit_code_two(command, monkeypatch):
     monkeypatch.setattr(_machine, "available_memory", lambda: (1000, "the test"))
     code, out, err = command("train", "adding", *SMALL)
     assert (code, out) == (2, "") and len(err.splitlines()) == 1
-    assert "needs about" in err and "expected at most 0.977 KiB" in err and "no batch fits" in err
+    assert "needs about" in err and "expected at most 1000 bytes" in err and "no batch fits" in err
 
 
 # -- absurd sizes --------------------------------------------------------------------------------------------
