@@ -1,6 +1,7 @@
 """`indrnn check`: check on this machine that every backward pass and every fast twin is correct.
 
-Exit code 0: all checks passed. 1: a check failed, or is undecided because every step size reached a kink.
+Exit code 0: all checks passed. 1: a check failed, or is undecided because every step size reached a
+kink.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _COLOURS = {PASSED: "green", FAILED: "bold red"}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the command."""
     parser.add_argument("--backend", metavar="NAME", help="backend to check (default: all of this machine)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the random arrays (default: 0)")
+    options.add_number(parser, "--seed", 0, "seed of the random arrays")
     options.add(parser, "--threads", "--json")
 
 
@@ -73,11 +74,9 @@ def _print_table(results: list[dict[str, Any]], seconds: float) -> None:
     table.add_column("ms", justify="right")
     for r in results:
         colour = _COLOURS.get(r["result"], "yellow")
+        names = escape(r["what"]), r["against"], r["backend"], r["dtype"]
         numbers = f"{r['error']:.1e}", f"{r['tolerance']:.1e}", str(r["kinks"])
-        result = f"[{colour}]{r['result']}[/]"
-        table.add_row(
-            escape(r["what"]), r["against"], r["backend"], r["dtype"], *numbers, result, f"{r['ms']:.0f}"
-        )
+        table.add_row(*names, *numbers, f"[{colour}]{r['result']}[/]", f"{r['ms']:.0f}")
     console = options.console(160)
     console.print(table)
     for r in results:

@@ -13,17 +13,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the command."""
     options.add(parser, "run_dir", "--which")
     parser.add_argument("--prompt", metavar="TEXT", help="text to continue (default: the end of a line)")
-    parser.add_argument("--length", type=int, default=500, help="symbols to draw (default: 500)")
-    temperature = "temperature of the draws; 0: always the most likely symbol (default: 1)"
-    parser.add_argument("--temperature", type=float, default=1.0, help=temperature)
-    top_k = "draw from the k most likely symbols only; 0: from all (default: 0)"
-    parser.add_argument("--top-k", type=int, default=0, help=top_k)
-    parser.add_argument("--seed", type=int, default=0, help="seed of the draws (default: 0)")
+    options.add_number(parser, "--length", 500, "symbols to draw")
+    temperature = "temperature of the draws; 0: always the most likely symbol"
+    options.add_number(parser, "--temperature", 1.0, temperature)
+    options.add_number(parser, "--top-k", 0, "draw from the k most likely symbols only; 0: from all")
+    options.add_number(parser, "--seed", 0, "seed of the draws")
     options.add(parser, "--backend", "--threads")
 
 
 def run(args: argparse.Namespace) -> int:
     """Write the prompt and its continuation to stdout, symbol by symbol, and return 0."""
+    from .. import _check
     from .._files import forms
     from ..networks.generate import sample
     from ..training import run_directory
@@ -31,25 +31,19 @@ def run(args: argparse.Namespace) -> int:
     path, loaded = run_directory.load(args.run_dir, args.which, args.backend)
     task = loaded.meta.get("task")
     if not isinstance(task, dict) or "vocabulary" not in task:
-        raise ValueError(
-            f"generate: {path} holds no vocabulary, expected a checkpoint of a run of chars or words"
-        )
-    vocabulary_form = forms.Each(forms.TEXT, list)
-    forms.check("generate", str(path), task, {"task": forms.TEXT, "vocabulary": vocabulary_form}, "task")
-    vocabulary = task["vocabulary"]
-    if len(vocabulary) != loaded.net.symbols:
-        raise ValueError(
-            f"generate: {path} has a vocabulary of {len(vocabulary)} symbols, expected {loaded.net.symbols}, the "
-            "number of symbols of its network"
-        )
+        _check.fail("generate", f"{path} holds no vocabulary", "a checkpoint of a run of chars or words")
+    form = {"task": forms.TEXT, "vocabulary": forms.Each(forms.TEXT, list)}
+    forms.check("generate", str(path), task, form, "task")
+    vocabulary, number = task["vocabulary"], loaded.net.symbols
+    if len(vocabulary) != number:
+        problem = f"{path} has a vocabulary of {len(vocabulary)} symbols"
+        _check.fail("generate", problem, f"{number}, the number of symbols of its network")
     prompt = numbers(args.prompt, task)
     drawn = sample(loaded.net, prompt, args.length, args.temperature, args.seed, args.top_k)
     _warn_of_escapes(vocabulary)
-    for symbols in (prompt, drawn):
-        for number in symbols:
-            symbol = vocabulary[number]
-            sys.stdout.write(word(symbol) if task["task"] == "words" else symbol)
-            sys.stdout.flush()
+    for symbol in (vocabulary[number] for numbers in (prompt, drawn) for number in numbers):
+        sys.stdout.write(word(symbol) if task["task"] == "words" else symbol)
+        sys.stdout.flush()
     sys.stdout.write("\n")
     return 0
 
@@ -62,27 +56,25 @@ def _warn_of_escapes(vocabulary: list[str]) -> None:
     except UnicodeEncodeError as error:
         missing = error.object[error.start]
         escape = missing.encode(encoding, "backslashreplace").decode(encoding)
-        sys.stderr.write(
-            f"stdout has the encoding {encoding}, which lacks symbols such as {missing!r}: they are written as escapes "
-            f"such as {escape} (PYTHONIOENCODING=utf-8 changes the encoding)\n"
-        )
+        lacks = f"stdout has the encoding {encoding}, which lacks symbols such as {missing!r}"
+        cure = "PYTHONIOENCODING=utf-8 changes the encoding"
+        sys.stderr.write(f"{lacks}: they are written as escapes such as {escape} ({cure})\n")
 
 
 def numbers(prompt: str | None, task: dict[str, Any]) -> list[int]:
     """Return a prompt as indices into a task's vocabulary; ValueError lists unknown symbols."""
     from ..tasks.corpus import ENDS, UNKNOWN, prompt_symbols
 
-    split_words, vocabulary = task["task"] == "words", task["vocabulary"]
+    kind, vocabulary = "words" if task["task"] == "words" else "text", task["vocabulary"]
     number = {symbol: i for i, symbol in enumerate(vocabulary)}
     if prompt is None:
-        end = ENDS["words" if split_words else "text"]
-        return [number.get(end, 0)]
-    symbols = prompt_symbols("words" if split_words else "text", prompt)
+        return [number.get(ENDS[kind], 0)]
+    symbols = prompt_symbols(kind, prompt)
     unknown = list(dict.fromkeys(symbol for symbol in symbols if symbol not in number))
     if unknown:
         known = ", ".join(map(repr, vocabulary[:100])) + (", ..." if len(vocabulary) > 100 else "")
         hint = " (a space is written '_' in it)" if " " in unknown and "_" in number else ""
-        hint = f" ({UNKNOWN} stands for any other word)" if split_words and UNKNOWN in number else hint
+        hint = f" ({UNKNOWN} stands for any other word)" if kind == "words" and UNKNOWN in number else hint
         expected = f"symbols of the vocabulary{hint}: {known}"
         raise ValueError(f"generate: the prompt holds {', '.join(map(repr, unknown))}, expected {expected}")
     return [number[symbol] for symbol in symbols]

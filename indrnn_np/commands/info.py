@@ -9,11 +9,12 @@ import argparse
 import os
 import platform
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from .._machine import size_text
 from . import options
 from .cell_strategy import explain
 
@@ -104,21 +105,21 @@ def _kernels(all_versions: Path) -> dict[str, Any]:
 
 def sections(values: Facts) -> dict[str, dict[str, Any]]:
     """Return the facts as text, by heading and name."""
-    environment = {
-        name: f"{value} (set by this command; set it in your own program before numpy is imported)"
-        if values["made"].get(name) == value else value
-        for name, value in values["environment"].items()
-    }  # fmt: skip
-    free = "unknown" if values["free"] is None else f"{_size(values['free'])}, by {values['free_limit']}"
-    size = f"({values['kernels_number']} kernels, {_size(values['kernels_bytes'])})"
+    environment, hint = dict(values["environment"]), "set it in your own program before numpy is imported"
+    for name, value in values["made"].items():
+        if environment.get(name) == value:
+            environment[name] = f"{value} (set by this command; {hint})"
+    free = "unknown" if values["free"] is None else f"{size_text(values['free'])}, by {values['free_limit']}"
+    size = f"({values['kernels_number']} kernels, {size_text(values['kernels_bytes'])})"
     kernels = f"{values['kernels'] or 'in memory only'} {size}"
-    others = f"{values['kernels_others']} kernels, {_size(values['kernels_others_bytes'])}; may be deleted at any time"
+    others = f"{values['kernels_others']} kernels, {size_text(values['kernels_others_bytes'])}"
+    others += "; may be deleted at any time"
     return {
         "versions": dict(values["versions"]),
         "machine": {
             "system": values["system"],
             "processor": values["cpu"],
-            "caches": ", ".join(f"{n} {_size(b)}" for n, b in values["caches"].items()) or "unknown",
+            "caches": ", ".join(f"{n} {size_text(b)}" for n, b in values["caches"].items()) or "unknown",
             "memory free": free,
         },
         "threads": {"threads": values["threads"], "threading": POOL},
@@ -132,99 +133,85 @@ def sections(values: Facts) -> dict[str, dict[str, Any]]:
 
 def advice(values: Facts) -> list[str]:
     """Return a line for each possible improvement of speed."""
-    lines = (advise(values) for advise in ADVICE)
-    return [line for line in lines if line is not None]
+    return [line for advise in ADVICE for line in advise(values)]
 
 
-def no_jit(values: Facts) -> str | None:
+def no_jit(values: Facts) -> Iterator[str]:
     """Advise on CPU kernels that run as plain Python."""
-    if values["environment"].get("NUMBA_DISABLE_JIT", "0") in ("", "0"):
-        return None
-    return "NUMBA_DISABLE_JIT is set: kernels run as plain Python; unset it"
+    if values["environment"].get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
+        yield "NUMBA_DISABLE_JIT is set: kernels run as plain Python; unset it"
 
 
-def simulator(values: Facts) -> str | None:
+def simulator(values: Facts) -> Iterator[str]:
     """Advise on GPU kernels that run as plain Python."""
-    if values["gpu"].get("numba.cuda") != "simulator":
-        return None
-    return "NUMBA_ENABLE_CUDASIM is set: GPU kernels run as plain Python; unset it unless you test them"
+    if values["gpu"].get("numba.cuda") == "simulator":
+        yield "NUMBA_ENABLE_CUDASIM is set: GPU kernels run as plain Python; unset it unless you test them"
 
 
-def bounds_checks(values: Facts) -> str | None:
+def bounds_checks(values: Facts) -> Iterator[str]:
     """Advise on kernels that check each index."""
-    if values["environment"].get("NUMBA_BOUNDSCHECK", "0") in ("", "0"):
-        return None
-    return "NUMBA_BOUNDSCHECK is set: kernels check every index; unset it unless you debug"
+    if values["environment"].get("NUMBA_BOUNDSCHECK", "0") not in ("", "0"):
+        yield "NUMBA_BOUNDSCHECK is set: kernels check every index; unset it unless you debug"
 
 
-def avx2_kernels(values: Facts) -> str | None:
+def avx2_kernels(values: Facts) -> Iterator[str]:
     """Advise on an OpenBLAS that does not use the AVX-512 of the CPU."""
     cores = [p["architecture"] for p in values["blas"] if str(p.get("architecture")).lower() in AVX2_CORES]
-    if not (values["avx512"] and cores):
-        return None
-    return (
-        f"OpenBLAS runs its {cores[0]} kernels (AVX2) though the CPU has AVX-512: set OPENBLAS_CORETYPE=SkylakeX "
-        "before numpy is imported, or call ir.configure() first; on CPUs of other makers than Intel this command sets "
-        "the variable unless it is set"
-    )
-
-
-def few_threads(values: Facts) -> str | None:
-    """Advise on a limit of BLAS threads below the number of cores."""
-    for name in THREAD_VARIABLES:
-        value = values["environment"].get(name, "")
-        if value.isdigit() and 0 < int(value) < values["threads"]:
-            return (
-                f"{name} is {value} of {values['threads']} threads: it limits small products and products outside the "
-                "recurrent layers; unset it"
-            )
-    return None
-
-
-def lost_kernels(values: Facts) -> str | None:
-    """Advise on compiled kernels that are lost at the end of the process."""
-    if values["kernels_kept"]:
-        return None
-    if not values["kernels"]:
-        return (
-            "the files of the package can't be read, as in a frozen program: kernels are compiled anew at each start, "
-            "because their version is unknown"
+    if values["avx512"] and cores:
+        yield (
+            f"OpenBLAS runs its {cores[0]} kernels (AVX2) though the CPU has AVX-512: set "
+            "OPENBLAS_CORETYPE=SkylakeX before numpy is imported, or call ir.configure() first; on CPUs of other "
+            "makers than Intel this command sets the variable unless it is set"
         )
-    return (
-        f"the folder {values['cache']} can't be written: kernels are compiled anew at each start; "
-        "set INDRNN_CACHE_DIR to a writable folder"
-    )
 
 
-def two_blas(values: Facts) -> str | None:
+def few_threads(values: Facts) -> Iterator[str]:
+    """Advise on a limit of BLAS threads below the number of cores."""
+    limits = {name: values["environment"].get(name, "") for name in THREAD_VARIABLES}
+    low = [name for name, limit in limits.items() if limit.isdigit() and 0 < int(limit) < values["threads"]]
+    for name in low[:1]:
+        yield (
+            f"{name} is {limits[name]} of {values['threads']} threads: it limits small products and products "
+            "outside the recurrent layers; unset it"
+        )
+
+
+def lost_kernels(values: Facts) -> Iterator[str]:
+    """Advise on compiled kernels that are lost at the end of the process."""
+    again = "kernels are compiled anew at each start"
+    if not values["kernels"]:
+        files = "the files of the package can't be read, as in a frozen program"
+        yield f"{files}: {again}, because their version is unknown"
+    elif not values["kernels_kept"]:
+        folder = f"the folder {values['cache']} can't be written"
+        yield f"{folder}: {again}; set INDRNN_CACHE_DIR to a writable folder"
+
+
+def two_blas(values: Facts) -> Iterator[str]:
     """Advise on thread pools that compete for the cores."""
-    names = sorted({str(p.get("filepath", p["internal_api"])) for p in values["blas"]})
-    if len(names) < 2:
-        return None
-    short = ", ".join(Path(name).name for name in names)
-    return f"{len(names)} BLAS libraries are loaded ({short}), and their threads compete: load only one"
+    paths = sorted({str(p.get("filepath", p["internal_api"])) for p in values["blas"]})
+    if len(paths) > 1:
+        names = ", ".join(Path(path).name for path in paths)
+        yield f"{len(paths)} BLAS libraries are loaded ({names}), and their threads compete: load only one"
 
 
-def unknown_l2(values: Facts) -> str | None:
+def unknown_l2(values: Facts) -> Iterator[str]:
     """Advise on an assumed cache size."""
-    if "L2" in values["caches"]:
-        return None
-    return "the system does not report the size of the L2 cache: chunks of time are cut for an assumed size"
+    if "L2" not in values["caches"]:
+        yield "the system does not report the size of the L2 cache: chunks of time are cut for an assumed size"
 
 
-def unknown_blas(values: Facts) -> str | None:
+def unknown_blas(values: Facts) -> Iterator[str]:
     """Advise on a BLAS library whose threads are unknown."""
     names = sorted({p["internal_api"] for p in values["blas"]})
-    if any(name in KNOWN_BLAS for name in names):
-        return None
-    known = ", ".join(names) or "none that threadpoolctl knows"
-    return (
-        f"numpy's BLAS is {known}, not OpenBLAS or MKL: its threads may compete with the threads of the engine; numpy "
-        "from PyPI contains OpenBLAS"
-    )
+    if not set(names) & set(KNOWN_BLAS):
+        yield (
+            f"numpy's BLAS is {', '.join(names) or 'none that threadpoolctl knows'}, not OpenBLAS or MKL: its threads "
+            "may compete with the threads of the engine; numpy from PyPI contains OpenBLAS"
+        )
 
 
-ADVICE: tuple[Callable[[Facts], str | None], ...] = (
+ADVICE: tuple[Callable[[Facts], Iterator[str]], ...] = (
     no_jit, bounds_checks, simulator, avx2_kernels, two_blas, unknown_blas, few_threads, lost_kernels, unknown_l2,
 )  # fmt: skip
 
@@ -233,13 +220,6 @@ def _blas(pool: Mapping[str, Any]) -> str:
     """Return the threads of a BLAS library and, if reported, the core its kernels are built for."""
     core = pool.get("architecture")
     return f"{pool['num_threads']} threads" + (f", kernels for {core}" if core else "")
-
-
-def _size(count: int) -> str:
-    """Format a number of bytes with a unit."""
-    units = ("bytes", "KiB", "MiB", "GiB")
-    power = max((p for p in range(4) if count >= 2 ** (10 * p)), default=0)
-    return f"{count / 2 ** (10 * power):.4g} {units[power]}"
 
 
 def _version(package: str) -> str:

@@ -25,6 +25,14 @@ def add(parser: argparse.ArgumentParser, *names: str) -> None:
         parser.add_argument(name, **OPTIONS[name])
 
 
+def add_number(
+    parser: argparse.ArgumentParser, name: str, default: float, text: str, metavar: str | None = None
+) -> None:
+    """Declare an option of the type of its default, which the help text shows."""
+    text = f"{text} (default: {default:g})"
+    parser.add_argument(name, type=type(default), default=default, metavar=metavar, help=text)
+
+
 def print_json(result: Any) -> None:
     """Print a result as indented JSON."""
     sys.stdout.write(json.dumps(result, indent=2) + "\n")

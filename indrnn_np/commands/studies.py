@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import _renamed
-from ..settings import settings
+from ..settings import settings, tables
 from . import options
 
 STEPS = 500  # default sequence length of the adding problem
@@ -26,30 +26,27 @@ def add_subjects(parser: argparse.ArgumentParser, cells: Sequence[str] = ("indrn
     """Declare the networks to measure: trained runs, or new networks for a task."""
     folders = "trained networks: folders of runs, or checkpoints"
     parser.add_argument("runs", nargs="*", metavar="RUN_DIR", help=folders)
-    task = f"task of new networks, without RUN_DIR (default: {settings.ADDING})"
+    task = f"task of new networks, without RUN_DIR (default: {tables.ADDING})"
     parser.add_argument("--task", choices=settings.TASKS, help=task)
-    parser.add_argument(
-        "--cells", nargs="+", metavar="CELL", choices=settings.BY_NAME["cell"].choices,
-        help=f"cells of new networks, one network for each (default: {' '.join(cells)})",
-    )  # fmt: skip
+    kinds = settings.BY_NAME["cell"].choices
+    text = f"cells of new networks, one network for each (default: {' '.join(cells)})"
+    parser.add_argument("--cells", nargs="+", metavar="CELL", choices=kinds, help=text)
     steps = f"length T of a sequence (default for adding: {STEPS})"
     parser.add_argument("--steps", type=int, metavar="INT", help=steps)
     other = "another setting of `indrnn train`, such as hidden=64; may be repeated"
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=other)
     batch = "sequences in a batch (default: those of the run)"
     parser.add_argument("--batch", type=int, metavar="INT", help=batch)
-    seed = "seed of new networks and their data (default: 0)"
-    parser.add_argument("--seed", type=int, default=0, help=seed)
+    options.add_number(parser, "--seed", 0, "seed of new networks and their data")
     options.add(parser, "--which", "--data", "--backend")
     parser.set_defaults(default_cells=list(cells))
 
 
 def add_film(parser: argparse.ArgumentParser, output: str = "") -> None:
     """Declare measurements during training; `output` describes their additional output."""
-    train = f"iterations of training, with measurements during training{output} (default: 0)"
-    parser.add_argument("--train", type=int, default=0, metavar="INT", help=train)
-    frames = "number of measurements during training (default: 9)"
-    parser.add_argument("--frames", type=int, default=9, help=frames)
+    train = f"iterations of training, with measurements during training{output}"
+    options.add_number(parser, "--train", 0, train, "INT")
+    options.add_number(parser, "--frames", 9, "number of measurements during training")
 
 
 def add_output(parser: argparse.ArgumentParser, name: str) -> None:
@@ -71,25 +68,25 @@ def subjects(args: argparse.Namespace) -> list[Any]:
     new = {"steps": args.steps, "task": args.task, "cells": args.cells}
     extra = [*args.set, *(f"{name}={value}" for name, value in new.items() if value is not None)]
     if extra:
-        expected = "expected no settings because a run has its own"
-        raise ValueError(f"study: {extra[0]} is given with RUN_DIR, {expected}")
+        expected = "no settings because a run has its own"
+        raise ValueError(f"study: {extra[0]} is set with RUN_DIR, expected {expected}")
     runs = [study.from_run(run, args.which, args.backend, args.data) for run in args.runs]
     if len(runs) == 1:
         return runs
-    names = [os.fsencode(Path(run).name).decode(errors="backslashreplace") for run in args.runs]
-    return [
-        dataclasses.replace(run, title=f"{name} ({run.title})") for run, name in zip(runs, names, strict=True)
-    ]
+    for i, folder in enumerate(args.runs):
+        name = os.fsencode(Path(folder).name).decode(errors="backslashreplace")
+        runs[i] = dataclasses.replace(runs[i], title=f"{name} ({runs[i].title})")
+    return runs
 
 
 def task(args: argparse.Namespace) -> str:
     """Return the task of new networks."""
-    return args.task or settings.ADDING
+    return args.task or tables.ADDING
 
 
 def new_settings(args: argparse.Namespace, cell: str) -> dict[str, Any]:
     """Return the settings of a new network of one cell, from the command line."""
-    steps = STEPS if args.steps is None and task(args) == settings.ADDING else args.steps
+    steps = STEPS if args.steps is None and task(args) == tables.ADDING else args.steps
     optional = {"backend": args.backend, "steps": steps, "data": args.data}
     chosen = {name: value for name, value in optional.items() if value is not None}
     chosen |= {"cell": cell, "seed": args.seed, "threads": args.threads}
@@ -115,7 +112,7 @@ def _value(text: str) -> tuple[str, Any]:
 
 def train_quickly(args: argparse.Namespace) -> None:
     """Use the settings in `RECIPE` as defaults for new networks of the adding problem."""
-    if not args.runs and task(args) == settings.ADDING:
+    if not args.runs and task(args) == tables.ADDING:
         args.set = [*RECIPE, *args.set]
 
 

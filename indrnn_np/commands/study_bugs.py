@@ -10,7 +10,7 @@ from . import options, studies
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the instrument."""
-    parser.add_argument("--seed", type=int, default=0, help="seed of the random arrays (default: 0)")
+    options.add_number(parser, "--seed", 0, "seed of the random arrays")
     studies.add_output(parser, "bugs")
 
 

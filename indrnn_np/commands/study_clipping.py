@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from . import studies
+from . import options, studies
 from .bar import Bar
 
 SMALL = ("hidden=32", "lr=0.005")  # few neurons, and a learning rate with which u reaches its bound soon
@@ -17,9 +17,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     studies.add_subjects(parser, ("indrnn",))
     ways = "ways to bound u (default: all four)"
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS), help=ways)
-    parser.add_argument("--iterations", type=int, default=400, help="iterations of each run (default: 400)")
-    strength = "factor λ of the penalty (default: 10000)"
-    parser.add_argument("--strength", type=float, default=1e4, metavar="FLOAT", help=strength)
+    options.add_number(parser, "--iterations", 400, "iterations of each run")
+    options.add_number(parser, "--strength", 1e4, "factor λ of the penalty", "FLOAT")
     studies.add_output(parser, "clipping")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from . import studies
+from . import options, studies
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -12,7 +12,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     studies.add_subjects(parser, cells=("indrnn",))
     layers = "recurrent layers, such as 0 or 3.2 (default: all with a weight u)"
     parser.add_argument("--layer", nargs="+", metavar="NAME", help=layers)
-    parser.add_argument("--sample", type=int, default=0, help="sequence of the batch (default: 0)")
+    options.add_number(parser, "--sample", 0, "sequence of the batch")
     studies.add_output(parser, "closed-form")
 
 
@@ -25,10 +25,7 @@ def run(args: argparse.Namespace) -> int:
         batch = subject.batch(args.batch)
         with_u = [name.removesuffix(".u") for name in subject.net.params if name.endswith(".u")]
         layers = args.layer or with_u or [None]  # None: the instrument raises the error
-        findings += [
-            study.closed_form(
-                subject.net, batch.x, layer, batch.lengths, args.sample, f"{subject.title}, layer {layer}"
-            )
-            for layer in layers
-        ]
+        for layer in layers:
+            title = f"{subject.title}, layer {layer}"
+            findings.append(study.closed_form(subject.net, batch.x, layer, batch.lengths, args.sample, title))
     return studies.write_and_print(findings, args, "closed-form")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from . import studies
+from . import options, studies
 from .bar import Bar
 
 
@@ -14,12 +14,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", type=int, nargs="+", default=[10, 100, 1000], metavar="INT", help=steps)
     limits, names = "limits of the growth of a gradient (default: 1e-6 1e6)", ("LOW", "HIGH")
     parser.add_argument("--limits", type=float, nargs=2, default=[1e-6, 1e6], metavar=names, help=limits)
-    parser.add_argument("--hidden", type=int, default=32, help="units of the dense RNN (default: 32)")
+    options.add_number(parser, "--hidden", 32, "units of the dense RNN")
     depths = "numbers of layers (default: 1 2 4 8)"
     parser.add_argument("--depths", type=int, nargs="+", default=[1, 2, 4, 8], metavar="INT", help=depths)
-    points = "number of recurrent weights below 1, and of those above 1 (default: 12)"
-    parser.add_argument("--points", type=int, default=12, help=points)
-    parser.add_argument("--seed", type=int, default=0, help="seed of inputs and matrices (default: 0)")
+    options.add_number(parser, "--points", 12, "number of recurrent weights below 1, and of those above 1")
+    options.add_number(parser, "--seed", 0, "seed of inputs and matrices")
     parser.add_argument("--backend", default="cpu", metavar="NAME", help="cpu or reference (default: cpu)")
     studies.add_output(parser, "explosion")
 

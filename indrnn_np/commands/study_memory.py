@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from . import studies
+from . import options, studies
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the instrument."""
     studies.add_subjects(parser, ("indrnn",))
-    eps = "share of a gradient that counts as remembered (default: 0.5)"
-    parser.add_argument("--eps", type=float, default=0.5, metavar="SHARE", help=eps)
+    options.add_number(parser, "--eps", 0.5, "share of a gradient that counts as remembered", "SHARE")
     studies.add_film(parser, " and a figure of the weights")
     studies.add_output(parser, "memory")
 

@@ -6,8 +6,8 @@ import argparse
 from itertools import count
 from typing import Any
 
-from ..settings import settings
-from . import studies
+from ..settings import tables
+from . import options, studies
 
 TRAIN = 1000  # training iterations of new networks
 BATCH = 50  # sequences in a batch
@@ -22,11 +22,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--layer", metavar="NAME", help=layer)
     neurons = "draw these neurons of --layer (default: all)"
     parser.add_argument("--neurons", type=int, nargs="+", metavar="N", help=neurons)
-    parser.add_argument("--sample", type=int, default=0, metavar="INT", help="sequence to draw (default: 0)")
-    keep = "number of neurons to keep alone, those with the best linear fit (default: 5)"
-    parser.add_argument("--keep", type=int, default=5, metavar="INT", help=keep)
-    answers = "outputs for the ranking, for the fit of a read-out, and for its error (default: 1000)"
-    parser.add_argument("--answers", type=int, default=1000, metavar="INT", help=answers)
+    options.add_number(parser, "--sample", 0, "sequence to draw", "INT")
+    keep = "number of neurons to keep alone, those with the best linear fit"
+    options.add_number(parser, "--keep", 5, keep, "INT")
+    answers = "outputs for the ranking, for the fit of a read-out, and for its error"
+    options.add_number(parser, "--answers", 1000, answers, "INT")
     studies.add_output(parser, "neurons")
 
 
@@ -58,19 +58,18 @@ def _measure(args: argparse.Namespace, subject: Any) -> tuple[Any, ...]:
 
     net, task, size = subject.net, subject.task, args.batch or BATCH
     batch = subject.batch(size)
-    marks = _marks(task, net.device.to_host(batch.x), args.sample)
+    x, sample, title = batch.x, args.sample, subject.title
+    marks = _marks(task, net.device.to_host(x), sample)
     batches = (task.batch(net.iteration + i, size) for i in count())
     return (
-        study.traces(
-            net, batch.x, args.layer, args.neurons, args.sample, batch.lengths, marks, subject.title
-        ),
-        study.ranking(net, batches, args.answers, subject.title),
-        study.one_neuron(net, task, args.keep, args.answers, batch=size, title=subject.title),
+        study.traces(net, x, args.layer, args.neurons, sample, batch.lengths, marks, title),
+        study.ranking(net, batches, args.answers, title),
+        study.one_neuron(net, task, args.keep, args.answers, batch=size, title=title),
     )
 
 
 def _marks(task: Any, x: Any, sample: int) -> list[int]:
     """Return the steps, from 1, that the second input of the adding problem marks."""
-    if task.name != settings.ADDING or sample >= x.shape[1]:
+    if task.name != tables.ADDING or sample >= x.shape[1]:
         return []
     return [t + 1 for t in range(len(x)) if x[t, sample, 1] == 1]

@@ -21,10 +21,8 @@ def run(args: argparse.Namespace) -> int:
     """Write the report, print its path, and return 0."""
     missing = [name for name in ("matplotlib", "jinja2") if find_spec(name) is None]
     if missing:
-        raise RuntimeError(
-            f"study report: {' and '.join(missing)} can't be found, expected both to be installed to draw the page "
-            "(pip install 'indrnn-np[plot]')"
-        )
+        expected = "both to be installed to draw the page (pip install 'indrnn-np[plot]')"
+        raise RuntimeError(f"study report: {' and '.join(missing)} can't be found, expected {expected}")
     from .. import study
 
     def progress(title: str) -> None:

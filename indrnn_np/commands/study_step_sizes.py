@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from . import studies
+from . import options, studies
 from .bar import Bar
 
 SMALL = "hidden=32"  # the reference backend runs some hundred passes in complex128
@@ -14,10 +14,10 @@ SMALL = "hidden=32"  # the reference backend runs some hundred passes in complex
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the instrument."""
     studies.add_subjects(parser, ("rnn-tanh", "indrnn"))
-    directions = "number of random directions, of which the medians are taken (default: 5)"
-    parser.add_argument("--directions", type=int, default=5, help=directions)
-    kink = "distance of one relu from its kink in an additional panel; 0: no such panel (default: 1e-4)"
-    parser.add_argument("--kink", type=float, default=1e-4, metavar="DISTANCE", help=kink)
+    directions = "number of random directions, of which the medians are taken"
+    options.add_number(parser, "--directions", 5, directions)
+    kink = "distance of one relu from its kink in an additional panel; 0: no such panel"
+    options.add_number(parser, "--kink", 1e-4, kink, "DISTANCE")
     parser.set_defaults(batch=8)
     studies.add_output(parser, "step-sizes")
 

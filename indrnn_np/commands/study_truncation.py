@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from . import studies
+from . import options, studies
 from .bar import Bar
 
 
@@ -14,8 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     studies.add_subjects(parser)
     cuts = "time steps k before truncation (default: 1, 2, 5, 10, ... T)"
     parser.add_argument("--cuts", type=int, nargs="+", metavar="K", help=cuts)
-    batches = "number of batches for bias and standard deviation (default: 16)"
-    parser.add_argument("--batches", type=int, default=16, help=batches)
+    options.add_number(parser, "--batches", 16, "number of batches for bias and standard deviation")
     studies.add_output(parser, "truncation")
 
 

@@ -39,9 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _help(setting: settings.Setting) -> str:
     defaults = {task: setting.default_for(task) for task in setting.tasks}
-    if len(set(defaults.values())) == 1:
-        shown = str(next(iter(defaults.values())))
-    else:
+    shown = str(next(iter(defaults.values())))
+    if len(set(defaults.values())) > 1:
         others = [f"{task} {value}" for task, value in defaults.items() if value != setting.default]
         shown = f"{setting.default}; " + ", ".join(others)
     only = "" if setting.tasks == settings.TASKS else f"{' '.join(setting.tasks)} only; "
@@ -127,8 +126,7 @@ def words(summary: dict[str, Any], out: Path) -> str:
         "minutes": "finished: the time limit is reached",
     }[summary["ended"]]
     lines = [f"{end} after {summary['iterations']} iterations, {summary['seconds']:.1f} s"]
-    for split, means in summary["final"].items():
-        lines.append(f"{split}: {metrics.text(means)}")
+    lines += [f"{split}: {metrics.text(means)}" for split, means in summary["final"].items()]
     if best is not None:
         lines.append(f"best validation {metric}: {best['value']:.5g} at iteration {best['iteration']}")
     if summary["baseline"] is not None:

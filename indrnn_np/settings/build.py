@@ -9,14 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from .. import _check, backend, networks, tasks
+from .._types import Json
 from ..optim import optimizers, schedules
-from ..training import checkpoint, records
+from ..training import records
+from ..training.checkpoint import Checkpoint
 from ..training.fit import train
 from ..training.metrics import LARGER_IS_BETTER
 from ..training.plan import Plan
 from ..training.result import Result
 from ..training.trainer import Callback
-from .settings import ENDLESS, INDRNN, of_run, of_task
+from .settings import of_run, of_task
+from .tables import DENSE, ENDLESS, INDRNN, RESIDUAL
 
 # Settings that every network takes as arguments.
 OPTIONS = (
@@ -28,21 +31,17 @@ OPTIONS = (
 def task(used: Mapping[str, Any], data: str | None = None) -> tasks.Task:
     """Return the task; `data` replaces the path in the settings."""
     name = used["task"]
-    options = {  # a run that is older than a setting behaves like its default
-        option: used.get(option, setting.default_for(name))
-        for option, setting in of_task(name).items()
-        if name in setting.data
-    }
-    if data is not None and "data" not in of_task(name):
-        _check.fail(
-            "eval", f"data is {data!r} for task {name}", "no data", "because the task generates its data"
-        )
+    known = of_task(name)
+    # A run that is older than a setting behaves like its default.
+    taken = [option for option in inspect.signature(tasks.maker(name)).parameters if option in known]
+    options = {option: used.get(option, known[option].default_for(name)) for option in taken}
+    if data is not None and "data" not in known:
+        because = "because the task generates its data"
+        _check.fail("eval", f"data is {data!r} for task {name}", "no data", because)
     return tasks.get(name, **options | ({} if data is None else {"data": data}))
 
 
-def settings_of_run(
-    where: str, path: Path, loaded: checkpoint.Checkpoint, seed: int | None = None
-) -> dict[str, Any]:
+def settings_of_run(where: str, path: Path, loaded: Checkpoint, seed: int | None = None) -> Json:
     """Return the settings of the run of a checkpoint; for a run of `ir.fit`, its plan and its task's name.
 
     `seed` replaces the seed of the run.
@@ -62,11 +61,12 @@ def settings_of_run(
 
 
 def task_of_run(
-    where: str, path: Path, loaded: checkpoint.Checkpoint, used: Mapping[str, Any], data: str | None = None
+    where: str, path: Path, loaded: Checkpoint, used: Mapping[str, Any], data: str | None = None
 ) -> tasks.Task:
     """Return the task of a run with these settings (`settings_of_run`); `data` as in `task`.
 
-    The task of a run of `ir.fit` is rebuilt from its description in the checkpoint and compared with it.
+    The task of a run of `ir.fit` is rebuilt from its description in the checkpoint and compared
+    with it.
 
     Raises
     ------
@@ -75,58 +75,37 @@ def task_of_run(
     """
     if loaded.meta["settings"]:
         return task(used, data)
-    return _described(where, path, loaded.meta["task"] or {}, used, data)
-
-
-def _described(
-    where: str, path: Path, described: Mapping[str, Any], used: Mapping[str, Any], data: str | None
-) -> tasks.Task:
-    """Return the task of a run of `ir.fit` from its description in the checkpoint."""
-    name = used["task"]
+    name, described = used["task"], loaded.meta["task"] or {}
     if name not in tasks.TASKS:
-        _check.fail(where, f"{path} was trained by ir.fit on {name or 'unnamed data'}, which is in no file",
-                    "a run on one of " + ", ".join(tasks.TASKS), f"; in Python ir.load({str(path)!r}).net(x) gives the "
-                    "outputs for x")  # fmt: skip
+        problem = f"{path} was trained by ir.fit on {name or 'unnamed data'}, which is in no file"
+        hint = f"; in Python ir.load({str(path)!r}).net(x) gives the outputs for x"
+        _check.fail(where, problem, "a run on one of " + ", ".join(tasks.TASKS), hint)
     parameters = inspect.signature(tasks.maker(name)).parameters
     if "data" in parameters and data is None:
         _check.fail(where, f"{path} was trained by ir.fit, which stores no path of the data", "--data PATH")
-    options = {**described, "data": data, "backend": used["backend"], "dtype": used["dtype"]}
-    if "seed" in used:
-        options["seed"] = used["seed"]
+    options = described | {"data": data}
+    options |= {name: used[name] for name in ("backend", "dtype", "seed") if name in used}
     rebuilt = tasks.get(name, **{option: options[option] for option in parameters if option in options})
     for key, value in json.loads(json.dumps(rebuilt.describe())).items():
-        if key != "seed" and value != described.get(key):
-            _check.fail(
-                where, f"{key} of the data is {value!r}", f"{described.get(key)!r}, the value in {path}"
-            )
+        stored = described.get(key)
+        if key != "seed" and value != stored:
+            _check.fail(where, f"{key} of the data is {value!r}", f"{stored!r}, the value in {path}")
     return rebuilt
 
 
 def network(used: Mapping[str, Any], of: tasks.Task) -> Any:
     """Return the network for the task `of`, and set the backend's TF32 mode."""
     backend.get(used["backend"]).device.tf32(used["tf32"])
-    kind, hidden = used["network"], used["hidden"]
     options = {name: used[name] for name in OPTIONS if name in used}
     if used["cell"] == INDRNN:
         options |= {name: used[name] for name in ("gamma", "constrain", "input_init", "last_init")}
     options |= {"output": of.output, "dropout": dropout(used)}
-    kinds = {
-        "plain": lambda: networks.plain(
-            of.input_size, hidden, of.output_size, used["layers"], of.steps, cell=used["cell"], **options
-        ),
-        "residual": lambda: networks.residual(
-            of.input_size, hidden, of.output_size, used["blocks"], of.steps, **options
-        ),
-        "dense": lambda: networks.dense(
-            of.input_size,
-            of.output_size,
-            of.steps,
-            used["growth"],
-            first=not used.get("embedding"),
-            **options,
-        ),
-    }
-    return kinds[kind]()
+    D, H, K, T = of.input_size, used["hidden"], of.output_size, of.steps
+    if used["network"] == DENSE:
+        return networks.dense(D, K, T, used["growth"], first=not used.get("embedding"), **options)
+    if used["network"] == RESIDUAL:
+        return networks.residual(D, H, K, used["blocks"], T, **options)
+    return networks.plain(D, H, K, used["layers"], T, cell=used["cell"], **options)
 
 
 def dropout(used: Mapping[str, Any]) -> dict[str, float]:
@@ -137,27 +116,20 @@ def dropout(used: Mapping[str, Any]) -> dict[str, float]:
         try:
             rates[place.strip()] = float(rate)
         except ValueError as error:
-            raise ValueError(
-                f"settings: dropout_places is {text!r}, expected rates by place such as last=0.3,dense=0.2"
-            ) from error
+            expected = "rates by place such as last=0.3,dense=0.2"
+            raise ValueError(f"settings: dropout_places is {text!r}, expected {expected}") from error
     return rates
 
 
 def optimizer(used: Mapping[str, Any]) -> Any:
     """Return the optimizer with its learning rates and weight decay."""
     if "optimizer" not in used:
-        _check.fail(
-            "study",
-            "the run was trained by ir.fit",
-            "a run of `indrnn train`",
-            "whose settings name an optimizer",
-        )
+        expected = "a run of `indrnn train` whose settings name an optimizer"
+        _check.fail("study", "the run was trained by ir.fit", expected)
     more = {"weight_decay": used["weight_decay"], "lr_of": {"u": used["lr_u"]} if used["lr_u"] != 1 else None}
-    kinds = {
-        "adam": lambda: optimizers.Adam(used["lr"], **more),
-        "sgd": lambda: optimizers.SGD(used["lr"], momentum=used["momentum"], **more),
-    }
-    return kinds[used["optimizer"]]()
+    if used["optimizer"] == "sgd":
+        return optimizers.SGD(used["lr"], momentum=used["momentum"], **more)
+    return optimizers.Adam(used["lr"], **more)
 
 
 def iterations(used: Mapping[str, Any], of: tasks.Task) -> int:
@@ -172,14 +144,12 @@ def iterations(used: Mapping[str, Any], of: tasks.Task) -> int:
 
 def schedule(used: Mapping[str, Any], total: int, metric: str) -> schedules.Schedule:
     """Return the schedule of a run of `total` iterations."""
-    lr = used["lr"]
+    lr, factor = used["lr"], used["lr_factor"]
     mode = "max" if LARGER_IS_BETTER[metric] else "min"
     kinds = {
         "constant": lambda: schedules.Constant(lr),
-        "step": lambda: schedules.StepDecay(lr, used["lr_every"], used["lr_factor"]),
-        "plateau": lambda: schedules.Plateau(
-            lr, used["patience"], used["lr_factor"], used["lr_minimum"], mode, 0.5
-        ),
+        "step": lambda: schedules.StepDecay(lr, used["lr_every"], factor),
+        "plateau": lambda: schedules.Plateau(lr, used["patience"], factor, used["lr_minimum"], mode, 0.5),
         "cosine": lambda: schedules.Cosine(lr, total, used["warmup"]),
         "one-cycle": lambda: schedules.OneCycle(lr, total),
     }

@@ -1,8 +1,8 @@
 """Read, check, merge and compare the settings of `indrnn train` (settings/tables.py).
 
 The command line takes precedence over the config file, and the config file over the defaults. A run
-writes its settings to config.toml, which another run can read. This module does not import numpy: the
-command line loads it before it sets environment variables.
+writes its settings to config.toml, which another run can read. This module does not import numpy:
+the command line loads it before it sets environment variables.
 """
 
 from __future__ import annotations
@@ -14,17 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from .. import _files, _renamed
-from .tables import ADDING, BY_NAME, ENDLESS, INDRNN, SETTINGS, TASKS, Setting, number
+from .tables import BY_NAME, INDRNN, SETTINGS, TASKS, Setting, number
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
-
-__all__ = [
-    "ADDING", "BY_NAME", "ENDLESS", "INDRNN", "SETTINGS", "TASKS", "Setting", "changes", "check", "check_use", "merge",
-    "number", "of_run", "of_task", "read",
-]  # fmt: skip
 
 
 def of_task(task: str) -> dict[str, Setting]:
@@ -45,21 +40,16 @@ def merge(task: str, *layers: Mapping[str, Any]) -> dict[str, Any]:
     return {**used, "task": task}
 
 
-def check_use(used: Mapping[str, Any], given: Mapping[str, Any], where: str) -> None:
-    """Check that the network uses every setting in `given`."""
-    for name in given:
+def check_use(used: Mapping[str, Any], chosen: Mapping[str, Any], where: str) -> None:
+    """Check that the network uses every setting in `chosen`."""
+    for name, value in chosen.items():
         setting = BY_NAME[name]
-        if used["network"] not in setting.networks:
-            known = " or ".join(f"network={network!r}" for network in setting.networks)
-            raise ValueError(
-                f"{where}: {name} is {given[name]!r} with network={used['network']!r}, expected no {name} "
-                f"because only {known} uses it"
-            )
-        if setting.of_indrnn and used["cell"] != INDRNN:
-            raise ValueError(
-                f"{where}: {name} is {given[name]!r} with cell={used['cell']!r}, expected no {name} "
-                f"because only cell={INDRNN!r} uses it"
-            )
+        cells = (INDRNN,) if setting.of_indrnn else (used["cell"],)
+        for option, users in (("network", setting.networks), ("cell", cells)):
+            if used[option] not in users:
+                problem = f"{name} is {value!r} with {option}={used[option]!r}"
+                only = " or ".join(f"{option}={user!r}" for user in users)
+                raise ValueError(f"{where}: {problem}, expected no {name} because only {only} uses it")
 
 
 def read(path: str | Path) -> dict[str, Any]:
@@ -68,12 +58,10 @@ def read(path: str | Path) -> dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"settings: {path} is not a file, expected a TOML file of settings")
     try:
-        content = tomllib.loads(path.read_bytes().decode("utf-8-sig", "surrogateescape"))
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig", "surrogateescape"))
     except (ValueError, RecursionError) as error:  # TOMLDecodeError, or a number with too many digits
-        raise ValueError(
-            f"settings: {path} is not TOML ({error}), expected lines such as `lr = 0.0002`"
-        ) from error
-    return content
+        expected = "lines such as `lr = 0.0002`"
+        raise ValueError(f"settings: {path} is not TOML ({error}), expected {expected}") from error
 
 
 def check(content: Mapping[str, Any], task: str, where: str) -> dict[str, Any]:
@@ -81,8 +69,8 @@ def check(content: Mapping[str, Any], task: str, where: str) -> dict[str, Any]:
     known = of_task(task)
     if content.get("task", task) != task:
         raise ValueError(f"{where}: task is {content['task']!r}, expected {task!r} as on the command line")
-    given = _renamed.read(where, content, _renamed.SETTINGS)
-    return {name: _value(name, value, known, where) for name, value in given.items() if name != "task"}
+    renamed = _renamed.read(where, content, _renamed.SETTINGS)
+    return {name: _value(name, value, known, where) for name, value in renamed.items() if name != "task"}
 
 
 def _value(name: str, value: Any, known: Mapping[str, Setting], where: str) -> Any:
@@ -114,8 +102,8 @@ def of_run(where: str, path: Path, content: Any) -> dict[str, Any]:
     task = content.get("task")
     if task not in TASKS:
         raise ValueError(f"{where}: {path}: task is {task!r}, expected one of " + ", ".join(TASKS))
-    given = {name: value for name, value in content.items() if value is not None}
-    return merge(task, check(given, task, f"{where}: {path}"))
+    stored = {name: value for name, value in content.items() if value is not None}
+    return merge(task, check(stored, task, f"{where}: {path}"))
 
 
 def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

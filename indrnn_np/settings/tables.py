@@ -49,12 +49,10 @@ HELD_OUT = (MNIST, UEA, SEQUENCES, SKELETON)  # tasks that take --held-out
 ENDLESS = (ADDING, COPYING)  # tasks with unlimited data, hence without epochs
 FINITE = tuple(task for task in TASKS if task not in ENDLESS)
 SYMBOLS = ("chars", "words")  # tasks whose input is symbols
-NUMBERS = tuple(task for task in TASKS if task not in SYMBOLS)
 PLAIN, RESIDUAL, DENSE = NETWORKS = ("plain", "residual", "dense")
 INDRNN = "indrnn"
-MOST_LAYERS = (
-    10_000  # or blocks of a network; building them takes seconds, and the papers have up to 41 layers
-)
+# Largest number of layers or of blocks; building them takes seconds, and the papers have up to 41 layers.
+MOST_LAYERS = 10_000
 
 
 @dataclass(frozen=True)
@@ -67,14 +65,13 @@ class Setting:
         None: not set.
     tasks, networks : tuple of str
         The tasks that have the setting, and the networks that use it.
-    data : tuple of str
-        The tasks whose class takes the setting as an argument.
     fixed : bool
         Whether it is part of the network or the data, so that a resumed run cannot change it.
     of_indrnn : bool
         Whether only IndRNN cells use it.
     least, above, below : int, bool, float
-        Range of a number: at least `least` (with `above`: greater than `least`) and less than `below`.
+        Range of a number: at least `least` (with `above`: greater than `least`) and less than
+        `below`.
     """
 
     name: str
@@ -84,7 +81,6 @@ class Setting:
     choices: tuple[str, ...] = ()
     tasks: tuple[str, ...] = TASKS
     fixed: bool = False
-    data: tuple[str, ...] = ()
     networks: tuple[str, ...] = NETWORKS
     of_indrnn: bool = False
     least: int = 0
@@ -102,41 +98,37 @@ class Setting:
 
 
 SETTINGS = (
-    Setting("backend", str, "cpu", "which twin of the operations runs: cpu, cuda or reference", data=(ADDING,)),
-    Setting("dtype", str, "float32", "float32 or float64", ("float32", "float64"), fixed=True, data=NUMBERS),
-    Setting("seed", int, 0, "seed of weights, data and dropout", fixed=True, data=TASKS, below=2**64),
+    Setting("backend", str, "cpu", "which twin of the operations runs: cpu, cuda or reference"),
+    Setting("dtype", str, "float32", "float32 or float64", ("float32", "float64"), fixed=True),
+    Setting("seed", int, 0, "seed of weights, data and dropout", fixed=True, below=2**64),
     Setting("threads", int, 0, "threads of kernels and matrix products; 0: one per core", below=2**16),
     Setting("memory", str, "keep", "recompute: store few states, at the cost of another forward pass",
             ("keep", "recompute")),
     # data
     Setting("steps", int, 100, "length T of a sequence, or of a text's windows", tasks=(ADDING, SKELETON, *SYMBOLS),
-            fixed=True, data=(ADDING, SKELETON, *SYMBOLS), least=1),
-    Setting("reset", float, 0.0, "share of windows that start from the initial state (docs/language.md)", tasks=SYMBOLS,
-            fixed=True, data=SYMBOLS),
-    Setting("delay", int, 100, "steps from the last symbol to the marker", tasks=(COPYING,), fixed=True,
-            data=(COPYING,), least=1),
+            fixed=True, least=1),
+    Setting("reset", float, 0.0, "share of windows that start from the initial state (docs/language.md)",
+            tasks=SYMBOLS, fixed=True),
+    Setting("delay", int, 100, "steps from the last symbol to the marker", tasks=(COPYING,), fixed=True, least=1),
     Setting("data", str, None, "file or folder of the data (docs/tasks.md); mnist: downloaded once without it",
-            tasks=(*HELD_OUT, *SYMBOLS), data=(*HELD_OUT, *SYMBOLS)),
+            tasks=(*HELD_OUT, *SYMBOLS)),
     Setting("name", str, None, "name of the data in a folder with several, as in NAME_TRAIN.ts (docs/tasks.md)",
-            tasks=(MNIST, UEA), fixed=True, data=(MNIST, UEA)),
+            tasks=(MNIST, UEA), fixed=True),
     Setting("held_out", float, 0.0, "share of the training samples for validation; 0: none; mnist: 3000 if not set",
-            tasks=HELD_OUT, fixed=True, data=HELD_OUT, below=1),
+            tasks=HELD_OUT, fixed=True, below=1),
     Setting("standardise", bool, True, "each channel to mean 0 and standard deviation 1 in training", tasks=(UEA,),
-            fixed=True, data=(UEA,)),
+            fixed=True),
     Setting("missing", str, "refuse", "missing values (?, NaN): refused, interpolated, or zero (docs/tasks.md)",
-            ("refuse", "linear", "zero"), tasks=(UEA,), fixed=True, data=(UEA,)),
+            ("refuse", "linear", "zero"), tasks=(UEA,), fixed=True),
     Setting("protocol", str, None, "cross-subject (if not set) or cross-view", ("cs", "cv"), tasks=(SKELETON,),
-            fixed=True, data=(SKELETON,)),
-    Setting("exclude", str, None, "text file with the names of samples to leave out", tasks=(SKELETON,),
-            data=(SKELETON,)),
-    Setting("cache", str, None, "npz file for the arrays of a folder; the first run writes it", tasks=(SKELETON,),
-            data=(SKELETON,)),
+            fixed=True),
+    Setting("exclude", str, None, "text file with the names of samples to leave out", tasks=(SKELETON,)),
+    Setting("cache", str, None, "npz file for the arrays of a folder; the first run writes it", tasks=(SKELETON,)),
     Setting("samplings", int, 20, "drawings of frames whose scores are summed for a test sample", tasks=(SKELETON,),
-            data=(SKELETON,), least=1),
-    Setting("permuted", bool, False, "read the pixels in a fixed random order", tasks=(MNIST,), fixed=True,
-            data=(MNIST,)),
-    Setting("batches_per_epoch", int, 0, "0: all training images; the authors' logs count 1700 of 32",
-            tasks=(MNIST,), fixed=True, data=(MNIST,)),
+            least=1),
+    Setting("permuted", bool, False, "read the pixels in a fixed random order", tasks=(MNIST,), fixed=True),
+    Setting("batches_per_epoch", int, 0, "0: all training images; the authors' logs count 1700 of 32", tasks=(MNIST,),
+            fixed=True),
     # network
     Setting("network", str, PLAIN, "plain stack, residual or dense blocks (docs/networks.md)", NETWORKS, fixed=True),
     Setting("cell", str, INDRNN, "cell of the recurrent layers",
@@ -156,14 +148,14 @@ SETTINGS = (
     Setting("dropout_places", str, None, "dropout rates by place, such as last=0.3,dense=0.2 (docs/networks.md)",
             fixed=True),
     Setting("embedding", int, 128, "width of the embedding", tasks=SYMBOLS, fixed=True, least=1),
-    Setting("embedding_dropout", float, 0.0, "share of its rows dropped in each batch", tasks=SYMBOLS,
-            fixed=True, below=1),
+    Setting("embedding_dropout", float, 0.0, "share of its rows dropped in each batch", tasks=SYMBOLS, fixed=True,
+            below=1),
     Setting("tied", bool, False, "share the weights of embedding and read-out", tasks=SYMBOLS, fixed=True),
     Setting("constrain", bool, True, "keep the recurrent weight within its bound", fixed=True, of_indrnn=True),
     Setting("gamma", float, 2.0, "bound of the recurrent weight: |u| <= gamma^(1/T)", fixed=True, of_indrnn=True,
             above=True),
-    Setting("input_init", str, "normal", "initialiser of W: N(0, 0.001^2) or uniform (a = 8)",
-            ("normal", "kaiming"), fixed=True, of_indrnn=True),
+    Setting("input_init", str, "normal", "initialiser of W: N(0, 0.001^2) or uniform (a = 8)", ("normal", "kaiming"),
+            fixed=True, of_indrnn=True),
     Setting("last_init", str, "long", "initialiser of u in the last layer", ("long", "uniform", "symmetric", "ones"),
             fixed=True, of_indrnn=True),
     # optimizer
@@ -182,8 +174,7 @@ SETTINGS = (
     Setting("lr_every", int, 600_000, "step: iterations between two reductions", least=1),
     Setting("lr_factor", float, 0.1, "step, plateau: factor of a reduction", above=True),
     Setting("lr_minimum", float, 1e-6, "plateau: the run ends below this learning rate"),
-    Setting("patience", int, 100, "plateau: validations without a new best before a reduction; then halved",
-            least=1),
+    Setting("patience", int, 100, "plateau: validations without a new best before a reduction; then halved", least=1),
     Setting("warmup", int, 0, "cosine: iterations of linear warm-up"),
     # the run
     Setting("iterations", int, None, "iterations of the whole run", least=1),

@@ -108,15 +108,15 @@ def test_without_matplotlib_the_numbers_are_written(tmp_path, capsys, monkeypatc
         (["nowhere"], "nowhere holds no last checkpoint"),
         (
             ["nowhere", "--cells", "lstm"],
-            "study: cells=['lstm'] is given with RUN_DIR, expected no settings because a run has",
+            "study: cells=['lstm'] is set with RUN_DIR, expected no settings because a run has",
         ),
         (
             ["nowhere", "--task", "copying"],
-            "study: task=copying is given with RUN_DIR, expected no settings because a run has",
+            "study: task=copying is set with RUN_DIR, expected no settings because a run has",
         ),
         (
             ["nowhere", "--steps", "5"],
-            "study: steps=5 is given with RUN_DIR, expected no settings because a run has",
+            "study: steps=5 is set with RUN_DIR, expected no settings because a run has",
         ),
         (["--cells", "lstm", "--set", "gamma=1"], "gamma"),
         (
