@@ -1,6 +1,7 @@
 """Compare the speed of backends for the recurrence and for a training iteration, over T and B·H columns.
 
-At each point every backend runs the same three candidates on the same numbers; each call synchronizes:
+At each point every backend runs the same three candidates on the same numbers; each call
+synchronizes:
 
 kernel              the recurrence alone, forward and backward, on arrays of the backend
 training step       an iteration of one layer: forward, loss, backward, clipping, Adam, projection; the
@@ -11,18 +12,18 @@ step with transfer  the same, with the batch copied from host memory and the out
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from .. import _check
+from .._types import Json
 from ..backend import Backend, get
 from . import iteration, recurrence
 from .agreement import Agreement, WrongResult
 from .cases import Case
-from .runner import Parts, described, lines, prepare_machine
+from .runner import Parts, Progress, described, lines, prepare_machine
 from .setup import CHECKED_STEPS, DTYPE
 from .timing import Candidate, measure
 
@@ -37,16 +38,34 @@ CHECKED_BATCH = 8  # batch size of the comparison with the reference
 ARRAYS = 10  # estimated arrays (T, B, H) that a backend holds at a point
 
 
-def run(
+def run_crossover(
     backends: Iterable[str],
-    points: Iterable[tuple[int, int]] = GRID,
+    points: Iterable[tuple[int, int]] | None = None,
     threads: int = 0,
     seconds: float = 1.0,
     rounds: int = 5,
-    progress: Callable[[str, int, int], None] | None = None,
-) -> dict[str, Any]:
-    """Run `bench.run_crossover`."""
-    tables, cases = [get(name) for name in dict.fromkeys(backends)], [case(*point) for point in points]
+    progress: Progress | None = None,
+) -> Json:
+    """Check and time several backends, and return a dict that JSON can hold.
+
+    Parameters
+    ----------
+    backends : iterable of str
+        Names of backends, such as "cpu" and "cuda".
+    points : iterable of tuple of int, optional
+        Pairs (T, columns), where columns is batch size times units. By default `GRID`.
+    threads, seconds, rounds, progress
+        As in `bench.run`.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range or a backend unknown.
+    RuntimeError
+        If a backend cannot run on this machine; the message names the missing part.
+    """
+    tables = [get(name) for name in dict.fromkeys(backends)]
+    cases = [case(*point) for point in (GRID if points is None else points)]
     conditions = prepare_machine(threads, seconds, rounds)
     parts = Parts(len(cases) * (len(tables) + rounds + 1), progress)
     results = [run_point(point, tables, seconds, rounds, parts) for point in cases]
@@ -61,9 +80,7 @@ def case(T: int, columns: int) -> Case:
     return Case(f"{T} x {columns}", CROSSOVER, T, columns // H, H, H, "which backend is faster")
 
 
-def run_point(
-    point: Case, backends: list[Backend], seconds: float, rounds: int, parts: Parts
-) -> dict[str, Any]:
+def run_point(point: Case, backends: list[Backend], seconds: float, rounds: int, parts: Parts) -> Json:
     """Check the backends at a point, time the correct ones, and return the dict of the point."""
     candidates: dict[tuple[str, str], Candidate] = {}
     checks: dict[str, Agreement] = {}
@@ -85,7 +102,7 @@ def run_point(
 
 def timed(
     candidates: dict[tuple[str, str], Candidate], T: int, seconds: float, rounds: int, parts: Parts
-) -> list[dict[str, Any]]:
+) -> list[Json]:
     """Return the lines of a point; a backend without transfers repeats the line of its training step."""
     keys = {", ".join(key): key for key in candidates}
     named = {name: candidates[key] for name, key in keys.items()}

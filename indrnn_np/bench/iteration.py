@@ -1,6 +1,7 @@
 """A training iteration, compared with its matrix products alone.
 
-The iteration runs forward, loss, backward, clipping, Adam and the projection of u, without loading data.
+The iteration runs forward, loss, backward, clipping, Adam and the projection of u, without loading
+data.
 """
 
 from __future__ import annotations

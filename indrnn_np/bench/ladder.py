@@ -1,7 +1,7 @@
 """Compare the rungs of an op: the reference, the plain and the tuned njit twin, and the two CUDA twins.
 
-Each rung runs the forward and the backward pass of the op on the same numbers; adam runs one update.
-The CUDA rungs need a GPU; the simulator is left out.
+Each rung runs the forward and the backward pass of the op on the same numbers; adam runs one
+update. The CUDA rungs need a GPU; the simulator is left out.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ..device import Device
 from ..init import recurrent_bound
 from .agreement import Agreement, WrongResult, compare
 from .cases import Case
-from .runner import Parts, described, lines, prepare_machine
+from .runner import Parts, Progress, described, lines, prepare_machine
 from .setup import CHECKED_STEPS, DTYPE, GAMMA
 from .timing import Candidate, measure
 
@@ -89,22 +89,34 @@ OPS = {op.name: op for op in (
 )}  # fmt: skip
 
 
-def run(
-    ops: Iterable[str] = tuple(OPS),
+def run_ladder(
+    ops: Iterable[str] | None = None,
     threads: int = 0,
     seconds: float = 1.0,
     rounds: int = 5,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Run `bench.run_ladder`."""
-    chosen = []
-    for name in ops:
+    """Check and time the reference, plain and tuned twins of ops, and return a dict that JSON can hold.
+
+    Parameters
+    ----------
+    ops : iterable of str, optional
+        "recurrence", "indrnn", "batchnorm" and "adam". By default all.
+    threads, seconds, rounds, progress
+        As in `bench.run`.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range or an op has no plain twin.
+    """
+    names = list(OPS if ops is None else ops)
+    for name in names:
         _check.choice("bench", "the op", name, OPS)
-        chosen.append(OPS[name])
     conditions = prepare_machine(threads, seconds, rounds)
     rungs = dict(_rungs())
-    parts = Parts(len(chosen) * (len(rungs) + rounds + 1), progress)
-    return conditions | {"cases": [run_op(op, rungs, seconds, rounds, parts) for op in chosen]}
+    parts = Parts(len(names) * (len(rungs) + rounds + 1), progress)
+    return conditions | {"cases": [run_op(OPS[name], rungs, seconds, rounds, parts) for name in names]}
 
 
 def _rungs() -> Iterator[tuple[str, Device]]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from .._cpu.arrays import aligned, empty_like
 from .._cpu.provenance import blas
+from .._types import Array
 from ..backend import Backend, get
 from ..init import recurrent_bound
 from ..workspace import Workspace
@@ -75,9 +76,7 @@ def prepare(case: Case) -> Setup:
     return Setup(candidates, {BOTH: agreement}, data, checked)
 
 
-def passes(
-    data: Data, work: Workspace | None = None, backend: str = "cpu"
-) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+def passes(data: Data, work: Workspace | None = None, backend: str = "cpu") -> tuple[Array, dict[str, Array]]:
     """Run both passes of a backend; return states (T, B, H) and the gradients of x, W, u and b."""
     op, d = get(backend).indrnn, data
     h = op.forward(d.x, d.W, d.u, d.b, d.h0, d.activation, work=work)

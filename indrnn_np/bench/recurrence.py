@@ -1,10 +1,11 @@
 """The recurrence alone, in place and out of place, and its backward pass, compared with the copy rate.
 
-Arrays exceed the last-level cache, so memory bandwidth is the limit. Forward reads a and writes h (2
-words per element), backward reads dh and h and writes da (3 words). `allocated` counts write-allocate
-traffic: the CPU reads a cache line before it writes to it, unless it has just read that line (in place).
-The copy is np.copyto between arrays of the same size, on the same threads; bytes read and written count.
-np.copyto may use non-temporal stores, which compiled loops do not, so its rate is not a bound.
+Arrays exceed the last-level cache, so memory bandwidth is the limit. Forward reads a and writes h
+(2 words per element), backward reads dh and h and writes da (3 words). `allocated` counts
+write-allocate traffic: the CPU reads a cache line before it writes to it, unless it has just read
+that line (in place). The copy is np.copyto between arrays of the same size, on the same threads;
+bytes read and written count. np.copyto may use non-temporal stores, which compiled loops do not, so
+its rate is not a bound.
 """
 
 from __future__ import annotations
@@ -81,17 +82,17 @@ def check(where: str, data: Data) -> dict[str, Agreement]:
     op, host = get("reference").recurrence, data.ops.device.to_host
     exact, u, h0, dh = (host(array).astype(np.float64) for array in (data.a, data.u, data.h0, data.dh))
     h = op.forward(exact, u, h0, data.activation)[1:]
-    found = {}
+    agreements = {}
     runs: dict[str, Callable[[], object]] = {IN_PLACE: data.in_place, OUT_OF_PLACE: data.forward}
     for name, run in runs.items():
         data.fill()
         run()
-        found[name] = compare(f"{where}, {name}", len(exact), {"h": h}, {"h": host(data.h)[1:]})
+        agreements[name] = compare(f"{where}, {name}", len(exact), {"h": h}, {"h": host(data.h)[1:]})
     states = host(data.h).astype(np.float64)
     expected = dict(zip(("da", "du", "dh0"), op.backward(dh, states, u, None, data.activation), strict=True))
     actual = dict(zip(expected, map(host, data.backward()), strict=True))
-    found[BACKWARD] = compare(f"{where}, {BACKWARD}", len(exact), expected, actual)
-    return found
+    agreements[BACKWARD] = compare(f"{where}, {BACKWARD}", len(exact), expected, actual)
+    return agreements
 
 
 def prepare(case: Case) -> Setup:
@@ -113,7 +114,5 @@ def prepare(case: Case) -> Setup:
 
 def copy(source: np.ndarray, target: np.ndarray) -> None:
     """Copy source to target in pieces, on the threads of the kernels."""
-    source, target = source.reshape(-1), target.reshape(-1)
-    threads.parallel_for(
-        source.size, source.size, lambda start, end: np.copyto(target[start:end], source[start:end])
-    )
+    source, target, n = source.reshape(-1), target.reshape(-1), source.size
+    threads.parallel_for(n, n, lambda start, end: np.copyto(target[start:end], source[start:end]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from .. import _check
 from .._cpu import threads as cpu_threads
 from .._cpu.provenance import blas
+from .._types import Json
 from . import iteration, layer, recurrence
 from .agreement import Agreement, WrongResult
 from .cases import ITERATION, LAYER, RECURRENCE, Case
@@ -22,38 +23,61 @@ PREPARE: dict[str, Callable[[Case], Setup]] = {
     ITERATION: iteration.prepare,
 }
 Provider = Callable[[Case, Any, int], Mapping[str, "Candidate | LeftOut"]]
+Rivals = Mapping[str, Provider | str]
+Progress = Callable[[str, int, int], None]
 
 
-def run_cases(
-    cases: tuple[Case, ...],
-    threads: int,
-    rivals: Mapping[str, Provider | str],
-    seconds: float,
-    rounds: int,
-    progress: Callable[[str, int, int], None] | None,
-) -> dict[str, Any]:
-    """Run `bench.run`."""
-    conditions = prepare_machine(threads, seconds, rounds)
-    parts = Parts(len(cases) * (rounds + 2), progress)
-    return conditions | {"cases": [run_case(case, rivals, seconds, rounds, parts) for case in cases]}
+def run(
+    cases: Iterable[Case],
+    threads: int = 0,
+    rivals: Rivals | None = None,
+    seconds: float = 1.0,
+    rounds: int = 5,
+    progress: Progress | None = None,
+) -> Json:
+    """Check and time cases, and return a dict that JSON can hold.
+
+    Parameters
+    ----------
+    cases : iterable of Case
+        Cases from `select`, or your own.
+    threads : int
+        Threads of kernels, matrix products and rivals; 0: one per core.
+    rivals : dict of str to callable or str, optional
+        Other implementations by name, for cases of kind "layer": a function (case, data, threads)
+        -> {name: Candidate or LeftOut}, or the reason why it is missing.
+    seconds : float
+        Approximate time for each candidate of a case; at least three calls are timed.
+    rounds : int
+        Number of blocks of calls for each candidate.
+    progress : callable, optional
+        Called with a text, the number of parts done and the total.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range. A wrong result raises no error; it is listed in "wrong" and not
+        timed.
+    """
+    chosen, conditions = tuple(cases), prepare_machine(threads, seconds, rounds)
+    parts = Parts(len(chosen) * (rounds + 2), progress)
+    return conditions | {"cases": [run_case(case, rivals or {}, seconds, rounds, parts) for case in chosen]}
 
 
-def prepare_machine(threads: int, seconds: float, rounds: int) -> dict[str, Any]:
+def prepare_machine(threads: int, seconds: float, rounds: int) -> Json:
     """Check the options of a benchmark, set the number of threads, and return the conditions of the result."""
     _check.at_least("bench", "seconds", seconds, 0.0, strictly=True)
     _check.at_least("bench", "rounds", rounds, 1)
     if threads:
         cpu_threads.set_threads(threads)
-    return {
-        "threads": cpu_threads.threads(), "dtype": np.dtype(DTYPE).name, "blas": blas(), "seconds": seconds,
-        "rounds": rounds,
-    }  # fmt: skip
+    machine = {"threads": cpu_threads.threads(), "dtype": np.dtype(DTYPE).name, "blas": blas()}
+    return machine | {"seconds": seconds, "rounds": rounds}
 
 
 class Parts:
     """Counter of finished parts that reports progress; a call counts a part."""
 
-    def __init__(self, total: int, progress: Callable[[str, int, int], None] | None) -> None:
+    def __init__(self, total: int, progress: Progress | None) -> None:
         self.done, self.total, self.progress, self.text = 0, total, progress, ""
 
     def __call__(self) -> None:
@@ -67,9 +91,7 @@ class Parts:
             self.progress(self.text, self.done, self.total)
 
 
-def run_case(
-    case: Case, rivals: Mapping[str, Provider | str], seconds: float, rounds: int, parts: Parts
-) -> dict[str, Any]:
+def run_case(case: Case, rivals: Rivals, seconds: float, rounds: int, parts: Parts) -> Json:
     """Check a case and its rivals, time the correct candidates, and return the dict of the case."""
     _check.choice("bench", "kind", case.kind, PREPARE)
     start = parts.done
@@ -80,9 +102,18 @@ def run_case(
         parts.done = start + rounds + 2
         return described(case, {}, {case.name: str(error)}, {}, [])
     candidates, checks = dict(setup.candidates), dict(setup.agreements)
-    offered, wrong, left_out = _offers(case, setup, rivals, parts)
-    candidates |= {name: candidate for name, (candidate, _) in offered.items()}
-    checks |= {name: agreement for name, (_, agreement) in offered.items() if agreement is not None}
+    wrong, left_out = {}, {}
+    for name, offer in _offers(case, setup, rivals, parts):
+        if isinstance(offer, LeftOut):
+            left_out[name] = offer.reason
+            continue
+        try:
+            if offer.gradients is not None:
+                states, gradients = offer.gradients(setup.checked)
+                checks[name] = layer.check(f"{case.name}, {name}", setup.checked, states, gradients)
+            candidates[name] = offer
+        except WrongResult as error:
+            wrong[name] = str(error)
     parts.text = f"{case.name}: {len(candidates)} candidates"
     parts()
     timings = measure(candidates, seconds, rounds, parts)
@@ -93,56 +124,30 @@ def run_case(
 
 def described(
     case: Case, checks: Mapping[str, Agreement], wrong: Mapping[str, str], left_out: Mapping[str, str],
-    lines: list[dict[str, Any]],
-) -> dict[str, Any]:  # fmt: skip
+    lines: list[Json],
+) -> Json:  # fmt: skip
     """Return the dict of a case: its settings, comparisons, wrong and missing candidates, and lines."""
-    compared = {
-        name: vars(agreement) | {"arrays": list(agreement.arrays)} for name, agreement in checks.items()
-    }
-    return {
-        "name": case.name, "kind": case.kind, "T": case.T, "B": case.B, "D": case.D, "H": case.H,
-        "activation": case.activation, "layers": case.layers, "batchnorm": case.batchnorm, "dropout": case.dropout,
-        "reason": case.reason, "note": "", "checks": compared, "wrong": dict(wrong), "left_out": dict(left_out),
-        "lines": lines,
-    }  # fmt: skip
+    settings = {name: value for name, value in vars(case).items() if name != "level"}
+    compared = {name: vars(a) | {"arrays": list(a.arrays)} for name, a in checks.items()}
+    remarks = {"note": "", "checks": compared, "wrong": dict(wrong), "left_out": dict(left_out)}
+    return settings | remarks | {"lines": lines}
 
 
 def _offers(
-    case: Case, setup: Setup, rivals: Mapping[str, Provider | str], parts: Parts
-) -> tuple[dict[str, tuple[Candidate, Agreement | None]], dict[str, str], dict[str, str]]:
-    """Return correct rivals with their comparisons, wrong rivals, and rivals left out with the reason."""
-    offered: dict[str, tuple[Candidate, Agreement | None]] = {}
-    wrong: dict[str, str] = {}
-    left_out: dict[str, str] = {}
+    case: Case, setup: Setup, rivals: Rivals, parts: Parts
+) -> Iterator[tuple[str, Candidate | LeftOut]]:
+    """Yield the candidates of the rivals by name, or the reasons why they are missing."""
     for rival, provider in rivals.items() if case.kind == LAYER else ():
         if isinstance(provider, str):
-            left_out[rival] = provider
-            continue
-        parts.begin(f"{case.name}: {rival}")
-        for name, offer in provider(case, setup.data, cpu_threads.threads()).items():
-            if isinstance(offer, LeftOut):
-                left_out[name] = offer.reason
-                continue
-            try:
-                agreement = _agreement(f"{case.name}, {name}", offer, setup.checked)
-            except WrongResult as error:
-                wrong[name] = str(error)
-            else:
-                offered[name] = offer, agreement
-    return offered, wrong, left_out
+            yield rival, LeftOut(provider)
+        else:
+            parts.begin(f"{case.name}: {rival}")
+            yield from provider(case, setup.data, cpu_threads.threads()).items()
 
 
-def _agreement(where: str, candidate: Candidate, data: layer.Data) -> Agreement | None:
-    """Compare states and gradients of a rival with the reference; return None for another cell."""
-    if candidate.gradients is None:
-        return None
-    states, gradients = candidate.gradients(data)
-    return layer.check(where, data, states, gradients)
-
-
-def lines(candidates: Mapping[str, Candidate], timings: Mapping[str, Timing], T: int) -> list[dict[str, Any]]:
+def lines(candidates: Mapping[str, Candidate], timings: Mapping[str, Timing], T: int) -> list[Json]:
     """Return a dict for each candidate: its time, and its ratio to the floor or copy rate of this run."""
-    floor = _median(candidates, timings, FLOOR)
+    floors = [timings[name].median for name, c in candidates.items() if c.role == FLOOR]
     copied = [c.moved / timings[name].median for name, c in candidates.items() if c.role == COPY]
     result = []
     for name, candidate in candidates.items():
@@ -152,14 +157,9 @@ def lines(candidates: Mapping[str, Candidate], timings: Mapping[str, Timing], T:
             "candidate": name, "role": candidate.role, "library": candidate.library, "note": candidate.note,
             "ms": 1e3 * timing.median, "ms_low": 1e3 * timing.low, "ms_high": 1e3 * timing.high,
             "calls": timing.calls, "us_per_step": 1e6 * timing.median / T,
-            "times_floor": timing.median / floor if floor else None,
+            "times_floor": timing.median / floors[0] if floors else None,
             "moved_bytes": candidate.moved, "allocated_bytes": candidate.allocated,
             "gb_per_s": rate / 1e9 if rate else None,
             "share_of_copy": rate / copied[0] if rate and copied else None,
         })  # fmt: skip
     return sorted(result, key=lambda line: ROLES.index(line["role"]))
-
-
-def _median(candidates: Mapping[str, Candidate], timings: Mapping[str, Timing], role: str) -> float | None:
-    """Return the median time in seconds of the first candidate with a role, or None."""
-    return next((timings[name].median for name, c in candidates.items() if c.role == role), None)

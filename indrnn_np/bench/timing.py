@@ -1,8 +1,8 @@
 """Time candidates in alternating blocks of calls, so that a drift of the machine affects all of them.
 
 A pause separates the blocks, because idle threads of BLAS and other libraries spin for a while and
-occupy a core. The first call of a block does not count, because the caches hold other arrays. Ratios
-compare medians of one run.
+occupy a core. The first call of a block does not count, because the caches hold other arrays.
+Ratios compare medians of one run.
 """
 
 from __future__ import annotations
@@ -33,8 +33,9 @@ class Candidate:
     run : callable
         Timed function.
     role : str
-        "engine": this package. "floor": a lower bound. "copy": the copy rate of the machine. "rival":
-        another implementation of the same cell. "other cell": another recurrent cell of the same shape.
+        "engine": this package. "floor": a lower bound. "copy": the copy rate of the machine.
+        "rival": another implementation of the same cell. "other cell": another recurrent cell of
+        the same shape.
     library : str
         BLAS library of its matrix products, with version and core.
     before : callable, optional
@@ -81,7 +82,7 @@ def measure(
     candidates: Mapping[str, Candidate],
     seconds: float = 1.0,
     rounds: int = 5,
-    tick: Callable[[], object] | None = None,
+    tick: Callable[[], object] = lambda: None,
 ) -> dict[str, Timing]:
     """Time candidates in alternating blocks; call `tick` after the warm-up and after each round.
 
@@ -90,7 +91,7 @@ def measure(
     """
     expected = {name: _warm(candidate) for name, candidate in candidates.items()}
     samples: dict[str, list[float]] = {name: [] for name in candidates}
-    _call(tick)
+    tick()
     for number in range(rounds):
         order = list(candidates) if number % 2 == 0 else list(candidates)[::-1]
         for name in order:
@@ -98,7 +99,7 @@ def measure(
             if number < turns:
                 time.sleep(SETTLE if threads.threads() > 1 else 0)
                 samples[name] += block(candidates[name], calls, skip=expected[name] < SLOW)
-        _call(tick)
+        tick()
     return {name: summary(times) for name, times in samples.items()}
 
 
@@ -132,8 +133,3 @@ def _once(candidate: Candidate) -> float:
     start = time.perf_counter()
     candidate.run()
     return time.perf_counter() - start
-
-
-def _call(function: Callable[[], object] | None) -> None:
-    if function is not None:
-        function()

@@ -1,7 +1,7 @@
 """`indrnn bench`: time kernels and a training iteration, compared with the limits of this machine.
 
-With several backends it compares them over a grid of sizes. Exit code 0: all results are correct and
-timed. 1: a kernel disagrees with the reference and is not timed.
+With several backends it compares them over a grid of sizes. Exit code 0: all results are correct
+and timed. 1: a kernel disagrees with the reference and is not timed.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ SECONDS = {True: 0.3, False: 0.7}  # time for each candidate of a case, with --q
 ROUNDS = {True: 3, False: 5}
 ABOUT = ("versions", "machine", "BLAS", "environment")  # sections of `indrnn info` without private folders
 BACKENDS = "cpu"  # the backend that is compared with the limits of the machine
+Output = tuple[dict[str, Any], tuple[str, ...], list[Any]]  # result, header, and the rows of each case
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,9 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--backend", default=BACKENDS, metavar="NAMES", help=backends)
     ladder = "time recurrence, indrnn, batchnorm and adam from the reference to the tuned kernel"
     parser.add_argument("--ladder", action="store_true", help=ladder)
-    parser.add_argument(
-        "--out", metavar="DIR", help="folder for bench.json and .png (crossover.json, ladder.json)"
-    )
+    out = "folder for bench.json and .png (crossover.json, ladder.json)"
+    parser.add_argument("--out", metavar="DIR", help=out)
     options.add(parser, "--threads", "--json")
 
 
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     from . import info
 
     name = "ladder" if args.ladder else "crossover" if args.backend != BACKENDS else "bench"
-    result = {"ladder": _ladder, "crossover": _crossover, "bench": _limits}[name](args)
+    result, header, groups = {"ladder": _ladder, "crossover": _crossover, "bench": _limits}[name](args)
     facts = info.facts()
     about = ABOUT if name == "bench" else (*ABOUT, "GPU")
     sections = {head: entries for head, entries in info.sections(facts).items() if head in about}
@@ -50,26 +50,22 @@ def run(args: argparse.Namespace) -> int:
     files = [] if args.out is None else _write(result, Path(args.out), name)
     if args.json:
         options.print_json(result)
-    elif name == "ladder":
-        _print(result, report.LADDER_HEADER, [report.ladder_cells(case) for case in result["cases"]], files)
-    elif name == "crossover":
-        rows = [report.crossover_cells(result, case) for case in result["cases"]]
-        _print(result, report.crossover_header(result), rows, files)
     else:
-        _print(result, report.HEADER, [report.cells(case) for case in result["cases"]], files)
+        _print(result, header, groups, files)
     return 0 if report.passed(result) else 1
 
 
-def _limits(args: argparse.Namespace) -> dict[str, Any]:
+def _limits(args: argparse.Namespace) -> Output:
     """Time the cases and compare them with the limits of the machine."""
     from .. import bench
 
     cases = select(LEVELS[0] if args.quick else LEVELS[1], args.cases)
     with Bar() as progress:
-        return bench.run(cases, progress=progress, **_turns(args))
+        result = bench.run(cases, progress=progress, **_turns(args))
+    return result, report.HEADER, [report.cells(case) for case in result["cases"]]
 
 
-def _crossover(args: argparse.Namespace) -> dict[str, Any]:
+def _crossover(args: argparse.Namespace) -> Output:
     """Time the backends over a grid of sizes."""
     from .. import _check, bench
     from ..bench import crossover
@@ -79,10 +75,12 @@ def _crossover(args: argparse.Namespace) -> dict[str, Any]:
         _check.fail("bench", f"--cases is {' '.join(args.cases)}", "none", because)
     grid = crossover.QUICK_GRID if args.quick else crossover.GRID
     with Bar() as progress:
-        return bench.run_crossover(args.backend.split(","), grid, progress=progress, **_turns(args))
+        result = bench.run_crossover(args.backend.split(","), grid, progress=progress, **_turns(args))
+    header = report.crossover_header(result)
+    return result, header, [report.crossover_cells(result, case) for case in result["cases"]]
 
 
-def _ladder(args: argparse.Namespace) -> dict[str, Any]:
+def _ladder(args: argparse.Namespace) -> Output:
     """Time the rungs of the ops that have plain twins."""
     from .. import _check, bench
 
@@ -90,7 +88,8 @@ def _ladder(args: argparse.Namespace) -> dict[str, Any]:
         because = "because --ladder times every rung that this machine has"
         _check.fail("bench", f"--backend is {args.backend}", f"no --backend with --ladder, {because}")
     with Bar() as progress:
-        return bench.run_ladder(args.cases or None, progress=progress, **_turns(args))
+        result = bench.run_ladder(args.cases or None, progress=progress, **_turns(args))
+    return result, report.LADDER_HEADER, [report.ladder_cells(case) for case in result["cases"]]
 
 
 def _turns(args: argparse.Namespace) -> dict[str, Any]:
@@ -110,9 +109,7 @@ def _write(result: dict[str, Any], folder: Path, name: str) -> list[str]:
         return [f"results: {folder / f'{name}.json'}", plot]
 
 
-def _print(
-    result: dict[str, Any], header: tuple[str, ...], groups: list[list[tuple[str, ...]]], files: list[str]
-) -> None:
+def _print(result: dict[str, Any], header: tuple[str, ...], groups: list[Any], files: list[str]) -> None:
     """Print the table, the remarks, the advice for this machine and the paths of the files."""
     from rich.markup import escape
     from rich.table import Table
