@@ -92,8 +92,6 @@ class Task(Protocol):
         The metric of a prediction that ignores the input.
     splits : tuple of str
         The splits with samples, a subset of "validation" and "test".
-    batches_per_epoch : int or None
-        None: as many batches as the data fills.
     """
 
     name: str
@@ -105,7 +103,6 @@ class Task(Protocol):
     metric: str
     baseline: float | None
     splits: tuple[str, ...]
-    batches_per_epoch: int | None
 
     def describe(self) -> Json:
         """Return a description of the data for the results: sizes, seed and hashes."""

@@ -45,7 +45,6 @@ class Adding:
     splits = ("validation", "test")
     input_size, output_size = 2, 1
     baseline: float | None = 1 / 6
-    batches_per_epoch: int | None = None
 
     def __init__(
         self, steps: int = 100, seed: int = 0, dtype: str = "float32", backend: str = "cpu",
@@ -72,10 +71,9 @@ class Adding:
     def evaluation(self, split: str, size: int, iteration: int = 0) -> Iterator[Batch]:
         """Yield the sequences of an evaluation; they do not depend on `size`."""
         _check.choice("tasks.Adding.evaluation", "split", split, ("train", *self.splits))
-        if split == "train":
-            while True:  # iterations that training never reaches
-                iteration += 1 << 32
-                yield self._draw(split, iteration, size)
+        while split == "train":
+            iteration += 1 << 32  # iterations that training never reaches
+            yield self._draw(split, iteration, size)
         for start in range(0, self.evaluation_size, size):
             part = start, min(size, self.evaluation_size - start)
             yield self._draw(split, iteration, self.evaluation_size, *part)

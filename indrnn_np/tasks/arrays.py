@@ -88,7 +88,6 @@ class Arrays:
 
     name, where = "arrays", "tasks.Arrays"
     baseline: float | None = None
-    batches_per_epoch: int | None = None
 
     def __init__(
         self, x: ArrayInput, y: ArrayInput, lengths: ArrayInput = None, *, validation: ArrayInput = None,
@@ -143,10 +142,9 @@ class Arrays:
             alike = alike and y.dtype == train.y.dtype and y.shape[-1] == train.y.shape[-1]
         if not alike or (y.dtype.kind == "f") == self.labels:
             first, second, _ = self._names(split)
-            _check.fail(
-                self.where, f"{first}, {second} have shapes {x.shape}, {y.shape} and dtypes {x.dtype}, {y.dtype}",
-                f"the kind of {train.x.shape}, {train.y.shape} and {train.x.dtype}, {train.y.dtype}", "to match x, y",
-            )  # fmt: skip
+            kinds = f"{x.shape}, {y.shape} and dtypes {x.dtype}, {y.dtype}"
+            expected = f"the kind of {train.x.shape}, {train.y.shape} and {train.x.dtype}, {train.y.dtype}"
+            _check.fail(self.where, f"{first}, {second} have shapes {kinds}", expected, "to match x, y")
         self._data[split] = data
 
     def _classes(self, classes: int | None) -> int:
@@ -242,8 +240,8 @@ def _check_layout(where: str, names: tuple[str, str, str], x: Array, y: Array) -
         cure = "y[..., 0]" if y.shape[-1] == 1 else "y.argmax(axis=-1), if each row has a 1 at the label,"
         _check.fail(where, problem, LAYOUT_OF_Y, f"{like}; {cure} has that shape")
     if outer in ((T,), (N, T)):
-        _check.fail(where, f"{names[0]} has shape {x.shape} and {names[1]} {y.shape}, which looks like batch first",
-                    f"{names[0]} with time first, (T, N, D)", f"; {RECIPE} makes one")  # fmt: skip
+        problem = f"{names[0]} has shape {x.shape} and {names[1]} {y.shape}, which looks like batch first"
+        _check.fail(where, problem, f"{names[0]} with time first, (T, N, D)", f"; {RECIPE} makes one")
     if len(outer) not in (1, 2):
         _check.fail(where, problem, LAYOUT_OF_Y)
     _check.fail(where, problem, f"{(N,) if len(outer) == 1 else (T, N)} first", like)

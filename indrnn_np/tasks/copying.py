@@ -50,7 +50,6 @@ class Copying:
     name, loss, output, metric = "copying", "softmax_cross_entropy", "every", "softmax_cross_entropy"
     splits = ("validation", "test")
     input_size, output_size = 10, 9
-    batches_per_epoch: int | None = None
 
     def __init__(self, delay: int = 100, seed: int = 0, dtype: str = "float32", evaluation_size: int = 1000):
         _check.at_least("tasks.Copying", "delay", delay, 1)
@@ -77,8 +76,8 @@ class Copying:
     def evaluation(self, split: str, size: int, iteration: int = 0) -> Iterator[Batch]:
         """Yield the sequences of an evaluation; they do not depend on `size`."""
         _check.choice("tasks.Copying.evaluation", "split", split, ("train", *self.splits))
-        while split == "train":  # iterations that training never reaches
-            iteration += 1 << 32
+        while split == "train":
+            iteration += 1 << 32  # iterations that training never reaches
             yield self._write(self._draw(split, iteration, size))
         symbols = self._draw(split, iteration, self.evaluation_size)
         for start in range(0, self.evaluation_size, size):
@@ -95,8 +94,7 @@ class Copying:
         """Return the batch of sequences that begin with these symbols."""
         size = symbols.shape[1]
         self._check_memory(size, self.steps * size * self.input_size * self.dtype.itemsize)
-        read = np.full((self.steps, symbols.shape[1]), BLANK)
-        target = read.copy()
+        read, target = (np.full((self.steps, size), BLANK) for _ in range(2))
         read[:WORD], read[-WORD - 1], target[-WORD:] = symbols, MARKER, symbols
         scored = np.zeros(read.shape, np.bool_)
         scored[-WORD:] = True

@@ -134,8 +134,8 @@ def same_numbers(where: str, task: Json, before: Json, path: Path) -> None:
         now, then = task.get(key), before.get(key)
         if json.dumps(now) != json.dumps(then) and (key in before or key == "vocabulary"):
             short = "" if key == "vocabulary" else f" ({now}, {then} there)"
-            _check.fail(where, f"the {entries} of the data are not those of {path}{short}", f"the same {key}",
-                        "because the network identifies them by number")  # fmt: skip
+            problem = f"the {entries} of the data are not those of {path}{short}"
+            _check.fail(where, problem, f"the same {key}", "because the network identifies them by number")
 
 
 def prompt_symbols(kind: str, text: str) -> list[str]:
@@ -180,10 +180,9 @@ def _number(
             i = next(i for i, symbol in enumerate(texts[split]) if symbol in unknown)
             path, kind, start = places[split]
             line, column = _place(kind, read(where, path), start + i)
-            _check.fail(
-                where, f"{at(path, line)} column {column}, has {texts[split][i]!r} in the {split} text",
-                "a symbol of the training text", f"which has {len(vocabulary)} different symbols",
-            )  # fmt: skip
+            problem = f"{at(path, line)} column {column}, has {texts[split][i]!r} in the {split} text"
+            expected = f"a symbol of the training text which has {len(vocabulary)} different symbols"
+            _check.fail(where, problem, expected)
     ids = {split: np.array([number[s] for s in symbols], np.int32) for split, symbols in texts.items()}
     return Corpus(vocabulary, ids, {split: _hash(symbols) for split, symbols in texts.items()})
 

@@ -1,7 +1,7 @@
 """Read untrusted files in the idx format of MNIST.
 
-Big-endian: a uint32 magic number (0x0000 08 nn: unsigned bytes, nn axes), a uint32 for the length of
-each axis, then the bytes. Files may be gzipped. Source: the description of the format at
+Big-endian: a uint32 magic number (0x0000 08 nn: unsigned bytes, nn axes), a uint32 for the length
+of each axis, then the bytes. Files may be gzipped. Source: the description of the format at
 http://yann.lecun.com/exdb/mnist/.
 """
 
@@ -43,9 +43,8 @@ def read(path: str | Path, ndim: int) -> Array:
             with gzip.GzipFile(fileobj=file) as unpacked:
                 return _contents(path, cast(BinaryIO, unpacked), ndim, path.stat().st_size * EXPANSION)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise ValueError(
-            f"idx.read: {path} is a damaged gzip file ({error}), expected a file that unpacks"
-        ) from error
+        problem = f"{path} is a damaged gzip file ({error})"
+        raise ValueError(f"idx.read: {problem}, expected a file that unpacks") from error
 
 
 def _contents(path: Path, file: BinaryIO, ndim: int, most: int) -> Array:

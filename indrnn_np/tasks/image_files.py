@@ -2,9 +2,9 @@
 
     train-images-idx3-ubyte    train-labels-idx1-ubyte    t10k-images-idx3-ubyte    t10k-labels-idx1-ubyte
 
-A file name may end with `.gz`, have `.idx` instead of `-idx` and `test` instead of `t10k`, and start
-with the name of the data set, as in emnist-letters-train-images-idx3-ubyte. The files are in the
-folder itself, in its subfolder `raw`, or in a subfolder NAME or NAME/raw, as torchvision stores
+A file name may end with `.gz`, have `.idx` instead of `-idx` and `test` instead of `t10k`, and
+start with the name of the data set, as in emnist-letters-train-images-idx3-ubyte. The files are in
+the folder itself, in its subfolder `raw`, or in a subfolder NAME or NAME/raw, as torchvision stores
 them. Images in files whose name starts with emnist are stored transposed and are transposed back.
 
 Classes are numbered from the smallest label: EMNIST's letters, 1 to 26, become classes 0 to 25.
@@ -61,8 +61,8 @@ def find(data: str | Path, name: str | None) -> Images:
     known = [prefix or place.relative_to(folder).as_posix().removesuffix("/raw") for prefix, place in sets]
     chosen = [i for i, candidate in enumerate(known) if name in (None, candidate)]
     if name is not None and not chosen:
-        _check.fail(WHERE, f"name is {name!r}", "one of " + (", ".join(map(repr, known)) or "none"),
-                    f"because {folder} holds no other images", error=FileNotFoundError)  # fmt: skip
+        names, because = ", ".join(map(repr, known)) or "none", f"because {folder} holds no other images"
+        _check.fail(WHERE, f"name is {name!r}", f"one of {names}", because, error=FileNotFoundError)
     if len(chosen) > 1:
         problem = f"{folder} holds the images of {', '.join(known)}"
         _check.fail(WHERE, problem, "one of them", "(--name, --data)")
@@ -95,13 +95,13 @@ def read(name: str, paths: Sequence[Path]) -> Images:
     first, last = int(present[0]), int(present[-1])
     absent = sorted(set(range(first, last + 1)) - set(present.tolist()))
     if absent:
-        _check.fail(WHERE, f"{paths[1]} has labels from {first} to {last} but no {absent[0]}",
-                    "every class at least once in training")  # fmt: skip
+        problem = f"{paths[1]} has labels from {first} to {last} but no {absent[0]}"
+        _check.fail(WHERE, problem, "every class at least once in training")
     wrong = (test[1] < first) | (test[1] > last)
     if wrong.any():
         at = int(np.argmax(wrong))
-        _check.fail(WHERE, f"{paths[3]} has label {test[1][at]} at position {at}", f"{first} to {last}",
-                    f"to match {paths[1]}")  # fmt: skip
+        problem = f"{paths[3]} has label {test[1][at]} at position {at}"
+        _check.fail(WHERE, problem, f"{first} to {last}", f"to match {paths[1]}")
     return Images(name, (train[0], train[1] - first), (test[0], test[1] - first), (first, last))
 
 

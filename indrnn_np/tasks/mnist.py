@@ -19,7 +19,7 @@ import numpy as np
 from .. import _check
 from .._types import Array, Json
 from . import Batch, image_files
-from ._random import fingerprint, order
+from ._random import Shuffled, fingerprint, order
 
 HELD_OUT, SHARE = 3000, 0.05  # images; share held out of 3000 images or fewer
 URL = "https://ossci-datasets.s3.amazonaws.com/mnist/"
@@ -70,20 +70,19 @@ class Mnist:
         (images, labels), (test_images, test_labels) = loaded.train, loaded.test
         self.labels, self.source = loaded.labels, loaded.name
         self.steps, self.output_size = images[0].size, loaded.labels[1] - loaded.labels[0] + 1
-        held = _held_out(held_out, len(images))
+        count = _held_out(held_out, len(images))
         self.split = order(seed, "split", 0, len(images))
         self.pixels = order(seed, "steps", 0, self.steps) if permuted else np.arange(self.steps)
+        held, rest = self.split[:count], self.split[count:]
+        flat, flat_test = (x.reshape(len(x), -1) for x in (images, test_images))
         self._data = {
-            split: (x.reshape(len(x), -1)[index][:, self.pixels], y[index])
-            for split, x, y, index in (
-                ("train", images, labels, self.split[held:]),
-                ("validation", images, labels, self.split[:held]),
-                ("test", test_images, test_labels, np.arange(len(test_labels))),
-            )
+            "train": (flat[rest][:, self.pixels], labels[rest]),
+            "validation": (flat[held][:, self.pixels], labels[held]),
+            "test": (flat_test[:, self.pixels], test_labels),
         }
         self.splits = tuple(split for split in ("validation", "test") if len(self._data[split][1]))
         self._grey = ((np.arange(256) / 256 - 0.5) * 2).astype(self.dtype)
-        self._epoch: tuple[int, Array] | None = None
+        self._shuffled = Shuffled(seed, np.arange(len(rest)))
 
     def describe(self) -> Json:
         """Return the sizes, the seed, and a hash and the first entries of split and pixel order."""
@@ -101,17 +100,15 @@ class Mnist:
         _check.between("tasks.Mnist", "batch", size, 1, count + 1)
         length = self.batches_per_epoch or count // size
         if length * size > count:
-            _check.fail("tasks.Mnist", f"batches_per_epoch is {length}", f"at most {count // size}",
-                        f"for batches of {size} out of {count} images")  # fmt: skip
+            expected = f"at most {count // size} for batches of {size} out of {count} images"
+            _check.fail("tasks.Mnist", f"batches_per_epoch is {length}", expected)
         return length
 
     def batch(self, iteration: int, size: int) -> Batch:
         """Return x (784, B, 1) and labels (B,); the images are shuffled in each epoch."""
         _check.at_least("tasks.Mnist", "iteration", iteration, 0)
         epoch, position = divmod(iteration, self.epoch_length(size))
-        if self._epoch is None or self._epoch[0] != epoch:
-            self._epoch = (epoch, order(self.seed, "epoch", epoch, len(self._data["train"][1])))
-        return self._gather("train", self._epoch[1][position * size : (position + 1) * size])
+        return self._gather("train", self._shuffled(epoch)[position * size : (position + 1) * size])
 
     def evaluation(self, split: str, size: int, iteration: int = 0) -> Iterator[Batch]:
         """Yield a split in batches of at most `size`; "train": an unlimited stream of random images."""
@@ -149,9 +146,7 @@ def fetch() -> image_files.Images:
     try:
         paths = [Path(pooch.retrieve(URL + n, sum_, fname=n, path=cache)) for n, sum_ in FILES.items()]
     except (OSError, ValueError) as error:  # requests raises OSError; a wrong checksum is a ValueError
-        reason = str(error).splitlines()[0]
-        raise OSError(
-            f"tasks.Mnist: the download from {URL} into {cache} failed ({reason}), expected the four idx files; "
-            "download them by other means and pass their folder as data (--data)"
-        ) from error
+        problem = f"the download from {URL} into {cache} failed ({str(error).splitlines()[0]})"
+        cure = "download them by other means and pass their folder as data (--data)"
+        raise OSError(f"tasks.Mnist: {problem}, expected the four idx files; {cure}") from error
     return image_files.read("mnist", paths)

@@ -1,7 +1,7 @@
 """NTU RGB+D 60: class and split of each sample, and conversion of a folder of files to arrays.
 
-A name such as S001C002P003R004A005 encodes setup, camera, performer, repetition and action (1 to 60).
-There are two protocols:
+A name such as S001C002P003R004A005 encodes setup, camera, performer, repetition and action (1 to
+60). There are two protocols:
 
     cs  cross-subject   20 of the 40 performers for training, the others for test
     cv  cross-view      cameras 2 and 3 for training, camera 1 for test

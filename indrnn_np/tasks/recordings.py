@@ -56,8 +56,9 @@ def load(
     """
     path = None if data is None else _files.user_path(WHERE, "data", data)
     if path is None or not path.exists():
-        _check.fail(WHERE, f"data is {None if path is None else str(path)!r}",
-                    "a folder of .skeleton files or an npz file (--data)", error=FileNotFoundError)  # fmt: skip
+        shown = None if path is None else str(path)
+        expected = "a folder of .skeleton files or an npz file (--data)"
+        _check.fail(WHERE, f"data is {shown!r}", expected, error=FileNotFoundError)
     leave_out = ntu.excluded(exclude)
     if path.is_dir():
         cache_path = None if cache is None else _files.user_path(WHERE, "cache", cache)
@@ -87,13 +88,12 @@ def _check_frames(where: str, frames: Array, lengths: Array, dtype: DType) -> tu
     _check.arrays(where, "frames: real ΣF D, lengths: int N", frames, lengths)
     _check.lengths(where, lengths, len(frames), len(lengths))
     if frames.shape[1] == 0 or not len(lengths) or lengths.min() == 0:
-        _check.fail(where, f"frames has shape {frames.shape} and min(lengths) {min(lengths, default=None)}",
-                    "at least one input and one frame per sample")  # fmt: skip
+        problem = f"frames has shape {frames.shape} and min(lengths) {min(lengths, default=None)}"
+        _check.fail(where, problem, "at least one input and one frame per sample")
     lengths = lengths.astype(np.int64)
-    if lengths.sum() != len(frames):
-        _check.fail(
-            where, f"lengths sum to {lengths.sum()}", f"{len(frames)}", "to match the length of frames"
-        )
+    total, count = lengths.sum(), len(frames)
+    if total != count:
+        _check.fail(where, f"lengths sum to {total}", f"{count}", "to match the length of frames")
     if frames.dtype.itemsize > dtype.itemsize:
         with np.errstate(over="ignore"):  # the check below refuses values that dtype cannot hold
             frames = frames.astype(dtype)
@@ -105,10 +105,9 @@ def _from_names(
     frames: Array, lengths: Array, names: list[str], protocol: str | None, leave_out: set[str]
 ) -> Recordings:
     labels, test = ntu.classify(names, protocol)
-    included = np.array([name not in leave_out for name in names])
-    return Recordings(
-        frames, lengths, labels, included & ~test, included & test, ntu.ACTIONS, protocol or ntu.DEFAULT
-    )
+    included, protocol = np.array([name not in leave_out for name in names]), protocol or ntu.DEFAULT
+    train, test = included & ~test, included & test
+    return Recordings(frames, lengths, labels, train, test, ntu.ACTIONS, protocol)
 
 
 def _from_labels(where: str, frames: Array, lengths: Array, labels: Array, test: Array) -> Recordings:

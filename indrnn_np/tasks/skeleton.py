@@ -2,10 +2,10 @@
 
     x_t = the joints' coordinates in frame ⌊(t + r_t) F / T⌋ of F,  r_t ~ U[0, 1)       target: the action
 
-A recording is divided into T equal segments. Each time a sample is used, a random frame is drawn from
-each segment; a recording shorter than T frames repeats some frames. The scores of a test sample are
-summed over several drawings. Source: Li et al. 2018, section 5.4, with NTU RGB+D 60 (ntu.py): two
-bodies of 25 joints, D = 150, T = 20, 20 drawings.
+A recording is divided into T equal segments. Each time a sample is used, a random frame is drawn
+from each segment; a recording shorter than T frames repeats some frames. The scores of a test
+sample are summed over several drawings. Source: Li et al. 2018, section 5.4, with NTU RGB+D 60
+(ntu.py): two bodies of 25 joints, D = 150, T = 20, 20 drawings.
 """
 
 from __future__ import annotations
@@ -50,7 +50,6 @@ class Skeleton:
 
     name, loss, output, metric = "skeleton", "softmax_cross_entropy", "last", "accuracy"
     baseline: float | None = None
-    batches_per_epoch: int | None = None
 
     def __init__(
         self, data: str | Path | None = None, steps: int = 20, protocol: str | None = None,
@@ -99,8 +98,8 @@ class Skeleton:
     def evaluation(self, split: str, size: int, iteration: int = 0) -> Iterator[Batch]:
         """Yield a split in batches of at most `size` sequences; "train": an unlimited stream.
 
-        A test sample has `samplings` adjacent sequences in the same batch. The frames are a function
-        of (seed, split, iteration, sample).
+        A test sample has `samplings` adjacent sequences in the same batch. The frames are a
+        function of (seed, split, iteration, sample).
         """
         _check.choice(f"{WHERE}.evaluation", "split", split, ("train", *self.splits))
         index = self._index[split]

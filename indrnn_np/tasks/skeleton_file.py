@@ -1,7 +1,8 @@
 """Read untrusted .skeleton text files of NTU RGB+D.
 
     number of frames; for each frame: number of bodies; for each body: its id and 9 more values, the
-    number of joints (25), and for each joint 12 values, the first three of which are x y z in metres
+    number of joints (25), and for each joint 12 values, the first three of which are x y z in
+    metres
 
 The output has two places for bodies. Bodies are sorted by the number of frames in which they appear
 (ties: by first appearance). Each body takes the first place that is free in all of its frames, so a

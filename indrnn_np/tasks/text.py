@@ -2,12 +2,12 @@
 
     x_t = the number of symbol t          target_t = the number of symbol t + 1, at every step
 
-The training text is divided into B lanes, which are read in parallel in windows of T time steps. The
-state of a window carries over to the next window (`Batch.carry`), the gradient does not. Each epoch
-starts at a random position among the first 5 T symbols, so that neither windows nor batch norm's
-statistics per time step are tied to positions in the text. With probability `reset` a window starts
-from the initial state. Sources: Li et al. 2019, arXiv:1910.06251, section 5.3, and the authors' code
-(offset 5 T, reset 1/10); splits of the Penn Treebank: Mikolov et al. 2012.
+The training text is divided into B lanes, which are read in parallel in windows of T time steps.
+The state of a window carries over to the next window (`Batch.carry`), the gradient does not. Each
+epoch starts at a random position among the first 5 T symbols, so that neither windows nor batch
+norm's statistics per time step are tied to positions in the text. With probability `reset` a window
+starts from the initial state. Sources: Li et al. 2019, arXiv:1910.06251, section 5.3, and the
+authors' code (offset 5 T, reset 1/10); splits of the Penn Treebank: Mikolov et al. 2012.
 """
 
 from __future__ import annotations
@@ -48,7 +48,6 @@ class Text:
     metric: str
     loss, output = "softmax_cross_entropy", "every"
     splits = ("validation", "test")
-    batches_per_epoch: int | None = None
 
     def __init__(self, data: str | Path, steps: int = 100, seed: int = 0, reset: float = 0.0):
         self.where = f"tasks.{type(self).__name__}"
@@ -125,8 +124,9 @@ class Text:
         """Return the number of possible start positions: each lane keeps a window; at most 5 T."""
         least = size * self.steps
         if self._predictions < least:
-            _check.fail(self.where, f"the training text has {self._predictions + 1} symbols", f"at least {least + 1}",
-                        f"for a window of {self.steps} steps in each of {size} lanes")  # fmt: skip
+            problem = f"the training text has {self._predictions + 1} symbols"
+            because = f"for a window of {self.steps} steps in each of {size} lanes"
+            _check.fail(self.where, problem, f"at least {least + 1}", because)
         return min(OFFSET * self.steps, self._predictions - least + 1)
 
     def _random(self, stream: str, number: int, count: int | None = None) -> Value:
@@ -135,9 +135,7 @@ class Text:
         drawn = backend.get("reference").random.uniform(key, (count or 1,), "float64")
         return drawn if count else float(drawn[0])
 
-    def _windows(
-        self, split: str, first: Array, steps: int, carry: bool = False, ends: Array | None = None
-    ) -> Batch:
+    def _windows(self, split: str, first: Array, steps: int, carry: bool, ends: Array | None = None) -> Batch:
         """Return a window that starts at the positions `first` (B,), masked from `ends` on."""
         ids = self.corpus.ids[split]
         places = first + np.arange(steps)[:, None]  # (T, B)

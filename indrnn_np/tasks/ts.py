@@ -7,10 +7,11 @@
     0.1,0.2,0.3:5,?,7:up                  channels separated by colons, values by commas, then the label
 
 A comment starts with `#` or `%` at the start of a line or after white space. Comments and notes may
-contain any bytes. Series may differ in length, but the channels of a series may not. With @timeStamps
-true a value is written as (time,value). Times are numbers or ISO dates; they must increase and agree
-between the channels of a series. Each value is one time step, whatever its time. Real targets are
-refused. Source: the description of the format at https://www.timeseriesclassification.com.
+contain any bytes. Series may differ in length, but the channels of a series may not. With
+@timeStamps true a value is written as (time,value). Times are numbers or ISO dates; they must
+increase and agree between the channels of a series. Each value is one time step, whatever its time.
+Real targets are refused. Source: the description of the format at
+https://www.timeseriesclassification.com.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 
@@ -77,7 +79,8 @@ def read(path: str | Path, missing: str = REFUSE) -> Series:
     path : path
     missing : {"refuse", "linear", "zero"}
         Treatment of missing values, `?` or `NaN` in the file: raise ValueError, interpolate between
-        the channel's neighbouring values (at an end: repeat the nearest), or keep NaN for the caller.
+        the channel's neighbouring values (at an end: repeat the nearest), or keep NaN for the
+        caller.
     """
     _check.choice(WHERE, "missing", missing, MISSING)
     path = Path(path)
@@ -111,34 +114,34 @@ def _describe(header: _Header, line: str, place: str) -> None:
     if not line.startswith("@") or key in (*SWITCHES, *NUMBERS, *LABELS):
         _lines.text(WHERE, place, line)
     if not line.startswith("@"):
-        _check.fail(WHERE, f"{place} is {_short(line)}", "a line that starts with @, # or %", "before @data")
+        _fail(place, f"is {_short(line)}", "a line that starts with @, # or %", "before @data")
     if key in SWITCHES:
         header.switches[key] = _switch(place, key, values)
     elif key in NUMBERS:
         if len(values) != 1:
-            _check.fail(WHERE, f"{place} has {len(values)} values for @{key}", "one number")
+            _fail(place, f"has {len(values)} values for @{key}", "one number")
         header.numbers[key] = _lines.count(WHERE, place, f"@{key}", values[0])
     elif key == "classlabel":
         if not _switch(place, key, values[:1]):
-            _check.fail(WHERE, f"{place} declares no labels", "@classLabel true", "for classification")
+            _fail(place, "declares no labels", "@classLabel true", "for classification")
         if len(set(values[1:])) < len(values[1:]):
-            _check.fail(WHERE, f"{place} lists a label twice", "each label once")
+            _fail(place, "lists a label twice", "each label once")
         header.classes = tuple(values[1:]) or None
     elif key == "targetlabel" and _switch(place, key, values[:1]):
-        _check.fail(WHERE, f"{place} declares real targets", "@classLabel", "for classification")
+        _fail(place, "declares real targets", "@classLabel", "for classification")
 
 
 def _switch(place: str, key: str, values: list[str]) -> bool:
     if [value.lower() for value in values] not in (["true"], ["false"]):
-        _check.fail(WHERE, f"{place} has {' '.join(values)!r} for @{key}", "true or false")
+        _fail(place, f"has {' '.join(values)!r} for @{key}", "true or false")
     return values[0].lower() == "true"
 
 
 def _check_header(header: _Header, place: str) -> None:
     """Check that the header is consistent; a univariate file has one channel, even if undeclared."""
     if header.switches.get("univariate") and header.numbers.setdefault("dimensions", 1) != 1:
-        _check.fail(WHERE, f"{place} follows @univariate true and @dimensions {header.numbers['dimensions']}",
-                    "one channel or @univariate false")  # fmt: skip
+        problem = f"follows @univariate true and @dimensions {header.numbers['dimensions']}"
+        _fail(place, problem, "one channel or @univariate false")
 
 
 def _take(series: Series, header: _Header, line: str, place: str, missing: str) -> None:
@@ -154,11 +157,11 @@ def _take(series: Series, header: _Header, line: str, place: str, missing: str) 
     length = len(values[0])
     for i, channel in enumerate(values, 1):
         if len(channel) != length:
-            _check.fail(WHERE, f"{place} has {len(channel)} values in channel {i}", f"{length}",
-                        "as in its first channel")  # fmt: skip
-    if header.switches.get("equallength") and length != header.numbers.setdefault("serieslength", length):
-        _check.fail(WHERE, f"{place} has {length} values in a channel", f"{header.numbers['serieslength']}",
-                    "because of @equalLength true")  # fmt: skip
+            _fail(place, f"has {len(channel)} values in channel {i}", f"{length}", "as in its first channel")
+    if header.switches.get("equallength"):
+        expected = header.numbers.setdefault("serieslength", length)
+        if length != expected:
+            _fail(place, f"has {length} values in a channel", f"{expected}", "because of @equalLength true")
     series.samples.append(np.array(values, np.float64).T)
     series.labels.append(label)
 
@@ -168,12 +171,12 @@ def _check_channels(header: _Header, channels: list[str], label: str, place: str
     good = label in known if known is not None else label and "," not in label
     if not good:
         expected = "a label" if known is None else "one of " + ", ".join(known)
-        _check.fail(WHERE, f"{place} ends with {_short(label)}", expected, "after its last colon")
+        _fail(place, f"ends with {_short(label)}", expected, "after its last colon")
     if not channels:
-        _check.fail(WHERE, f"{place} is {_short(label)} alone", "channels and a label, separated by colons")
+        _fail(place, f"is {_short(label)} alone", "channels and a label, separated by colons")
     if number is not None and len(channels) != number:
-        _check.fail(WHERE, f"{place} has {len(channels)} channels", f"{number}",
-                    "to match the header or the previous series")  # fmt: skip
+        because = "to match the header or the previous series"
+        _fail(place, f"has {len(channels)} channels", f"{number}", because)
 
 
 def _unstamped(channels: list[str], place: str) -> tuple[list[list[str]], list[float]]:
@@ -181,16 +184,16 @@ def _unstamped(channels: list[str], place: str) -> tuple[list[list[str]], list[f
     pairs = [STAMPED.findall(channel) for channel in channels]
     for i, channel in enumerate(channels, 1):
         if "".join(STAMPED.sub("", channel).split()) != "," * (len(pairs[i - 1]) - 1) or not pairs[i - 1]:
-            _check.fail(WHERE, f"{place} has {_short(channel)} as channel {i}", "(time,value),(time,value),...",
-                        "because of @timeStamps true")  # fmt: skip
+            expected = "(time,value),(time,value),... because of @timeStamps true"
+            _fail(place, f"has {_short(channel)} as channel {i}", expected)
     times = [[_time(time.strip()) for time, _ in channel] for channel in pairs]
     for i, stamps in enumerate(times, 1):
         for k, time in enumerate(stamps):
             if not (time > stamps[k - 1] if k else math.isfinite(time)):
-                _check.fail(WHERE, f"{place} has the time {pairs[i - 1][k][0]!r} at value {k + 1} of channel {i}",
-                            "a number or an ISO date later than the previous time")  # fmt: skip
+                problem = f"has the time {pairs[i - 1][k][0]!r} at value {k + 1} of channel {i}"
+                _fail(place, problem, "a number or an ISO date later than the previous time")
         if stamps != times[0] and len(stamps) == len(times[0]):
-            _check.fail(WHERE, f"{place} has different times in channel {i}", "the times of channel 1")
+            _fail(place, f"has different times in channel {i}", "the times of channel 1")
     return [[value for _, value in channel] for channel in pairs], times[0]
 
 
@@ -213,15 +216,18 @@ def _values(texts: list[str], place: str, i: int, missing: str, times: list[floa
     for k, value in enumerate(values):
         if math.isnan(value) and not (absent[k] and missing != REFUSE):
             hint = "because missing values are refused; --missing linear or zero fills them"
-            because = hint if absent[k] else ""
-            _check.fail(WHERE, f"{place} has {_short(texts[k].strip())} as value {k + 1} of channel {i}",
-                        "a finite number", because)  # fmt: skip
+            problem = f"has {_short(texts[k].strip())} as value {k + 1} of channel {i}"
+            _fail(place, problem, "a finite number", hint if absent[k] else "")
     if missing == LINEAR and any(absent):
         if all(absent):
-            _check.fail(WHERE, f"{place} has no value in channel {i}", "at least one", "to interpolate from")
+            _fail(place, f"has no value in channel {i}", "at least one", "to interpolate from")
         at, present = np.arange(len(values)) if times is None else np.array(times), ~np.array(absent)
         values = np.interp(at, at[present], values[present])
     return values
+
+
+def _fail(place: str, problem: str, expected: str, because: str = "") -> NoReturn:
+    _check.fail(WHERE, f"{place} {problem}", expected, because)
 
 
 def _short(text: str) -> str:

@@ -2,7 +2,8 @@
 
     x_t = (channel_1, ..., channel_D) at step t, each standardised        target: the class, at the last time step
 
-Series of different lengths are padded with zeros. `lengths` holds their lengths; padding is ignored.
+Series of different lengths are padded with zeros. `lengths` holds their lengths; padding is
+ignored.
 """
 
 from __future__ import annotations
@@ -54,19 +55,17 @@ class Uea(Arrays):
         _check.between(WHERE, "held_out", held_out, 0.0, 1.0)
         self.problem, files = _find(data, name)
         train, test = (ts.read(path, missing) for path in files)
-        D = train.samples[0].shape[1]
-        if test.samples[0].shape[1] != D:
-            _check.fail(WHERE, f"{test.path} has {test.samples[0].shape[1]} channels", f"{D}",
-                        f"to match {train.path}")  # fmt: skip
+        D, test_D = (series.samples[0].shape[1] for series in (train, test))
+        if test_D != D:
+            _check.fail(WHERE, f"{test.path} has {test_D} channels", f"{D}", f"to match {train.path}")
         self.classes = _classes(train, test)
         trained = hold_out(seed, held_out, np.arange(len(train.samples)))[0]
         _check.at_least(WHERE, "series left to train on", len(trained), 1)
         self.mean, self.deviation = _moments([train.samples[i] for i in trained], D, standardise)
         number = _check.dtype(WHERE, dtype)
         splits = [self._arrays(series, number) for series in (train, test)]
-        super().__init__(
-            *splits[0], validation=held_out or None, test=splits[1], classes=len(self.classes), seed=seed
-        )
+        K, validation = len(self.classes), held_out or None
+        super().__init__(*splits[0], validation=validation, test=splits[1], classes=K, seed=seed)
 
     def _arrays(self, series: ts.Series, dtype: DType) -> tuple[Array, Array, Array]:
         """Return x (T, N, D), padded with zeros, labels and lengths."""
@@ -79,9 +78,9 @@ class Uea(Arrays):
             for n, sample in enumerate(series.samples):
                 x[: len(sample), n] = np.where(np.isnan(sample), 0.0, (sample - self.mean) / self.deviation)
                 for t, d in np.argwhere(~np.isfinite(x[: len(sample), n])):
+                    problem = f"has {sample[t, d]} as value {t + 1} of channel {d + 1}"
                     place = _lines.at(series.path, series.lines[n])
-                    _check.fail(WHERE, f"{place} has {sample[t, d]} as value {t + 1} of channel {d + 1}",
-                                f"a number that {dtype} can hold")  # fmt: skip
+                    _check.fail(WHERE, f"{place} {problem}", f"a number that {dtype} can hold")
         return x, np.array([self.classes.index(label) for label in series.labels]), lengths
 
     def describe(self) -> Json:
@@ -99,8 +98,8 @@ def _find(data: str | Path | None, problem: str | None) -> tuple[str, list[Path]
     expected = "a folder with NAME_TRAIN.ts and NAME_TEST.ts (--data)"
     folder = None if data is None else _files.user_path(WHERE, "data", data)
     if folder is None or not folder.is_dir():
-        problem_data = f"data is {None if data is None else str(data)!r}"
-        _check.fail(WHERE, problem_data, expected, error=FileNotFoundError)
+        shown = None if data is None else str(data)
+        _check.fail(WHERE, f"data is {shown!r}", expected, error=FileNotFoundError)
     ending = "_TRAIN.ts"
     inside = ("", "[!.]*/")  # without the ._ files of macOS
     levels = [sorted(folder.glob(f"{level}[!.]*{ending}")) for level in inside]
@@ -130,14 +129,14 @@ def _listed(names: list[str]) -> str:
 def _classes(train: ts.Series, test: ts.Series) -> tuple[str, ...]:
     """Return the classes in order, after checking that both files have the same classes."""
     if train.classes is not None and test.classes is not None and set(train.classes) != set(test.classes):
-        _check.fail(WHERE, f"{test.path} lists the classes {', '.join(test.classes)}", ", ".join(train.classes),
-                    f"to match {train.path}")  # fmt: skip
+        problem = f"{test.path} lists the classes {', '.join(test.classes)}"
+        _check.fail(WHERE, problem, ", ".join(train.classes), f"to match {train.path}")
     classes = train.classes or test.classes or tuple(sorted(set(train.labels)))
     for series in (train, test):
         for line, label in zip(series.lines, series.labels, strict=True):
             if label not in classes:
-                _check.fail(WHERE, f"{series.path}, line {line}, has the label {label!r}",
-                            "one of " + ", ".join(classes))  # fmt: skip
+                problem = f"{_lines.at(series.path, line)} has the label {label!r}"
+                _check.fail(WHERE, problem, "one of " + ", ".join(classes))
     return classes
 
 
@@ -149,8 +148,9 @@ def _moments(samples: list[Array], D: int, standardise: bool) -> tuple[Array, Ar
     for d, channel in enumerate(np.concatenate(samples).T):
         present = channel[~np.isnan(channel)]
         if not len(present):
-            _check.fail(WHERE, f"channel {d + 1} has no value in the training series", "at least one",
-                        "to standardise by (--no-standardise leaves values as they are)")  # fmt: skip
+            problem = f"channel {d + 1} has no value in the training series"
+            cure = "(--no-standardise leaves values as they are)"
+            _check.fail(WHERE, problem, "at least one to standardise by", cure)
         # Scaling by a power of two is exact and keeps sums and squares within float64.
         exponent = int(np.frexp(np.abs(present).max())[1])
         scaled = np.ldexp(present, -exponent)
