@@ -44,10 +44,10 @@ def run(args: argparse.Namespace) -> int:
         paths = _paths(args.data)
         machine = {"backend": args.backend, "threads": args.threads}
         jobs = [
-            job for row in rows
-            for job in reproduce.jobs([row], form, args.seeds, out, machine | paths.get(row.task, {}))
-        ]  # fmt: skip
-        jobs.sort(key=lambda job: args.seeds.index(job.seed))
+            reproduce.Job(row, form, seed, out, machine | paths.get(row.task, {}))
+            for seed in args.seeds
+            for row in rows
+        ]
         out.mkdir(parents=True, exist_ok=True)
         ended = reproduce.run(jobs, reporter, args.minutes, lambda job: _write(out, reporter, quiet=True))
     entries = _write(out, reporter, quiet=False)
@@ -69,7 +69,7 @@ def listing(rows: Any) -> str:
         if row.table != table:
             table = row.table
             lines += ["", f"{table}:"]
-        lines.append(f"  {row.name:<32} {row.says}")
+        lines.append(f"  {row.name:<32} {row.statement}")
     usage = "indrnn reproduce TABLE/MODEL ... | TABLE ... | all    runs them, with --full in the settings of the paper"
     return "\n".join([*lines[1:], "", usage, ""])
 

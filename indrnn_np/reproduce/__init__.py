@@ -5,8 +5,8 @@
     runner.py   run rows, and resume interrupted runs
     table.py    results beside the papers' numbers, as Markdown and JSON
 
-Every row has two forms: the paper's settings in full, and a shorter run within a budget. The budgeted
-form has a range for its final value, which comes from the authors' learning curves.
+Every row has two forms: the paper's settings in full, and a shorter run within a budget. The
+budgeted form has a range for its final value, which comes from the authors' learning curves.
 """
 
 from .rows import FORMS, Row, catalogue, find

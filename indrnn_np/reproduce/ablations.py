@@ -1,8 +1,8 @@
 """Ablations that the papers lack: the adding problem at T = 500 with one setting changed at a time.
 
-The baseline is the network of section 5.1 (Li et al. 2018, arXiv:1803.04831): two layers of 128 units
-at a constant learning rate of 2e-4. The changes are: no bound on u, no long-memory initialiser in the
-last layer, batch norm in either place, other values of γ.
+The baseline is the network of section 5.1 (Li et al. 2018, arXiv:1803.04831): two layers of 128
+units at a constant learning rate of 2e-4. The changes are: no bound on u, no long-memory
+initialiser in the last layer, batch norm in either place, other values of γ.
 """
 
 from __future__ import annotations

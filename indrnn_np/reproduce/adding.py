@@ -1,8 +1,8 @@
 """The adding problem: Li et al. 2018, arXiv:1803.04831, section 5.1 and figure 2; details from the authors' code.
 
-The IndRNN has two layers of 128 units, the other models have one. The learning rate is 2e-3 with tanh,
-2e-4 with relu, and 1e-5 for the IRNN from T = 500. It is divided by 10 every 20,000 iterations, and
-the figure ends at 60,000 iterations.
+The IndRNN has two layers of 128 units, the other models have one. The learning rate is 2e-3 with
+tanh, 2e-4 with relu, and 1e-5 for the IRNN from T = 500. It is divided by 10 every 20,000
+iterations, and the figure ends at 60,000 iterations.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ ITERATIONS = {100: 8000, 500: 12_000, 1000: 4000, 5000: 4000}  # of the budgeted
 FIGURE = "Li et al. 2018, figure 2"
 NEVER = f"{FIGURE}: stays at 0.167"
 
-SAYS: dict[int, dict[str, str]] = {
+STATEMENTS: dict[int, dict[str, str]] = {
     100: {
         "rnn-tanh": NEVER, "irnn": f"{FIGURE}: leaves 0.167 at 4,000, 0.008 at 8,000",
         "lstm": f"{FIGURE}: falls at 2,000, then below 0.005", "indrnn": f"{FIGURE}: 0.001 at 3,000",
@@ -56,9 +56,9 @@ def _row(model: str, steps: int) -> Row:
     budget = {"iterations": ITERATIONS[steps], **(RISING if model == "indrnn" and steps >= 1000 else {})}
     points = published.ADDING[steps] if model == "indrnn" else {}
     return Row(
-        f"adding-{steps}/{model}", None, SAYS[steps][model], full, budget, EXPECTED[steps][model],
+        f"adding-{steps}/{model}", None, STATEMENTS[steps][model], full, budget, EXPECTED[steps][model],
         f"the figure at {ITERATIONS[steps]:,} iterations", {i: (a * b) ** 0.5 for i, (a, b) in points.items()},
     )  # fmt: skip
 
 
-ROWS = tuple(_row(model, steps) for steps, models in SAYS.items() for model in models)
+ROWS = tuple(_row(model, steps) for steps, models in STATEMENTS.items() for model in models)

@@ -16,8 +16,8 @@ def _copying(delay: int, model: str) -> Row:
     blind = 10 * math.log(8) / (delay + 20)
     cell = {} if model == "indrnn" else {"cell": model, "batchnorm": False, "layers": 1}
     full: dict[str, Any] = {"task": "copying", "delay": delay, "iterations": 20_000, **cell}
-    says = f"{NEW}; without memory {blind:.4f} nats"
-    return Row(f"copying-{delay}/{model}", None, says, full, {"iterations": ITERATIONS[delay]})
+    statement = f"{NEW}; without memory {blind:.4f} nats"
+    return Row(f"copying-{delay}/{model}", None, statement, full, {"iterations": ITERATIONS[delay]})
 
 
 # Equal numbers of parameters, up to rounding to whole units (191,937 and 192,723 for 65 symbols), and equal

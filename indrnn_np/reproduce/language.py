@@ -3,9 +3,9 @@
 name their folder.
 
 Networks have 2000 units, batches of 128, and batch norm with statistics per time step before the
-recurrence. Word models tie the embedding and the read-out. Epochs start at random offsets. The normal
-initialiser of u in the first paper's word model is not available. The budgeted form is ten epochs;
-its range comes from the authors' logs (validation).
+recurrence. Word models tie the embedding and the read-out. Epochs start at random offsets. The
+normal initialiser of u in the first paper's word model is not available. The budgeted form is ten
+epochs; its range comes from the authors' logs (validation).
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ class Row:
     paper : float or None
         The paper's number in the task's metric (accuracies from 0 to 1). None: the paper shows only
         a curve.
-    says : str
+    statement : str
         The statement of the paper, with its source.
     full : mapping
         The settings of the paper, including `task` (settings/tables.py). Other settings have the
@@ -42,7 +42,7 @@ class Row:
 
     name: str
     paper: float | None
-    says: str
+    statement: str
     full: Mapping[str, Any]
     budget: Mapping[str, Any] = field(default_factory=dict)
     expected: tuple[float, float] | None = None

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from .. import _files
+from .._types import Json
 from ..settings import build, settings
 from ..training import records, run_directory
 from ..training.progress import Reporter
@@ -21,27 +21,27 @@ INTERRUPTED = "interrupted"
 
 @dataclass(frozen=True)
 class Job:
-    """Run of a row in one form from one seed; `given` holds settings of the user (data, threads)."""
+    """Run of a row in one form from one seed; `options` are settings of the user (data, threads)."""
 
     row: Row
     form: str
     seed: int
     out: Path
-    given: Mapping[str, Any]
+    options: Json
 
     @property
     def directory(self) -> RunDirectory:
         """The folder of the run, OUT/FORM/TABLE/MODEL-seedN."""
         return RunDirectory(self.out / self.form / self.row.table / f"{self.row.model}-seed{self.seed}")
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> Json:
         """Return all settings of the run."""
         row = settings.check(self.row.settings(self.form), self.row.task, f"row {self.row.name}")
         known = settings.of_task(self.row.task)
-        chosen = {name: value for name, value in self.given.items() if name in known}
+        chosen = {name: value for name, value in self.options.items() if name in known}
         return settings.merge(self.row.task, row, {**chosen, "seed": self.seed})
 
-    def summary(self) -> dict[str, Any] | None:
+    def summary(self) -> Json | None:
         """Return the summary of the run, None if the run is unfinished or interrupted."""
         path = self.directory.summary
         if not path.is_file():
@@ -54,12 +54,10 @@ class Job:
         return bool(self.directory.files())
 
 
-def jobs(
-    rows: Iterable[Row], form: str, seeds: Iterable[int], out: str | Path, given: Mapping[str, Any]
-) -> list[Job]:
+def jobs(rows: Iterable[Row], form: str, seeds: Iterable[int], out: str | Path, options: Json) -> list[Job]:
     """Return a job for every row and seed, ordered by seed first."""
     rows, folder = list(rows), _files.user_path("reproduce", "out", out)
-    return [Job(row, form, seed, folder, dict(given)) for seed in seeds for row in rows]
+    return [Job(row, form, seed, folder, dict(options)) for seed in seeds for row in rows]
 
 
 def run(
@@ -103,7 +101,7 @@ def _run(job: Job, reporter: Reporter, over: Callback) -> str:
         return build.fit(used, directory, resume, reporter, notes, [over]).summary["ended"]
 
 
-def _changes(job: Job, used: dict[str, Any]) -> list[str]:
+def _changes(job: Job, used: Json) -> list[str]:
     """Return the changed settings of a resumed run; raise if the row now defines a different run."""
     contents = run_directory.read_checkpoint(job.directory.path)
     before = settings.of_run("reproduce", contents.path, contents.header["meta"].get("settings"))

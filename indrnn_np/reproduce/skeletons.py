@@ -1,8 +1,8 @@
 """Skeletons of NTU RGB+D: Li et al. 2018, arXiv:1803.04831, table 4, and 2019, arXiv:1910.06251, table 5.
 
 The data must be requested from its owners; `--data skeleton=PATH` names its path. The dense network
-with geometric features in addition to the joints (86.70 and 93.97 %) is not implemented. No learning
-curves of these networks are available, so the budgeted form has no expected range.
+with geometric features in addition to the joints (86.70 and 93.97 %) is not implemented. No
+learning curves of these networks are available, so the budgeted form has no expected range.
 """
 
 from __future__ import annotations

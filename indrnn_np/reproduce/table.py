@@ -15,6 +15,8 @@ from ..training.records import read_metrics
 from .rows import BUDGET, FORMS, Row
 from .runner import Job
 
+# Entries of a run's summary that table.json keeps.
+KEPT = ("ended", "iterations", "parameters", "final", "best", "baseline", "metric", "machine", "versions")
 UNITS = {"accuracy": "%", "softmax_cross_entropy": "nats", "mse": "", "bits": "bits", "perplexity": ""}
 HEAD = ("row", "form", "paper", "test", "validation", "expected", "iterations", "minutes", "seeds", "machine")
 LEGEND = (
@@ -76,12 +78,8 @@ def _run(job: Job) -> dict[str, Any] | None:
            "settings": _settings(job.directory.config)}  # fmt: skip
     if summary is None:
         return run
-    return run | {
-        "ended": summary["ended"], "iterations": summary["iterations"], "minutes": summary["seconds"] / 60,
-        "parameters": summary["parameters"], "final": summary["final"], "best": summary["best"],
-        "baseline": summary["baseline"], "metric": summary["metric"], "batch": summary["plan"]["batch"],
-        "machine": summary["machine"], "versions": summary["versions"],
-    }  # fmt: skip
+    run |= {name: summary[name] for name in KEPT}
+    return run | {"minutes": summary["seconds"] / 60, "batch": summary["plan"]["batch"]}
 
 
 def _settings(path: Path) -> dict[str, Any]:
@@ -104,7 +102,7 @@ def _entry(row: Row, form: str, runs: list[dict[str, Any]]) -> dict[str, Any]:
         low, high = expected
         inside = low <= float(np.mean(values["validation"])) <= high
     return {
-        "row": row.name, "form": form, "metric": metric, "paper": row.paper, "says": row.says, "reached": values,
+        "row": row.name, "form": form, "metric": metric, "paper": row.paper, "says": row.statement, "reached": values,
         "expected": expected, "because": row.because, "as expected": inside, "paper's curve": dict(row.curve),
         **_with_shared_settings(runs),
     }  # fmt: skip

@@ -21,7 +21,7 @@ SMALL = {
 
 def row(name="tiny/indrnn", **changes):
     known = {
-        "paper": 0.001, "says": "a test", "full": SMALL, "budget": {"iterations": 20}, "expected": (0.0, 10.0),
+        "paper": 0.001, "statement": "a test", "full": SMALL, "budget": {"iterations": 20}, "expected": (0.0, 10.0),
         "because": "it is wide", "curve": {10: 0.2},
     }  # fmt: skip
     return Row(name, **known | changes)
@@ -61,7 +61,7 @@ def test_rows_are_told_apart_and_say_where_their_numbers_come_from():
     names = [one.name for one in ROWS]
     assert len(set(names)) == len(names) and all(name.count("/") == 1 for name in names)
     for one in ROWS:
-        assert one.says and (one.expected is None or (one.expected[0] < one.expected[1] and one.because))
+        assert one.statement and (one.expected is None or (one.expected[0] < one.expected[1] and one.because))
         assert one.settings(BUDGET) != one.settings(FULL)
 
 
@@ -179,7 +179,8 @@ def test_without_names_the_rows_are_listed(capsys):
     assert cli.main(["reproduce"]) == 0
     text = capsys.readouterr().out
     assert (
-        all(one.name in text and one.says in text for one in ROWS) and "indrnn reproduce TABLE/MODEL" in text
+        all(one.name in text and one.statement in text for one in ROWS)
+        and "indrnn reproduce TABLE/MODEL" in text
     )
 
 

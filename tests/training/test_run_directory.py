@@ -118,7 +118,7 @@ def test_a_row_that_another_process_writes_is_refused(tmp_path):
         "iterations": 4,
         "backend": "reference",
     }
-    row = reproduce.Row("tiny/row", full=settings, budget={"iterations": 3}, paper=None, says="a test")
+    row = reproduce.Row("tiny/row", full=settings, budget={"iterations": 3}, paper=None, statement="a test")
     (job,) = reproduce.jobs([row], "budget", [0], tmp_path, {})
     quiet = Reporter(show=False)
     with job.directory.writing(), pytest.raises(BlockingIOError, match=r"tiny/row-seed0', which process"):

@@ -125,7 +125,9 @@ def test_other_commands_that_train_end_with_the_same_code(signalled, monkeypatch
         "iterations": 9,
         "backend": "reference",
     }
-    rows = (reproduce.Row("tiny/row", full=settings, budget={"iterations": 8}, paper=None, says="a test"),)
+    rows = (
+        reproduce.Row("tiny/row", full=settings, budget={"iterations": 8}, paper=None, statement="a test"),
+    )
     monkeypatch.setattr("indrnn_np.reproduce.rows.catalogue", lambda: rows)
     monkeypatch.setattr(reproduce, "catalogue", lambda: rows)
     signalled(signal.SIGTERM)
