@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -156,12 +157,6 @@ def schedule(used: Mapping[str, Any], total: int, metric: str) -> schedules.Sche
     return kinds[used["schedule"]]()
 
 
-PLANNED = (
-    "batch", "clip_norm", "clip_value", "bn_batch", "evaluation_batch", "memory", "minutes", "validate_every",
-    "log_every", "checkpoint_every", "graph",
-)  # fmt: skip
-
-
 def fit(
     used: Mapping[str, Any], directory: Any, resume: Any, reporter: Any, notes: Sequence[str] = (),
     callbacks: Sequence[Callback] = (),
@@ -170,8 +165,9 @@ def fit(
     of = task(used)
     net, total = network(used, of), iterations(used, of)
     about = f"{of.name}: {net.size} parameters, {net.backend}, {net.dtype}, into {directory.path}"
-    plan = Plan(total, schedule=schedule(used, total, of.metric), **{name: used[name] for name in PLANNED})
+    chosen = {field.name: used[field.name] for field in fields(Plan) if field.name in used}
+    chosen |= {"iterations": total, "epochs": None, "schedule": schedule(used, total, of.metric)}
     return train(
-        net, of, optimizer(used), plan, callbacks=callbacks, out=directory, resume=resume, progress=reporter,
-        settings=dict(used), notes=[about, *notes],
+        net, of, optimizer(used), Plan(**chosen), callbacks=callbacks, out=directory, resume=resume,
+        progress=reporter, settings=dict(used), notes=[about, *notes],
     )  # fmt: skip
