@@ -288,7 +288,7 @@ def killed(path, operation):
         try:
             short_run(path, resume=path if RunDirectory(path).files() else None)
         except Killed:
-            locks._forget()  # the system closes a dead process's files
+            locks._close_in_child()  # the system closes a dead process's files
             return True
     return False
 
