@@ -16,6 +16,7 @@ sys.path[:0] = [
 from repository import linkcode_resolve as linkcode_resolve  # noqa: E402
 
 import indrnn_np  # noqa: E402
+from indrnn_np import _types  # noqa: E402
 
 project, author = "indrnn_np", "the indrnn_np developers"
 project_copyright = author
@@ -41,6 +42,9 @@ napoleon_google_docstring = False
 napoleon_use_ivar = True  # attributes of a docstring and of the class are one entry
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
+autodoc_type_aliases = {
+    name: name for name in vars(_types) if name in _types.__annotations__
+}  # as in the source
 autodoc_inherit_docstrings = False
 maximum_signature_line_length = 88
 add_module_names = False
