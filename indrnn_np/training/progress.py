@@ -42,7 +42,8 @@ class Reporter:
         console = Console(file=self._stream, force_terminal=True)
         self._bar = progress.Progress(
             "iteration", progress.MofNCompleteColumn(), progress.BarColumn(), "loss {task.fields[loss]}",
-            "{task.fields[speed]} steps/s", progress.TimeElapsedColumn(), "left", progress.TimeRemainingColumn(),
+            "{task.fields[speed]} steps/s", progress.TimeElapsedColumn(), "elapsed,",
+            progress.TimeRemainingColumn(), "left",
             console=console, speed_estimate_period=60,
         )  # fmt: skip
         self._bar.add_task("train", total=total, completed=done, loss="-", speed="-")
