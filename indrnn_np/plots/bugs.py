@@ -21,24 +21,24 @@ SYMBOLS = {
 
 def bugs(*findings: Any) -> Any:
     """Draw the error of each wrong pass as a dot and that of the correct pass as a ring; a panel per finding."""
-    figure = style.empty(8.5, 0.8 + sum(0.9 + 0.27 * len(one.bugs) for one in findings))
+    figure = style.empty(8.5, 0.8 + sum(0.9 + 0.27 * len(finding.bugs) for finding in findings))
     panels = style.grid(figure, len(findings), 1, sharex=True)[:, 0]
-    for axes, one in zip(panels, findings, strict=True):
-        rows = np.arange(len(one.bugs))[::-1]
+    for axes, finding in zip(panels, findings, strict=True):
+        rows = np.arange(len(finding.bugs))[::-1]
         for chosen, color, label in (
-            (~one.hides, style.ORANGE, "wrong pass, mistake exposed"),
-            (one.hides, style.BLUE, "wrong pass, mistake hidden"),
+            (~finding.hides, style.ORANGE, "wrong pass, mistake exposed"),
+            (finding.hides, style.BLUE, "wrong pass, mistake hidden"),
         ):
-            axes.plot(one.errors[chosen], rows[chosen], "o", color=color, markersize=6, label=label)
+            axes.plot(finding.errors[chosen], rows[chosen], "o", color=color, markersize=6, label=label)
         ring = {"markerfacecolor": "none", "markersize": 10, "label": "correct pass"}
-        axes.plot(one.right, rows, "o", color=style.GREY, **ring)
-        axes.axvline(one.tolerance, color=style.GREEN, linestyle="--", linewidth=1.4, label="tolerance")
+        axes.plot(finding.right, rows, "o", color=style.GREY, **ring)
+        axes.axvline(finding.tolerance, color=style.GREEN, linestyle="--", linewidth=1.4, label="tolerance")
         axes.set_xscale("log")
-        axes.set_xlim(min(one.right.min(), one.errors.min(), one.tolerance) / 10, 10)
+        axes.set_xlim(min(finding.right.min(), finding.errors.min(), finding.tolerance) / 10, 10)
         axes.set_ylim(-0.7, len(rows) - 0.3)
-        names = [_with_symbols(f"{bug}: {case}") for bug, case in zip(one.bugs, one.cases, strict=True)]
-        style.dress(axes, title=one.title or "Largest error in the gradient check")
-        axes.set_yticks(rows, names, fontsize=8)
+        style.dress(axes, title=finding.title or "Largest error in the gradient check")
+        pairs = zip(finding.bugs, finding.cases, strict=True)
+        axes.set_yticks(rows, [_with_symbols(f"{bug}: {case}") for bug, case in pairs], fontsize=8)
     panels[-1].set_xlabel("relative error of a derivative")
     style.legend(figure, panels[:1], 4)
     return figure

@@ -23,13 +23,13 @@ def clipping(*findings: Any) -> Any:
     figure = style.empty(8 if alone else 1.0 + 4.0 * len(findings), 5.8 if alone else 10)
     panels = style.grid(figure, 2 if alone else 4, 2 if alone else len(findings), sharex=True)
     columns = [panels.ravel()] if alone else list(panels.T)
-    for column, one in zip(columns, findings, strict=True):
-        for w, way in enumerate(one.ways):
-            _draw(column, one, w, *LOOK[way])
+    for column, finding in zip(columns, findings, strict=True):
+        for w, way in enumerate(finding.ways):
+            _draw(column, finding, w, *LOOK[way])
         bounds = "$|u|$ over its bound\n(largest; median: thin)"
         labels = ("loss of the task", "gradient norm", bounds, "share of neurons outside")
         for axes, label in zip(column, labels, strict=True):
-            style.dress(axes, label, one.title if axes is column[0] else None)
+            style.dress(axes, label, finding.title if axes is column[0] else None)
         for axes in column[:2]:
             axes.set_yscale("log")
         column[2].axhline(1.0, color=style.GREY, linewidth=0.8)
@@ -40,18 +40,18 @@ def clipping(*findings: Any) -> Any:
     return figure
 
 
-def _draw(column: Any, one: Any, w: int, color: str, form: str, width: float) -> None:
+def _draw(column: Any, finding: Any, w: int, color: str, form: str, width: float) -> None:
     """Draw the curves of way w into the four panels."""
-    iterations = np.arange(1, one.loss.shape[1] + 1)
+    iterations = np.arange(1, finding.loss.shape[1] + 1)
     order = {"color": color, "linestyle": form, "zorder": 3 - width / 10}
-    look = {**order, "linewidth": width, "label": one.ways[w]}
-    largest, median = one.quantiles[w, 1:, 4], one.quantiles[w, 1:, 2]
-    values = _smooth(one.loss[w]), _smooth(one.norm[w]), largest, one.outside[w, 1:]
+    look = {**order, "linewidth": width, "label": finding.ways[w]}
+    largest, median = finding.quantiles[w, 1:, 4], finding.quantiles[w, 1:, 2]
+    values = _smooth(finding.loss[w]), _smooth(finding.norm[w]), largest, finding.outside[w, 1:]
     for axes, curve in zip(column, values, strict=True):
         axes.plot(iterations, curve, **look)
     column[2].plot(iterations, median, linewidth=width / 2, **order)
     known = np.flatnonzero(np.isfinite(largest))
-    if one.diverged[w] >= 0 and known.size:  # the end of the run
+    if finding.diverged[w] >= 0 and known.size:  # the end of the run
         column[2].plot(known[-1] + 1, largest[known[-1]], "x", color=color, markersize=9, markeredgewidth=2)
 
 

@@ -20,57 +20,57 @@ def explosion(*findings: Any) -> Any:
     """Draw four panels for each finding: theory as lines, measurements as marks, the limits as a band."""
     figure = style.empty(10, 7.6 * len(findings))
     panels = style.grid(figure, 2 * len(findings), 2)
-    for i, one in enumerate(findings):
+    for i, finding in enumerate(findings):
         (single, dense), (bounded, deep) = panels[2 * i : 2 * i + 2]
-        _weights(single, one, False, "IndRNN: growth over its recurrent weight", "|u|")
-        _weights(dense, one, True, "RNN: growth over its recurrent matrix", r"\rho")
-        _gammas(bounded, one)
-        _depths(deep, one)
+        _weights(single, finding, False, "IndRNN: growth over its recurrent weight", "|u|")
+        _weights(dense, finding, True, "RNN: growth over its recurrent matrix", r"\rho")
+        _gammas(bounded, finding)
+        _depths(deep, finding)
         for axes in (single, dense, bounded, deep):
             axes.set_yscale("log")
-            axes.axhspan(*one.limits, color=style.GREEN, alpha=0.1, linewidth=0)
+            axes.axhspan(*finding.limits, color=style.GREEN, alpha=0.1, linewidth=0)
             style.dress(axes, r"$\Vert\partial L/\partial h_1\Vert \,/\, \Vert\partial L/\partial h_T\Vert$")
-            axes.set_ylim(one.limits[0] / 10**DECADES, one.limits[1] * 10**DECADES)
+            axes.set_ylim(finding.limits[0] / 10**DECADES, finding.limits[1] * 10**DECADES)
         bounded.set_ylim(0.1)
     return figure
 
 
-def _weights(axes: Any, one: Any, dense: bool, title: str, symbol: str) -> None:
+def _weights(axes: Any, finding: Any, dense: bool, title: str, symbol: str) -> None:
     """Draw growth over the weight `symbol`: a colour for each T, a mark for each kind of network."""
-    chosen = [s for s, is_dense in enumerate(one.dense) if is_dense == dense]
-    for k, (T, w) in enumerate(zip(one.steps, one.weights, strict=True)):
+    chosen = [s for s, is_dense in enumerate(finding.dense) if is_dense == dense]
+    for k, (T, w) in enumerate(zip(finding.steps, finding.weights, strict=True)):
         fine = np.geomspace(w[0], w[-1], 300)  # theory is curved on this scale
         _line(axes, fine, fine ** (T - 1), k, f"$T = {T}$: ${symbol}^{{T-1}}$")
         for mark, s in zip(MARKS, chosen, strict=False):
-            _marks(axes, w, one.growth[s, k], COLORS[k % len(COLORS)], mark)
+            _marks(axes, w, finding.growth[s, k], COLORS[k % len(COLORS)], mark)
     for mark, s in zip(MARKS, chosen, strict=False):
-        _marks(axes, [], [], style.GREY, mark, one.series[s].split(", ", 1)[-1])
-    _around_1(axes, one.weights)
+        _marks(axes, [], [], style.GREY, mark, finding.series[s].split(", ", 1)[-1])
+    _around_1(axes, finding.weights)
     name = f"spectral radius ${symbol}$ of $U$" if dense else f"${symbol}$"
     axes.set_xlabel(f"{name} (scale stretched around 1)")
     axes.set_title(title, loc="left", fontsize=10)
     axes.legend(frameon=False, fontsize=8, loc="upper left")
 
 
-def _gammas(axes: Any, one: Any) -> None:
+def _gammas(axes: Any, finding: Any) -> None:
     """Draw the largest growth of a neuron within the bound."""
-    for k, T in enumerate(one.steps):
-        _line(axes, one.gammas, one.gammas ** ((T - 1) / T), k, rf"$T = {T}$: $\gamma^{{(T-1)/T}}$")
-        _marks(axes, one.gammas, one.grown[k], COLORS[k % len(COLORS)], MARKS[k % len(MARKS)])
+    for k, T in enumerate(finding.steps):
+        _line(axes, finding.gammas, finding.gammas ** ((T - 1) / T), k, rf"$T = {T}$: $\gamma^{{(T-1)/T}}$")
+        _marks(axes, finding.gammas, finding.grown[k], COLORS[k % len(COLORS)], MARKS[k % len(MARKS)])
     axes.set_xscale("log")
     axes.set_xlabel(r"$\gamma$ of the bound $|u| \leq \gamma^{1/T}$")
     axes.set_title("IndRNN within its bound: the largest growth of a neuron", loc="left", fontsize=10)
     axes.legend(frameon=False, fontsize=8, loc="lower right")
 
 
-def _depths(axes: Any, one: Any) -> None:
+def _depths(axes: Any, finding: Any) -> None:
     """Draw growth over |u|, with a colour for each number of layers."""
-    for k, L in enumerate(one.depths):
-        _line(axes, one.deep_weights, one.deep_theory[k], k, f"{L} layer{'s' if L > 1 else ''}")
-        _marks(axes, one.deep_weights, one.deep[k], COLORS[k % len(COLORS)], MARKS[k % len(MARKS)])
+    for k, L in enumerate(finding.depths):
+        _line(axes, finding.deep_weights, finding.deep_theory[k], k, f"{L} layer{'s' if L > 1 else ''}")
+        _marks(axes, finding.deep_weights, finding.deep[k], COLORS[k % len(COLORS)], MARKS[k % len(MARKS)])
     axes.set_xlabel("$|u|$ of all layers")
     theory = r"$\binom{T+L-2}{L-1}\,|u|^{T-1}$"
-    title = f"$L$ IndRNNs in a stack, $T = {one.depth_steps}$: {theory}"
+    title = f"$L$ IndRNNs in a stack, $T = {finding.depth_steps}$: {theory}"
     axes.set_title(title, loc="left", fontsize=10)
     axes.legend(frameon=False, fontsize=8, loc="lower right")
 

@@ -18,7 +18,7 @@ DECADES = 24.0  # range of the colour scale; smaller values have the last colour
 
 def flow(*findings: Any) -> Any:
     """Draw ‖∂L/∂h_t‖ over time, a panel per network: as lines for up to three layers, else as colours."""
-    return (_lines if max(len(one.layers) for one in findings) <= len(LINES) else _colors)(findings)
+    return (_lines if max(len(finding.layers) for finding in findings) <= len(LINES) else _colors)(findings)
 
 
 def _lines(findings: Any) -> Any:
@@ -26,14 +26,14 @@ def _lines(findings: Any) -> Any:
     columns = min(COLUMNS, len(findings))
     figure = style.empty(2.0 + 2.8 * columns, 0.7 + 2.5 * -(-len(findings) // columns))
     panels = style.tiles(figure, len(findings), columns, sharex=True, sharey=True)
-    (low, high), _ = _limits([one.norms for one in findings])
-    for axes, one in zip(panels, findings, strict=True):
-        steps = np.arange(1, one.norms.shape[1] + 1)
-        for name, norms, (color, dashes) in zip(one.layers, one.norms, LINES, strict=False):
+    (low, high), _ = _limits([finding.norms for finding in findings])
+    for axes, finding in zip(panels, findings, strict=True):
+        steps = np.arange(1, finding.norms.shape[1] + 1)
+        for name, norms, (color, dashes) in zip(finding.layers, finding.norms, LINES, strict=False):
             drawn = np.where(norms >= low, norms, np.nan)
             axes.plot(steps, drawn, color=color, linestyle=dashes, linewidth=1.6, label=f"layer {name}")
         axes.set(yscale="log", ylim=(low / 3, high * 3))
-        style.dress(axes, title=one.title)
+        style.dress(axes, title=finding.title)
         axes.tick_params(labelbottom=True)
     figure.supxlabel(style.STEP, fontsize=10)
     figure.supylabel(style.GRADIENT_NORM, fontsize=10)
@@ -44,17 +44,17 @@ def _lines(findings: Any) -> Any:
 
 def _colors(findings: Any) -> Any:
     """Draw layers x time as colours, with one scale for all networks."""
-    heights = [min(0.9 + 0.3 * len(one.layers), 5.0) for one in findings]  # inches
+    heights = [min(0.9 + 0.3 * len(finding.layers), 5.0) for finding in findings]  # inches
     figure = style.empty(8, 1.2 + sum(heights))
     panels = style.grid(figure, len(findings), 1, sharex=True, height_ratios=heights)[:, 0]
-    limits, cut = _limits([one.norms for one in findings])
-    for axes, one in zip(panels, findings, strict=True):
-        L, T = one.norms.shape
-        image = style.log_image(axes, one.norms, limits, (0.5, T + 0.5, 0.5, L + 0.5))
-        every = -(-len(one.layers) // 12)  # at most twelve names fit
-        axes.set_yticks(range(1, len(one.layers) + 1, every), one.layers[::every])
+    limits, cut = _limits([finding.norms for finding in findings])
+    for axes, finding in zip(panels, findings, strict=True):
+        L, T = finding.norms.shape
+        image = style.log_image(axes, finding.norms, limits, (0.5, T + 0.5, 0.5, L + 0.5))
+        every = -(-L // 12)  # at most twelve names fit
+        axes.set_yticks(range(1, L + 1, every), finding.layers[::every])
         axes.set_ylabel("layer")
-        axes.set_title(one.title, loc="left", fontsize=10)
+        axes.set_title(finding.title, loc="left", fontsize=10)
     panels[-1].set_xlabel(style.STEP)
     style.color_bar(figure, image, list(panels), style.GRADIENT_NORM, cut)
     return figure
@@ -62,20 +62,20 @@ def _colors(findings: Any) -> Any:
 
 def flow_film(*films: Any) -> Any:
     """Draw ‖∂L/∂h_t‖ during training: iterations x time for each layer, a row of panels per network."""
-    columns = max(len(one.frames[0].layers) for one in films)
+    columns = max(len(film.frames[0].layers) for film in films)
     figure = style.empty(1.5 + 3.4 * columns, 0.8 + 2.6 * len(films))
     panels = style.grid(figure, len(films), columns, sharex=True)
-    limits, cut = _limits([frame.norms for one in films for frame in one.frames])
-    for row, one in zip(panels, films, strict=True):
+    limits, cut = _limits([frame.norms for film in films for frame in film.frames])
+    for row, film in zip(panels, films, strict=True):
         for k, axes in enumerate(row):
-            if k >= len(one.frames[0].layers):
+            if k >= len(film.frames[0].layers):
                 axes.set_visible(False)
                 continue
-            values = np.stack([frame.norms[k] for frame in one.frames])
+            values = np.stack([frame.norms[k] for frame in film.frames])
             extent = (0.5, values.shape[1] + 0.5, -0.5, len(values) - 0.5)
             image = style.log_image(axes, values, limits, extent)
-            style.name_iterations(axes, one.iterations)
-            axes.set_title(f"{one.title}, layer {one.frames[0].layers[k]}", loc="left", fontsize=10)
+            style.name_iterations(axes, film.iterations)
+            axes.set_title(f"{film.title}, layer {film.frames[0].layers[k]}", loc="left", fontsize=10)
         row[0].set_ylabel("iteration")
     for axes in panels[-1]:
         axes.set_xlabel(style.STEP)
@@ -85,7 +85,7 @@ def flow_film(*films: Any) -> Any:
 
 def _limits(norms: list[Any]) -> tuple[tuple[float, float], bool]:
     """Return the limits of the colour scale, and whether a norm lies below the lower limit."""
-    values = np.concatenate([one.ravel() for one in norms])
+    values = np.concatenate([array.ravel() for array in norms])
     low, high = style.decades(values, DECADES)
     return (low, high), bool(((values > 0) & (values < low)).any())
 
@@ -103,8 +103,8 @@ def depth(result: dict[str, Any], path: str | Path) -> Path:
         places = range(1, len(first) + 1)
         left.plot(places, first, color=color, linestyle="--", linewidth=1)
         left.plot(places, last, color=color, linewidth=1.6, marker="o", markersize=3, label=record["name"])
-        times = [one["iteration"] for one in record["measured"]]
-        ratios = [_shares(one["norms"])[0] for one in record["measured"]]
+        times = [point["iteration"] for point in record["measured"]]
+        ratios = [_shares(point["norms"])[0] for point in record["measured"]]
         right.plot(times, ratios, color=color, linewidth=1.6, marker="o", markersize=3, label=record["name"])
     right.axhspan(1 / FACTOR, FACTOR, color=style.BLUE, alpha=0.08, linewidth=0)
     norm = r"$\Vert\partial L/\partial h\Vert$ relative to the last layer"

@@ -18,23 +18,23 @@ def memory(*findings: Any) -> Any:
 
     The middle panel shows the length through the gates over that by the weight, without dead neurons.
     """
-    rows = [(one, k) for one in findings for k in range(len(one.layers))]
+    rows = [(finding, k) for finding in findings for k in range(len(finding.layers))]
     figure = style.empty(10.5, 0.9 + 1.75 * len(rows))
     panels = style.grid(figure, len(rows), 3)
-    far = 10 * max(one.steps for one in findings)
-    for (left, middle, right), (one, k) in zip(panels, rows, strict=True):
-        name, part = one.of_layers()[k]
-        u = one.u[part]
-        limits = _range(u, _bounds(u, [one.lower, one.upper[k]]))
+    far = 10 * max(finding.steps for finding in findings)
+    for (left, middle, right), (finding, k) in zip(panels, rows, strict=True):
+        name, part = finding.of_layers()[k]
+        u = finding.u[part]
+        limits = _range(u, _bounds(u, [finding.lower, finding.upper[k]]))
         left.hist(u, np.linspace(*limits, BINS + 1), color=BLUE, alpha=0.75)
         left.set_xlim(*limits)
-        _draw_bounds(left, one.lower, one.upper[k])
-        style.dress(left, "neurons", f"{one.title}, layer {name}".lstrip(", "))
-        _draw_horizons(middle, one, part, far)
-        right.plot(np.arange(1, one.open.shape[1] + 1), one.open[k], color=BLUE, linewidth=1.2)
-        right.set_ylim(0, min(1.03, 1.3 * one.open[k].max() or 1.0))
-        dead = int(one.dead[part].sum())
-        style.dress(right, r"mean of $\varphi'$", f"open gates; {dead} of {one.sizes[k]} neurons dead")
+        _draw_bounds(left, finding.lower, finding.upper[k])
+        style.dress(left, "neurons", f"{finding.title}, layer {name}".lstrip(", "))
+        _draw_horizons(middle, finding, part, far)
+        right.plot(np.arange(1, finding.open.shape[1] + 1), finding.open[k], color=BLUE, linewidth=1.2)
+        right.set_ylim(0, min(1.03, 1.3 * finding.open[k].max() or 1.0))
+        dead = int(finding.dead[part].sum())
+        style.dress(right, r"mean of $\varphi'$", f"open gates; {dead} of {finding.sizes[k]} neurons dead")
     labels = ("recurrent weight $u$", "steps by the weight alone", style.STEP)
     for axes, label in zip(panels[-1], labels, strict=True):
         axes.set_xlabel(label)
@@ -42,46 +42,45 @@ def memory(*findings: Any) -> Any:
     return figure
 
 
-def _draw_horizons(axes: Any, one: Any, part: slice, far: float) -> None:
+def _draw_horizons(axes: Any, finding: Any, part: slice, far: float) -> None:
     """Draw a point for each neuron that is not dead: steps through the gates over steps by the weight."""
-    u, by_weight, alive = one.u[part], np.minimum(one.horizon[part], far), ~one.dead[part]
+    u, by_weight, alive = finding.u[part], np.minimum(finding.horizon[part], far), ~finding.dead[part]
     for color, marker, sign, label in (
         (BLUE, "o", u >= 0, r"$u \geq 0$"), (ORANGE, "^", u < 0, "$u < 0$"),
     ):  # fmt: skip
         chosen = sign & alive
         if chosen.any():
-            axes.plot(by_weight[chosen], one.measured[part][chosen], marker, color=color, markersize=4.5, alpha=0.6,
+            axes.plot(by_weight[chosen], finding.measured[part][chosen], marker, color=color, markersize=4.5, alpha=0.6,
                       markeredgewidth=0, label=label)  # fmt: skip
-    T = one.open.shape[1]
+    T = finding.open.shape[1]
     line = np.geomspace(0.5, far, 100)
     axes.plot(line, np.minimum(line, T), color=GREY, linestyle=":", linewidth=1, label="all gates open")
     style.log_with_zero(axes, "x", far, f"≥ {far:,}")
     style.log_with_zero(axes, "y", T, f"{T:,}")
-    style.dress(axes, "steps measured", f"steps until less than {one.eps:g} is left")
+    style.dress(axes, "steps measured", f"steps until less than {finding.eps:g} is left")
 
 
 def memory_film(*films: Any) -> Any:
     """Draw the recurrent weights during training as ridges, a panel per layer, networks in separate rows."""
-    columns = min(3, max(len(one.frames[0].layers) for one in films))
-    panels_of = [(one, k) for one in films for k in range(len(one.frames[0].layers))]
-    lines = [-(-len(one.frames[0].layers) // columns) for one in films]
-    figure = style.empty(1.0 + 3.3 * columns, 0.6 + 2.9 * sum(lines))
-    panels = style.grid(figure, sum(lines), columns, sharex=True)
-    for axes in panels.ravel():
-        axes.set_visible(False)
-    frames = [frame for one in films for frame in one.frames]
-    lines_of = [_bounds(one.u, [one.lower, *one.upper]) for one in frames]
-    limits = _range(np.concatenate([one.u for one in frames]), [line for group in lines_of for line in group])
-    first = np.repeat(np.cumsum([0, *lines[:-1]]), [len(one.frames[0].layers) for one in films])
-    for (one, k), line in zip(panels_of, first, strict=True):
-        axes = panels[line + k // columns, k % columns]
-        axes.set_visible(True)
-        _ridges(axes, one, k, limits)
-        if k % columns == 0:
-            axes.set_ylabel("iteration")
-        if k + columns >= len(one.frames[0].layers):  # the last panel of its column
-            axes.set_xlabel("recurrent weight $u$")
-            axes.tick_params(labelbottom=True)
+    columns = min(3, max(len(film.frames[0].layers) for film in films))
+    rows = [-(-len(film.frames[0].layers) // columns) for film in films]
+    figure = style.empty(1.0 + 3.3 * columns, 0.6 + 2.9 * sum(rows))
+    panels = style.grid(figure, sum(rows), columns, sharex=True)
+    frames = [frame for film in films for frame in film.frames]
+    bounds = [bound for frame in frames for bound in _bounds(frame.u, [frame.lower, *frame.upper])]
+    limits = _range(np.concatenate([frame.u for frame in frames]), bounds)
+    for film, block in zip(films, np.split(panels, np.cumsum(rows)[:-1]), strict=True):
+        layers = len(film.frames[0].layers)
+        for k, axes in enumerate(block.ravel()):
+            if k >= layers:
+                axes.set_visible(False)
+                continue
+            _ridges(axes, film, k, limits)
+            if k % columns == 0:
+                axes.set_ylabel("iteration")
+            if k + columns >= layers:  # the last panel of its column
+                axes.set_xlabel("recurrent weight $u$")
+                axes.tick_params(labelbottom=True)
     style.legend(figure, panels[:1, 0], 2)
     return figure
 

@@ -20,15 +20,16 @@ def truncation(*findings: Any) -> Any:
     """
     figure = style.empty(1.2 + 4.3 * len(findings), 6.2)
     panels = style.grid(figure, 2, len(findings), sharex=True, sharey="row")
-    for column, one in zip(panels.T, findings, strict=True):
-        for axes, values in zip(column, (one.bias, one.deviation), strict=True):
-            for name, color, form in _lines(one):
-                y = values[:, one.names.index(name)]
+    for column, finding in zip(panels.T, findings, strict=True):
+        for axes, values in zip(column, (finding.bias, finding.deviation), strict=True):
+            for name, color, form in _lines(finding):
+                y = values[:, finding.names.index(name)]
                 y = np.where(y > 0, np.maximum(y, LEAST), np.nan)  # the full gradient has no bias
-                axes.plot(one.cuts, y, form, color=color, label=_symbol(name), markersize=4, linewidth=1.3)
+                look = {"color": color, "markersize": 4, "linewidth": 1.3}
+                axes.plot(finding.cuts, y, form, label=_symbol(name), **look)
             axes.set_xscale("log")
             axes.set_yscale("log")
-        style.dress(column[0], title=one.title)
+        style.dress(column[0], title=finding.title)
         style.dress(column[1])
         column[0].legend(frameon=False, fontsize=8, loc="lower left")
         column[1].set_xlabel("time steps $k$ before truncation")
@@ -45,9 +46,10 @@ def _symbol(name: str) -> str:
     return f"$d{letter}$ of layer {layer}"
 
 
-def _lines(one: Any) -> list[tuple[str, str, str]]:
+def _lines(finding: Any) -> list[tuple[str, str, str]]:
     """Return name, colour (by layer) and marker (by letter) of the gradients to draw, for at most three layers."""
-    changed = [name for p, name in enumerate(one.names) if np.nanmax(one.bias[:, p], initial=0) > LEAST]
+    largest = np.nanmax(finding.bias, axis=0, initial=0)
+    changed = [name for name, bias in zip(finding.names, largest, strict=True) if bias > LEAST]
     split = [(name, *name.rpartition(".")[::2]) for name in changed]
     named = [(name, layer, letter) for name, layer, letter in split if letter in LETTERS]
     layers = list(dict.fromkeys(layer for _, layer, _ in named))
