@@ -110,7 +110,7 @@ class Problem:
         )  # fmt: skip
 
 
-def evaluation(value: float | Evaluation) -> Evaluation:
+def evaluation(value: complex | Evaluation) -> Evaluation:
     """Return an Evaluation; a bare number is a loss."""
     return value if isinstance(value, Evaluation) else Evaluation(value)
 

@@ -8,7 +8,8 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from .._gradcheck.finite_differences import RTOL, Evaluation, check_function
+from .._gradcheck.finite_differences import check_function
+from .._gradcheck.problem import RTOL, Evaluation
 from .._gradcheck.report import Report
 from .._types import Array, Function, Json, Value
 from ..ops.recurrence.activation import ACTIVATIONS
@@ -153,9 +154,8 @@ def scan(
 
     def f(a: Array, u: Array, h0: Array) -> Evaluation:
         h = _run(a, u, h0, activation, ends)
-        terms = dh * h[1:], dhT * h[ends, np.arange(B)]
-        gates = (h[1:] > 0,) if ACTIVATIONS[activation].rectified else ()
-        return Evaluation(sum(np.sum(t) for t in terms), gates, sum(float(np.linalg.norm(t)) for t in terms))
+        rectifiers = (h[1:] > 0,) if ACTIVATIONS[activation].rectified else ()
+        return Evaluation.of_sum((dh * h[1:], dhT * h[ends, np.arange(B)]), rectifiers)
 
     h = _run(a, u, h_0, activation, ends)
     arguments = (dh, dhT, h, u, ACTIVATIONS[activation].array_dphi, *([ends] if lengths else []))

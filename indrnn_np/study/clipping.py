@@ -150,12 +150,12 @@ def clipping(
                 if observe is not None:
                     observe(way, i + 1, float(run.loss[i]))
         runs.append(run)
-    stacked = {name: np.stack([getattr(run, name) for run in runs]) for name in ("loss", "norm", "quantiles")}
+    names = ("loss", "norm", "quantiles", "outside", "diverged")
     return Clipping(
-        tuple(ways), **stacked, outside=np.stack([run.outside for run in runs]),
-        visited=np.array([run.ever.sum() for run in runs]),
-        returned=np.array([(run.ever & ~run.now).sum() for run in runs]),
-        diverged=np.array([run.diverged for run in runs]), neurons=runs[0].ever.size, title=title,
+        tuple(ways), **{name: np.stack([getattr(run, name) for run in runs]) for name in names},
+        visited=np.array([run.visited.sum() for run in runs]),
+        returned=np.array([(run.visited & ~run.beyond).sum() for run in runs]),
+        neurons=runs[0].visited.size, title=title,
     )  # fmt: skip
 
 
@@ -172,8 +172,9 @@ class _Run:
         self.diverged = -1
         self._work = Workspace()
         self._state: State = None
-        self.now = np.zeros(sum(net.params[name].shape[0] for name in net.bounds), bool)
-        self.ever = self.now.copy()
+        # Neurons whose |u| is above the bound, and neurons that were there at any time.
+        self.beyond = np.zeros(sum(net.params[name].shape[0] for name in net.bounds), bool)
+        self.visited = self.beyond.copy()
         self._measure(0)
 
     def iterate(self, i: int, batch: int, clip_norm: float | None) -> bool:
@@ -227,9 +228,9 @@ class _Run:
         """Record |u| / bound after i iterations; the bound is cast to the dtype of u, as in the projection."""
         weights = self._recurrent().values()
         ratios = np.concatenate([np.abs(u.astype(np.float64)) / float(u.dtype.type(b)) for u, b in weights])
-        self.now = ratios > 1
-        self.ever |= self.now
-        self.quantiles[i], self.outside[i] = np.quantile(ratios, QUANTILES), self.now.mean()
+        self.beyond = ratios > 1
+        self.visited |= self.beyond
+        self.quantiles[i], self.outside[i] = np.quantile(ratios, QUANTILES), self.beyond.mean()
 
     def _end(self, i: int) -> bool:
         self.diverged = i + 1

@@ -8,11 +8,12 @@ from typing import ClassVar
 import numpy as np
 
 from .. import _check
-from .._types import Array, Value
+from .._types import Array
+from ..layers.recurrent import Independent
 from ..networks.sequential import Sequential
 from ..ops.recurrence.activation import ACTIVATIONS
 from .finding import Finding, Table
-from .states import Heard, listen, with_weight
+from .states import listen, with_weight
 
 SMALLEST = 1e-290  # float64 loses digits below it, so relative errors mean nothing there
 
@@ -59,12 +60,12 @@ class ClosedForm(Finding):
     def words(self) -> str:
         """Return the largest difference of both, and the gradient at the first step."""
         T, H = self.measured.shape
-        left = np.abs(self.measured[0][self.passed])
-        ends = f"is {left.min():.3g} to {left.max():.3g}, where not 0" if left.size else "is 0 everywhere"
+        size = np.abs(self.measured[0][self.passed])
+        ends = f"is {size.min():.3g} to {size.max():.3g}, where not 0" if size.size else "is 0 everywhere"
         return (
             f"∂h_T/∂h_t of layer {self.layer} ({H} neurons, {T} steps, {self.activation}) by backpropagation and by "
             f"equation 4 differ by at most {self.errors().max():.2g} (relative error); |∂h_T/∂h_1| {ends} "
-            f"({left.size} of {H} neurons)"
+            f"({size.size} of {H} neurons)"
         )
 
     def table(self) -> Table:
@@ -113,33 +114,31 @@ def closed_form(
     and of φ'(h_s).
     """
     where = "study.closed_form"
-    states = listen(net, x, lengths, training=True).states
-    states = with_weight(where, net, states)
-    layer = list(states)[-1] if layer is None else str(layer)
-    _check.choice(where, "layer", layer, states)
+    states = with_weight(where, listen(net, x, lengths, training=True).states)
+    name = list(states)[-1] if layer is None else str(layer)
+    _check.choice(where, "layer", name, states)
     _check.between(where, "sample", sample, 0, x.shape[1])
     T = len(x) if lengths is None else int(lengths[sample])
     if T == 0:
         _check.fail(where, f"lengths[{sample}] is 0", "a sample with at least one step")
-    record = states[layer]
-    h = record.h[:T, sample].astype(np.float64)
-    u = net.device.to_host(net.params[f"{layer}.u"]).astype(np.float64)
-    kind: Value = record.layer
+    kind, states_of_batch = states[name]
+    h = states_of_batch[:T, sample].astype(np.float64)
+    u = net.device.to_host(net.params[f"{name}.u"]).astype(np.float64)
     return ClosedForm(
-        layer, kind.activation, kind.gamma if f"{layer}.u" in net.bounds else None, u, _measured(net, record, h, u),
+        name, kind.activation, kind.gamma if f"{name}.u" in net.bounds else None, u, _measured(net, kind, h, u),
         _closed(h[::-1] if kind.reverse else h, u, kind.activation), title,
     )  # fmt: skip
 
 
-def _measured(net: Sequential, record: Heard, h: Array, u: Array) -> Array:
+def _measured(net: Sequential, layer: Independent, h: Array, u: Array) -> Array:
     """Return ∂h_T/∂h_t (T, H) by the backend's recurrence: u ⊙ da_{t+1}, and 1 at h_T."""
-    (T, H), ops, layer = h.shape, net.ops, record.layer
+    T, H = h.shape
     rows = np.zeros((T + 1, 1, H))  # row 0, the initial state, is not used
     rows[1:, 0] = h
     bring = net.device.asarray
-    da, _, _ = ops.recurrence.backward(
-        None, bring(rows), bring(u), bring(np.ones((1, H))), layer.activation, None, layer.reverse  # type: ignore[attr-defined]
-    )  # fmt: skip
+    da, _, _ = net.ops.recurrence.backward(
+        None, bring(rows), bring(u), bring(np.ones((1, H))), layer.activation, None, layer.reverse
+    )
     da = net.device.to_host(da)[:, 0]
     return np.concatenate([u * (da[-2::-1] if layer.reverse else da[1:]), np.ones((1, H))])
 

@@ -89,15 +89,15 @@ def film(
     _check.at_least("study.film", "iterations", iterations, 1)
     _check.at_least("study.film", "frames", frames, 2)
     due = {round(i) for i in np.linspace(0, iterations, frames)}
-    taken: dict[int, Finding] = {}
+    measured: dict[int, Finding] = {}
     start = net.iteration
 
     def watch(iteration: int) -> None:
         if iteration - start in due:
-            taken[iteration] = measure(net)
+            measured[iteration] = measure(net)
 
     callbacks = options.pop("callbacks", ())
     result = fit(net, task, optimizer, iterations=iterations, callbacks=[watch, *callbacks], **options)
     if result.summary["ended"] == "interrupted" and not callbacks:
         raise KeyboardInterrupt
-    return Film(np.array(list(taken)), tuple(taken.values()), title)
+    return Film(np.array(list(measured)), tuple(measured.values()), title)

@@ -10,10 +10,11 @@ import numpy as np
 
 from .. import _check
 from .._types import Array, Slice
+from ..layers.recurrent import Independent
 from ..networks.sequential import Sequential
 from ..ops.recurrence.activation import ACTIVATIONS
 from .finding import Finding, Table
-from .states import Heard, ends_of, listen, parts, with_weight
+from .states import ends_of, listen, parts, with_weight
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -73,10 +74,10 @@ class Memory(Finding):
         """Return the share of the last layer's neurons that remember the whole sequence, and of dead neurons."""
         name, part = self.of_layers()[-1]
         T, plural = self.open.shape[1], "s" if len(self.layers) > 1 else ""
-        reach, held = (self.horizon[part] >= T).mean(), np.nanmean(self.measured[part])
+        reach, measured = (self.horizon[part] >= T).mean(), np.nanmean(self.measured[part])
         return (
             f"by weight alone {reach:.0%} of the neurons of layer {name} keep {self.eps:g} of a gradient for all {T} "
-            f"steps; through the gates they keep it for {held:.3g} steps on average; {self.dead.mean():.0%} of the "
+            f"steps; through the gates they keep it for {measured:.3g} steps on average; {self.dead.mean():.0%} of the "
             f"{len(self.u)} neurons in {len(self.layers)} layer{plural} are dead"
         )
 
@@ -157,48 +158,46 @@ def memory(
     """
     where = "study.memory"
     _check_eps(where, eps)
-    states = listen(net, x, lengths, training=True).states
-    states = with_weight(where, net, states)
+    states = with_weight(where, listen(net, x, lengths, training=True).states)
     T, B = x.shape[:2]
     ends = ends_of(lengths, T, B)
     u = {name: net.device.to_host(net.params[f"{name}.u"]).astype(np.float64) for name in states}
-    measured = [_measured(heard, u[name], ends, eps) for name, heard in states.items()]
-    slopes = [_slopes(heard, ends) for heard in states.values()]
-    whole = np.concatenate(list(u.values()))
+    measured = [_measured(layer, h, u[name], ends, eps) for name, (layer, h) in states.items()]
+    slopes = [_slopes(layer, h, ends) for layer, h in states.values()]
+    u_of_all = np.concatenate(list(u.values()))
     upper = [net.bounds.get(f"{name}.u", math.nan) for name in states]
     return Memory(
-        tuple(states), tuple(map(len, u.values())), net.steps or T, eps, np.array(upper), whole, horizon(whole, eps),
-        np.concatenate(measured), np.concatenate([by_neuron for by_neuron, _ in slopes]),
+        tuple(states), tuple(map(len, u.values())), net.steps or T, eps, np.array(upper), u_of_all,
+        horizon(u_of_all, eps), np.concatenate(measured), np.concatenate([by_neuron for by_neuron, _ in slopes]),
         np.stack([by_step for _, by_step in slopes]), title,
     )  # fmt: skip
 
 
-def _measured(heard: Heard, u: Array, ends: Array, eps: float) -> Array:
+def _measured(layer: Independent, h: Array, u: Array, ends: Array, eps: float) -> Array:
     """Return the number of last steps over which |Π u φ'| stays at or above ε, as the mean over samples (H,)."""
-    T, B, H = heard.h.shape
-    slope, samples = ACTIVATIONS[heard.layer.activation].array_dphi, np.arange(B)  # type: ignore[attr-defined]
-    product, left = np.ones((B, H)), np.repeat((ends > 0)[:, None], H, axis=1)
-    steps = np.zeros((B, H))
+    T, B, H = h.shape
+    slope, samples = ACTIVATIONS[layer.activation].array_dphi, np.arange(B)
+    product, remembers, steps = np.ones((B, H)), np.ones((B, H), bool), np.zeros((B, H))
     for k in range(T):
-        t = np.full(B, k) if heard.layer.reverse else ends - 1 - k  # a reverse layer ends at step 0
-        rows = heard.h[np.clip(t, 0, T - 1), samples].astype(np.float64)
+        t = np.full(B, k) if layer.reverse else ends - 1 - k  # a reverse layer ends at step 0
+        rows = h[np.clip(t, 0, T - 1), samples].astype(np.float64)
         with np.errstate(over="ignore", invalid="ignore"):
             product *= np.abs(u * slope(rows))
-        left &= (product >= eps) & (k < ends)[:, None]
-        if not left.any():
+        remembers &= (product >= eps) & (k < ends)[:, None]
+        if not remembers.any():
             break
-        steps += left
+        steps += remembers
     counted = ends > 0
     return steps[counted].mean(axis=0) if counted.any() else np.full(H, np.nan)
 
 
-def _slopes(heard: Heard, ends: Array) -> tuple[Array, Array]:
+def _slopes(layer: Independent, h: Array, ends: Array) -> tuple[Array, Array]:
     """Return the mean of φ' for each neuron (H,) and for each step (T,), NaN at steps that no sample reaches."""
-    T, _, H = heard.h.shape
-    slope = ACTIVATIONS[heard.layer.activation].array_dphi  # type: ignore[attr-defined]
+    T, _, H = h.shape
+    slope = ACTIVATIONS[layer.activation].array_dphi
     by_neuron, by_step, count = np.zeros(H), np.full(T, np.nan), 0
     for t in range(T):
-        rows = slope(heard.h[t, t < ends]).astype(np.float64)
+        rows = slope(h[t, t < ends]).astype(np.float64)
         by_neuron += rows.sum(axis=0)
         count += len(rows)
         if len(rows):

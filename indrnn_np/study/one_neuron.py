@@ -116,24 +116,30 @@ def one_neuron(
     _check.at_least(where, "answers", answers, 2)
     training = outputs(net, (task.batch(net.iteration + i, batch) for i in count()), answers)
     split = next((name for name in ("validation", "test") if name in task.splits), "train")
-    held = outputs(net, task.evaluation(split, batch, net.iteration), answers)
+    unseen = outputs(net, task.evaluation(split, batch, net.iteration), answers)
     loss, K = task.loss, len(W)
     best = np.argsort(-explained(training.z, one_hot(training.target, K)), kind="stable")
-    chosen = _chosen(where, neurons, best)
+    if isinstance(neurons, int):
+        _check.between(where, "neurons", neurons, 1, len(best) + 1)
+        chosen = best[:neurons]
+    else:
+        chosen = neuron_indices(where, neurons, len(best))
 
     def refit(z: Array) -> tuple[Array, Array]:
         return line(z, training.target) if loss == "mse" else scores(z, training.target, K, iterations, lr)
 
     def error(y: Array) -> float:
-        return float(LOSSES[loss](y, held.target.astype(np.float64) if loss == "mse" else held.target)[0])
+        return float(LOSSES[loss](y, unseen.target.astype(np.float64) if loss == "mse" else unseen.target)[0])
 
     fits = [refit(training.z[:, n]) for n in chosen]
-    errors = np.array([error(held.z[:, n, None] * w + b) for n, (w, b) in zip(chosen, fits, strict=True)])
+    errors = np.array([error(unseen.z[:, n, None] * w + b) for n, (w, b) in zip(chosen, fits, strict=True)])
     order = np.argsort(errors, kind="stable")
     weights, biases = (np.stack(column)[order] for column in zip(*fits, strict=True))
     _, constant = refit(np.zeros(len(training.z)))
-    blind = error(np.repeat(constant[None], len(held.z), axis=0))
-    return OneNeuron(layer, loss, chosen[order], errors[order], error(held.y), blind, weights, biases, title)
+    blind = error(np.repeat(constant[None], len(unseen.z), axis=0))
+    return OneNeuron(
+        layer, loss, chosen[order], errors[order], error(unseen.y), blind, weights, biases, title
+    )
 
 
 def line(z: Array, target: Array) -> tuple[Array, Array]:
@@ -160,11 +166,3 @@ def scores(z: Array, labels: Array, K: int, iterations: int, lr: float) -> tuple
             raise KeyboardInterrupt
     w = net.params["1.W"][:, 0] / width
     return w, net.params["1.b"] - w * middle
-
-
-def _chosen(where: str, neurons: int | Sequence[int], best: Array) -> Array:
-    """Return the indices of the neurons to keep; `best` lists all neurons, best linear fit first."""
-    if isinstance(neurons, int):
-        _check.between(where, "neurons", neurons, 1, len(best) + 1)
-        return best[:neurons]
-    return neuron_indices(where, neurons, len(best))

@@ -123,5 +123,6 @@ def one_hot(target: Array, K: int) -> Array:
 def explained(z: Array, target: Array) -> Array:
     """Return R² (N,) of the least-squares line from each column of z (S, N) to target (S, K); 0 if one is constant."""
     z, target = z - z.mean(axis=0), target - target.mean(axis=0)
-    both, whole = np.square(z.T @ target).sum(axis=1), np.square(z).sum(axis=0) * np.square(target).sum()
-    return np.divide(both, whole, out=np.zeros(z.shape[1]), where=whole > 0)
+    covariance = np.square(z.T @ target).sum(axis=1)
+    variances = np.square(z).sum(axis=0) * np.square(target).sum()
+    return np.divide(covariance, variances, out=np.zeros(z.shape[1]), where=variances > 0)

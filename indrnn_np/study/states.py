@@ -14,7 +14,7 @@ from ..device import Device
 from ..layers import BatchNorm, Bidirectional, Dropout, LastStep, Layer, Linear, Tied
 from ..layers.base import Context
 from ..layers.chain import forward_layers, network_input
-from ..layers.recurrent import Recurrent
+from ..layers.recurrent import Independent, Recurrent
 from ..networks.checks import check_input
 from ..networks.sequential import Sequential
 from ..tasks import Batch
@@ -130,9 +130,9 @@ def _with_recorders(layer: Layer, heard: dict[str, Heard], device: Device) -> La
     return dataclasses.replace(layer, layers=inner)  # type: ignore[type-var]
 
 
-def with_weight(where: str, net: Sequential, states: dict[str, Heard]) -> dict[str, Heard]:
-    """Return the layers with a recurrent weight u, and check that there is one."""
-    chosen = {name: heard for name, heard in states.items() if f"{name}.u" in net.params}
+def with_weight(where: str, states: dict[str, Heard]) -> dict[str, tuple[Independent, Array]]:
+    """Return the layers with a recurrent weight u and their states, and check that there is one."""
+    chosen = {name: (s.layer, s.h) for name, s in states.items() if isinstance(s.layer, Independent)}
     if not chosen:
         _check.fail(where, "no layer has a recurrent weight u", "an IndRNN or a Recurrence")
     return chosen

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from .. import _check
-from .._gradcheck.finite_differences import STEP, Evaluation
+from .._gradcheck.problem import STEP, Evaluation, evaluation, kinks_between
 from .._types import AnyArray, Array, DType
 from ..networks.sequential import Sequential
 from .finding import Finding, Table
@@ -124,10 +124,9 @@ def step_sizes(
     gradient, rectified = data.gradient(exact)
     names = [CENTRAL, SINGLE] if rectified else [CENTRAL, SINGLE, COMPLEX]
     twins = {DTYPES[name]: data.copy(DTYPES[name]) for name in names}
-    units = _units(exact)
-    drawn = units * np.random.default_rng(seed).standard_normal((directions, flat.size))
+    d = _units(exact) * np.random.default_rng(seed).standard_normal((directions, flat.size))
     return step_sizes_of(
-        lambda p: data.evaluate(twins[p.dtype], p), gradient, flat, drawn, steps, tuple(names), title
+        lambda p: data.evaluate(twins[p.dtype], p), gradient, flat, d, steps, tuple(names), title
     )  # fmt: skip
 
 
@@ -199,8 +198,7 @@ class _Line:
 
     def at(self, s: complex, dtype: DType = DTYPES[CENTRAL]) -> Evaluation:
         """Return f at point + s direction in a dtype."""
-        value = self.f((self.point + s * self.direction).astype(dtype))
-        return value if isinstance(value, Evaluation) else Evaluation(value)
+        return evaluation(self.f((self.point + s * self.direction).astype(dtype)))
 
     def errors(self, method: str, steps: Array) -> tuple[Array, Array]:
         """Return relative errors and the numbers of gates that differ between -s, 0 and s, each (S,)."""
@@ -213,9 +211,8 @@ class _Line:
 
     def _central(self, s: float, dtype: DType) -> tuple[float, float]:
         minus, plus = self.at(-s, dtype), self.at(s, dtype)
-        triples = zip(minus.gates, self.base.gates, plus.gates, strict=True)
-        kinks = sum(int(np.count_nonzero((m != b) | (b != p))) for m, b, p in triples)
-        return float(np.real(plus.value) - np.real(minus.value)) / (2 * s), kinks
+        numeric = float(np.real(plus.value) - np.real(minus.value)) / (2 * s)
+        return numeric, kinks_between(minus, self.base, plus)
 
     def theory(self, steps: Array) -> Array:
         """Return the truncation error and the rounding errors of both dtypes, (3, S)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._gradcheck.finite_differences import Evaluation
+from .._gradcheck.problem import Evaluation
 from .._types import AnyArray, Array, DType, Record
 from ..backend import get
 from ..networks.sequential import Sequential
