@@ -1,4 +1,4 @@
-"""Compare gradients with numerical derivatives: of a network, a layer, an op by name, or your own function.
+"""Compare gradients of a network, a layer, an op or your own function with numerical derivatives.
 
     ir.gradcheck(net, x)                              # the loss is a fixed random weighting of outputs
     ir.gradcheck(net, x, labels, loss="softmax_cross_entropy", lengths=lengths)
@@ -54,7 +54,8 @@ def gradcheck(
 ) -> Report:
     """Compare each gradient of a backward pass with a numerical derivative of the forward pass.
 
-    Networks run on a float64 copy, with batch norm in training mode and dropout on with a constant mask.
+    Networks run on a float64 copy, with batch norm in training mode and dropout on with a constant
+    mask.
 
     Parameters
     ----------
@@ -121,7 +122,7 @@ def gradcheck(
 
 
 def check_op(name: str, backend: str, how: Arguments, options: Arguments) -> Report:
-    """Compare the backward pass of an op with its forward pass, on arguments from the catalogue of ops.
+    """Compare the backward pass of an op with its forward pass, on random arguments.
 
     `how` holds the options of `check_function`.
     """

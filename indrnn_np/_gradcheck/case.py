@@ -33,7 +33,7 @@ class Case:
 
     @property
     def rectified(self) -> bool:
-        """Whether the first output is that of a rectified activation, whose gates are output > 0."""
+        """Whether the first output is of a rectified activation, whose gates are output > 0."""
         return "activation" in self.inputs and ACTIVATIONS[self.inputs["activation"]].rectified
 
     def forward(self, ops: Backend | Hosted, arrays: Arrays) -> tuple[dict[str, Array], Record]:
@@ -68,7 +68,7 @@ def _with_dtype(value: Value, dtype: DType) -> Value:
 
 
 def draw(name: str, seed: int = 0, dtype: str = "float64", **options: Value) -> Case:
-    """Return the case of an op with random arguments; sizes T, B, D, H, K and options are keywords."""
+    """Return the case of an op with random arguments, for sizes T, B, D, H, K and options."""
     differentiable = {entry.op: entry for entry in entries() if entry.gradients}
     _check.choice("gradcheck", "op", name, differentiable)
     entry = differentiable[name]

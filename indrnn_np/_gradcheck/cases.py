@@ -137,7 +137,7 @@ def network_cases(seed: int) -> Iterator[tuple[str, Sequential, Arguments]]:
 def language_stacks(
     rng: np.random.Generator, x: Array, lengths: Array, symbols: int
 ) -> Iterator[tuple[str, list[layers.Layer], Arguments]]:
-    """Yield title, layers and arguments of gradcheck, for the layers of language models and a small model."""
+    """Yield title, layers and arguments of gradcheck for the layers of language models."""
     T, B, D = x.shape
     ids, following = rng.integers(0, symbols, (2, T, B))
     yield "layer LayerNorm", [layers.LayerNorm(D)], {"x": x}

@@ -9,8 +9,7 @@ import numpy as np
 from .. import layers, networks
 from ..networks.sequential import Sequential
 from ..ops.catalogue import Arguments, Draw
-
-BACKEND = "reference"  # backend of the network; the checked backend runs a copy
+from .twins import REFERENCE
 
 
 def deep_cases(seed: int) -> Iterator[tuple[str, Sequential, Arguments]]:
@@ -22,7 +21,7 @@ def deep_cases(seed: int) -> Iterator[tuple[str, Sequential, Arguments]]:
     ragged = full | {"lengths": d.lengths()}
     labels = ragged | {"y": rng.integers(0, K, B), "loss": "softmax_cross_entropy"}
     target = full | {"y": rng.standard_normal((T, B, K)), "loss": "mse"}
-    options: Arguments = {"steps": T, "backend": BACKEND, "seed": seed}
+    options: Arguments = {"steps": T, "backend": REFERENCE, "seed": seed}
 
     def moved(net: Sequential) -> Sequential:
         net.flat[...] += 0.1 * rng.standard_normal(net.size)  # with biases of 0, relus are at their kink

@@ -1,19 +1,19 @@
 """Comparison of gradients with numerical derivatives along random directions (problem.py).
 
 A direction has normally distributed elements in the unit of its array: the root mean square of the
-array, so that a step is a relative change and derivatives of different arrays are comparable. For an
-array of zeros, such as new biases, the unit is chosen so that a step changes the loss as much as a step
-of the other arrays, but at most 1.
+array, so that a step is a relative change and derivatives of different arrays are comparable. For
+an array of zeros, such as new biases, the unit is chosen so that a step changes the loss as much as
+a step of the other arrays, but at most 1.
 
 An error is relative to the largest of three numbers: the derivative itself; the typical derivative
 |gradient| |d| / sqrt(n), because a random direction may be nearly orthogonal to the gradient; a
-thousandth of the largest typical derivative of all arrays, so that a gradient that must vanish (a bias
-before batch norm) is not compared with its own rounding error.
+thousandth of the largest typical derivative of all arrays, so that a gradient that must vanish (a
+bias before batch norm) is not compared with its own rounding error.
 
-A rectifier has no derivative at 0. If f returns its gates (`Evaluation.gates`), the gates that differ
-between p - s d, p and p + s d are counted: these kinks are within reach of the step. A mismatch is tried
-again with smaller steps, then along new directions, which reach other kinks. If kinks are within reach
-of each direction, the row is undecided: neither passed nor failed.
+A rectifier has no derivative at 0. If f returns its gates (`Evaluation.gates`), the gates that
+differ between p - s d, p and p + s d are counted: these kinks are within reach of the step. A
+mismatch is tried again with smaller steps, then along new directions, which reach other kinks. If
+kinks are within reach of each direction, the row is undecided: neither passed nor failed.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ def check_function(
     Parameters
     ----------
     f : callable
-        Takes the arrays by name and returns a number, or an `Evaluation` with the open rectifiers. It
-        must not change the arrays.
+        Takes the arrays by name and returns a number, or an `Evaluation` with the open rectifiers.
+        It must not change the arrays.
     gradients : dict of str to array
         Gradients by name. Arrays without a gradient are constant.
     arrays : dict of str to array of float64
@@ -125,7 +125,7 @@ def check_function(
 def _decide(
     problem: Problem, name: str, gradient: Array, direction: Array, floor: float, rng: np.random.Generator
 ) -> Row:  # fmt: skip
-    """Return the row of a direction, or of the last new direction while kinks leave the row undecided."""
+    """Return the row of a direction, or of a new direction while kinks leave the row undecided."""
     row = _row(problem, name, gradient, direction, floor)
     for _ in range(REDRAWS):
         if row.status != UNDECIDED or not row.kinks_left:

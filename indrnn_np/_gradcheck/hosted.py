@@ -21,7 +21,7 @@ STAY = ("lengths", "counts")  # arguments that every backend takes as NumPy arra
 
 @functools.cache
 def hosted(name: str) -> Backend | Hosted:
-    """Return the table of a backend as functions of NumPy arrays, such as `hosted("cuda").affine.forward`."""
+    """Return the table of a backend as functions of NumPy arrays."""
     ops = get(name)
     return ops if ops.device.arrays is np.ndarray else Hosted(ops)
 
@@ -66,7 +66,7 @@ class _Copies:
         self.pairs: list[tuple[Array, AnyArray]] = []
 
     def move(self, value: Value) -> Value:
-        """Return the device copy of an array, or a workspace or probe that copies; other values unchanged."""
+        """Return the device copy of an array, a workspace or probe that copies, or the value."""
         if isinstance(value, np.ndarray) and value.ndim:
             return self._inside(value) or self._copy(value)
         if hasattr(value, "array") and not isinstance(value, np.ndarray):  # a workspace

@@ -51,7 +51,7 @@ class _Trial:
         self.last_weights = map_leaves(lambda _, leaf: rng.standard_normal(leaf.shape), last)
 
     def _initial(self, state: State, last: State, rng: np.random.Generator) -> State:
-        """Return `state`, or by default a random state, which is None in layers that learn their initial state."""
+        """Return `state`, by default a random one, None in layers with a learned initial state."""
         if isinstance(state, str):
             _check.choice("gradcheck", "state", state, ("zeros",))
             return None
@@ -118,8 +118,8 @@ def check_network(
 ) -> Report:  # fmt: skip
     """Check all gradients of a network.
 
-    `title` names it in the report, `data` holds x, y, loss, mask, lengths and state of `gradcheck`, and `how`
-    the options of `check_function`.
+    `title` names it in the report, `data` holds x, y, loss, mask, lengths and state of `gradcheck`,
+    and `how` the options of `check_function`.
     """
     copy = single_values.accept(net.astype("float64", backend=backend))
     trial = _Trial(copy, data, how["seed"])
@@ -154,7 +154,7 @@ def leaves(tree: State, prefix: str = "") -> Iterator[tuple[str, Array]]:
 
 
 def map_leaves(f: Callable[[str, AnyArray], Array | None], tree: State, prefix: str = "") -> State:
-    """Return nested lists and tuples with f(name, array) for each array, and None for other values."""
+    """Return nested lists and tuples with f(name, array) for arrays, and None for other values."""
     if _check.is_array(tree):
         return f(prefix, tree)
     if isinstance(tree, list | tuple):

@@ -52,7 +52,7 @@ Objective = Function["float | Evaluation"]  # takes the arrays by name
 
 @dataclass(frozen=True)
 class Problem:
-    """A function, its arrays and its value there, and the method, step size, tolerance and unit of each array."""
+    """A function, its arrays and its value there, and how it is differentiated."""
 
     f: Objective
     arrays: Mapping[str, Array]
@@ -71,7 +71,7 @@ class Problem:
         return evaluation(self.f(**{**self.arrays, name: self.arrays[name] + offset}))
 
     def derive(self, name: str, direction: Array, step: float) -> tuple[float, int, float]:
-        """Return the derivative along a direction, the number of kinks within the step, and the rounding error."""
+        """Return derivative along a direction, number of kinks within reach, and rounding error."""
         if self.method == "complex":
             return float(np.imag(self.at(name, 1j * step * direction).value)) / step, 0, 0.0
         plus, minus = self.at(name, step * direction), self.at(name, -step * direction)
@@ -80,7 +80,7 @@ class Problem:
         return numeric, kinks_between(minus, self.base, plus), NOISE * magnitude / step
 
     def worst_element(self, row: Row, gradient: Array, rng: np.random.Generator) -> Element:
-        """Return the element with the largest error; a large array is bisected until its elements can be tried."""
+        """Return the element with the largest error; a large array is bisected first."""
         indices = np.arange(gradient.size)
         # An evaluation takes longer for large arrays, so fewer elements are tried.
         limit = int(np.clip(4_000_000 // sum(a.size for a in self.arrays.values()), 16, 4096))
@@ -96,7 +96,7 @@ class Problem:
     def _compare(
         self, row: Row, gradient: Array, indices: Array, weights: Array
     ) -> tuple[float, float, float]:
-        """Return error, analytic and numeric derivative along weighted elements; the error is -1 at a kink."""
+        """Return error (-1 at a kink), analytic and numeric derivative along weighted elements."""
         scale, direction = self.units[row.name], np.zeros(gradient.size)
         direction[indices] = scale * weights
         for step in (s for s in self.steps() if s <= row.step):
@@ -116,7 +116,7 @@ def evaluation(value: complex | Evaluation) -> Evaluation:
 
 
 def chosen_method(method: str, obstacle: str) -> str:
-    """Return the method for "auto"; `obstacle` says why complex steps are impossible, empty if they are possible."""
+    """Return the method for "auto"; `obstacle` says why complex steps are impossible, or ""."""
     if method == "auto":
         return "central" if obstacle else "complex"
     if method == "complex" and obstacle:

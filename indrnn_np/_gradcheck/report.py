@@ -1,4 +1,4 @@
-"""Report of a gradient check: a row for each array and direction, their table, and the error to raise."""
+"""Report of a gradient check: rows for each array and direction, their table, and the error."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ PASSED, FAILED, UNDECIDED = "passed", "failed", "undecided"
 
 
 class GradientError(AssertionError):
-    """Error for a wrong gradient; its message names the array, both derivatives and the worst element."""
+    """Error for a wrong gradient; names the array, both derivatives and the worst element."""
 
 
 @dataclass(frozen=True)
 class Element:
-    """Element of a gradient with its analytic and numeric derivative; `searched` elements were compared."""
+    """Element with its analytic and numeric derivative; `searched` elements were compared."""
 
     name: str
     index: tuple[int, ...]

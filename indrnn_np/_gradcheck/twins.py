@@ -48,7 +48,7 @@ def worst(outcomes: Iterable[Outcome]) -> Outcome:
 
 
 def compare(entry: Entry, options: Arguments, backend: str, dtype: str, seed: int) -> Outcome:
-    """Call a function on the reference and on a backend, and compare its results and changed arguments."""
+    """Compare the results and changed arguments of a function with those of the reference."""
     expected, actual = (results(entry, options, hosted(name), dtype, seed) for name in (REFERENCE, backend))
     kinks = int(np.count_nonzero(expected.pop("gates") != actual.pop("gates"))) if "gates" in expected else 0
     first = worst(compare_arrays(name, actual[name], expected[name], dtype, kinks) for name in expected)
@@ -72,7 +72,7 @@ def compare_arrays(name: str, actual: Array, expected: Array, dtype: str, kinks:
 
 
 def results(entry: Entry, options: Arguments, ops: Backend | Hosted, dtype: str, seed: int) -> Arrays:
-    """Return the results and changed arguments of a function, or the outputs, gates and gradients of a pass."""
+    """Return results and changed arguments; of a pass its outputs, gates and gradients."""
     if not entry.gradients:
         arguments = entry.arguments(Draw(np.random.default_rng(seed), dtype), **options)
         result = entry.function(ops)(**arguments)

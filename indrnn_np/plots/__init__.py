@@ -1,7 +1,7 @@
 """Figures of training runs, benchmarks and studies, drawn without a display.
 
-`learning_curve`, `reproduction`, `bench`, `crossover`, `ladder` and `depth` write a file. Each other
-function takes findings of `study` whose `kind` is its name, and returns a Figure.
+`learning_curve`, `reproduction`, `bench`, `crossover`, `ladder` and `depth` write a file. Each
+other function takes findings of `study` whose `kind` is its name, and returns a Figure.
 """
 
 from .bugs import bugs

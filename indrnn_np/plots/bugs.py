@@ -20,7 +20,7 @@ SYMBOLS = {
 
 
 def bugs(*findings: Any) -> Any:
-    """Draw the error of each wrong pass as a dot and that of the correct pass as a ring; a panel per finding."""
+    """Draw the errors of wrong passes as dots, of correct passes as rings; a panel per finding."""
     figure = style.empty(8.5, 0.8 + sum(0.9 + 0.27 * len(finding.bugs) for finding in findings))
     panels = style.grid(figure, len(findings), 1, sharex=True)[:, 0]
     for axes, finding in zip(panels, findings, strict=True):

@@ -18,7 +18,7 @@ LOOK = {
 
 
 def clipping(*findings: Any) -> Any:
-    """Draw loss, gradient norm, the largest |u| / bound and the share outside; one column per network."""
+    """Draw loss, gradient norm, largest |u| / bound and share outside; a column per network."""
     alone = len(findings) == 1
     figure = style.empty(8 if alone else 1.0 + 4.0 * len(findings), 5.8 if alone else 10)
     panels = style.grid(figure, 2 if alone else 4, 2 if alone else len(findings), sharex=True)

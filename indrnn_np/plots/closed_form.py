@@ -14,7 +14,7 @@ DOTS = 24  # marks of the closed form along a line
 
 
 def closed_form(*findings: Any) -> Any:
-    """Draw |∂h_T/∂h_t| of some neurons: lines by backpropagation, marks by equation 4; γ and 1/γ dashed."""
+    """Draw |∂h_T/∂h_t|: lines by backpropagation, marks by equation 4; γ and 1/γ dashed."""
     columns = min(2, len(findings))
     figure = style.empty(1.0 + 4.6 * columns, 0.4 + 4.0 * -(-len(findings) // columns))
     panels = style.tiles(figure, len(findings), columns)
@@ -52,7 +52,7 @@ def _panel(axes: Any, finding: Any) -> None:
 
 
 def chosen(finding: Any) -> list[int]:
-    """Return up to four neurons whose gradient reaches the first step: smallest and largest |u|, and two between.
+    """Return up to four neurons whose gradient reaches the first step, at even ranks of |u|.
 
     If no gradient reaches it, return the neurons whose gradient reaches furthest.
     """

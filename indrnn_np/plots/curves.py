@@ -17,7 +17,7 @@ LINEAR = ("bits",)  # metrics that are logarithms, on a linear axis
 
 
 def learning_curve(run: str | Path, path: str | Path) -> Path:
-    """Draw loss and validation metric of a run over its iterations, with published points, into a PNG file."""
+    """Draw the learning curve of a run, with published points, into a PNG file."""
     return style.save(curve(run), path)
 
 
@@ -28,7 +28,7 @@ def curve(run: str | Path) -> Any:
 
 
 def figure(metrics: Lines, summary: dict[str, Any]) -> Any:
-    """Return the Figure of lines of metrics.jsonl and a summary; lines of training may be absent."""
+    """Return the Figure of lines of metrics.jsonl and a summary; training may be absent."""
     result = style.empty(7.2, 4.5)
     if summary["metric"] == "accuracy":
         _accuracy(result, metrics, summary)
@@ -38,7 +38,7 @@ def figure(metrics: Lines, summary: dict[str, Any]) -> Any:
 
 
 def _series(metrics: Lines, kind: str, name: str) -> tuple[list[int], list[float]]:
-    """Return iterations and values of one metric, without values that are null because they were not finite."""
+    """Return iterations and values of one metric, without values that were not finite (null)."""
     lines = [line for line in metrics if line["kind"] == kind and line.get(name) is not None]
     return [line["iteration"] for line in lines], [line[name] for line in lines]
 

@@ -17,7 +17,7 @@ DECADES = 2.2  # decades that panels show beyond the limits
 
 
 def explosion(*findings: Any) -> Any:
-    """Draw four panels for each finding: theory as lines, measurements as marks, the limits as a band."""
+    """Draw four panels per finding: theory as lines, measurements as marks, limits as a band."""
     figure = style.empty(10, 7.6 * len(findings))
     panels = style.grid(figure, 2 * len(findings), 2)
     for i, finding in enumerate(findings):
@@ -36,7 +36,7 @@ def explosion(*findings: Any) -> Any:
 
 
 def _weights(axes: Any, finding: Any, dense: bool, title: str, symbol: str) -> None:
-    """Draw growth over the weight `symbol`: a colour for each T, a mark for each kind of network."""
+    """Draw growth over the weight `symbol`: a colour for each T, a mark for each network."""
     chosen = [s for s, is_dense in enumerate(finding.dense) if is_dense == dense]
     for k, (T, w) in enumerate(zip(finding.steps, finding.weights, strict=True)):
         fine = np.geomspace(w[0], w[-1], 300)  # theory is curved on this scale

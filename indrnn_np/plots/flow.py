@@ -17,7 +17,7 @@ DECADES = 24.0  # range of the colour scale; smaller values have the last colour
 
 
 def flow(*findings: Any) -> Any:
-    """Draw ‖∂L/∂h_t‖ over time, a panel per network: as lines for up to three layers, else as colours."""
+    """Draw ‖∂L/∂h_t‖ over time, a panel per network: lines for up to three layers, else colours."""
     return (_lines if max(len(finding.layers) for finding in findings) <= len(LINES) else _colors)(findings)
 
 
@@ -61,7 +61,7 @@ def _colors(findings: Any) -> Any:
 
 
 def flow_film(*films: Any) -> Any:
-    """Draw ‖∂L/∂h_t‖ during training: iterations x time for each layer, a row of panels per network."""
+    """Draw ‖∂L/∂h_t‖ during training: iterations x time for each layer, a row per network."""
     columns = max(len(film.frames[0].layers) for film in films)
     figure = style.empty(1.5 + 3.4 * columns, 0.8 + 2.6 * len(films))
     panels = style.grid(figure, len(films), columns, sharex=True)
@@ -93,8 +93,8 @@ def _limits(norms: list[Any]) -> tuple[tuple[float, float], bool]:
 def depth(result: dict[str, Any], path: str | Path) -> Path:
     """Draw the results of benchmarks/depth.py into a PNG file.
 
-    Left: gradient norm of each layer relative to the last layer, before (dashed) and after training.
-    Right: that of the first layer over the iterations.
+    Left: gradient norm of each layer relative to the last layer, before (dashed) and after
+    training. Right: that of the first layer over the iterations.
     """
     figure = style.empty(10, 4.2)
     left, right = figure.subplots(1, 2)

@@ -14,9 +14,10 @@ LOWER, UPPER = r"$\epsilon^{1/T}$: kept for $T$ steps", r"bound $\gamma^{1/T}$"
 
 
 def memory(*findings: Any) -> Any:
-    """Draw recurrent weights with their bounds, memory lengths, and open gates over time, a row per layer.
+    """Draw recurrent weights with bounds, memory lengths, and open gates, a row per layer.
 
-    The middle panel shows the length through the gates over that by the weight, without dead neurons.
+    The middle panel shows the length through the gates over that by the weight, without dead
+    neurons.
     """
     rows = [(finding, k) for finding in findings for k in range(len(finding.layers))]
     figure = style.empty(10.5, 0.9 + 1.75 * len(rows))
@@ -43,7 +44,7 @@ def memory(*findings: Any) -> Any:
 
 
 def _draw_horizons(axes: Any, finding: Any, part: slice, far: float) -> None:
-    """Draw a point for each neuron that is not dead: steps through the gates over steps by the weight."""
+    """Draw steps through the gates over steps by the weight, a point per living neuron."""
     u, by_weight, alive = finding.u[part], np.minimum(finding.horizon[part], far), ~finding.dead[part]
     for color, marker, sign, label in (
         (BLUE, "o", u >= 0, r"$u \geq 0$"), (ORANGE, "^", u < 0, "$u < 0$"),
@@ -61,7 +62,7 @@ def _draw_horizons(axes: Any, finding: Any, part: slice, far: float) -> None:
 
 
 def memory_film(*films: Any) -> Any:
-    """Draw the recurrent weights during training as ridges, a panel per layer, networks in separate rows."""
+    """Draw the recurrent weights during training as ridges, a panel per layer."""
     columns = min(3, max(len(film.frames[0].layers) for film in films))
     rows = [-(-len(film.frames[0].layers) // columns) for film in films]
     figure = style.empty(1.0 + 3.3 * columns, 0.6 + 2.9 * sum(rows))
@@ -86,7 +87,7 @@ def memory_film(*films: Any) -> Any:
 
 
 def _ridges(axes: Any, film: Any, k: int, limits: tuple[float, float]) -> None:
-    """Draw the histograms of one layer, one ridge per frame; the highest bin is 1.5 ridge spacings high."""
+    """Draw the histograms of one layer as ridges; the highest bin is 1.5 ridge spacings high."""
     edges = np.linspace(*limits, BINS + 1)
     name, part = film.frames[0].of_layers()[k]
     for place, frame in reversed(list(enumerate(film.frames))):

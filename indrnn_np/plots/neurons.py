@@ -1,4 +1,4 @@
-"""States of neurons over one sequence, contributions to the output, and errors of single neurons."""
+"""States of neurons, their contributions to the output, and errors of single neurons."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _draw_states(axes: Any, finding: Any, name: str, part: slice) -> None:
 
 
 def ranking(*findings: Any) -> Any:
-    """Draw the contributions of the first neurons, and the variance of the target that each explains alone."""
+    """Draw the contributions of the first neurons, and the variance that each explains alone."""
     figure = style.empty(9, 0.5 + 2.5 * len(findings))
     panels = style.grid(figure, len(findings), 2, sharey="col")
     for (left, right), finding in zip(panels, findings, strict=True):

@@ -22,8 +22,8 @@ LABELS = {
 def reproduction(entries: Sequence[dict[str, Any]], path: str | Path) -> Path:
     """Draw the entries of `reproduce.collect` into a PNG file.
 
-    The mean over seeds is a line, their range a band, and the points of the paper are hollow markers
-    of the same colour.
+    The mean over seeds is a line, their range a band, and the points of the paper are hollow
+    markers of the same colour.
     """
     drawn = [entry for entry in entries if any(run["validation"] for run in entry["runs"])]
     if not drawn:
@@ -77,7 +77,7 @@ def _shown(value: float, metric: str) -> float:
 
 
 def _band(curves: Sequence[Any], metric: str) -> tuple[list[int], Any, Any, Any]:
-    """Return the common iterations of all curves, with minimum, mean and maximum (NaN if not finite)."""
+    """Return the common iterations of all curves, with minimum, mean and maximum."""
     maps = [{line["iteration"]: line.get(metric) for line in curve} for curve in curves]
     x = sorted(set(maps[0]).intersection(*maps[1:])) or sorted(maps[0])
     values = np.array([[_number(m.get(i), metric) for i in x] for m in maps if set(x) <= set(m)])

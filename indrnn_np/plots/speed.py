@@ -13,7 +13,7 @@ ROLES = {"engine": BLUE, "rival": ORANGE, "other cell": "#BBBBBB", "floor": GREY
 
 
 def bench(result: dict[str, Any], path: str | Path) -> Path:
-    """Draw the result of `bench.run` into a PNG file: times relative to the floor, and rates of scans."""
+    """Draw `bench.run` into a PNG file: times relative to the floor, and rates of scans."""
     cases = [case for case in result["cases"] if case["lines"]]
     scans = [case for case in cases if case["kind"] == "recurrence"]
     others = [case for case in cases if case["kind"] != "recurrence"]
@@ -45,7 +45,7 @@ def _short(value: float) -> str:
 
 
 def _bars(axes: Any, label: str, value: str, cases: Lines) -> None:
-    """Draw a horizontal bar for each line of each case, labelled with its value and its time in ms."""
+    """Draw a bar for each line of each case, labelled with its value and its time in ms."""
     names, place = [], 0.0
     for case in cases:
         sizes = tuple(case[letter] for letter in "TBDH" if case[letter])
@@ -80,7 +80,7 @@ MARKERS = "os^Dv"  # for each T
 
 
 def crossover(result: dict[str, Any], path: str | Path) -> Path:
-    """Draw the result of `bench.run_crossover` into a PNG file: time over columns, a line per T and backend."""
+    """Draw `bench.run_crossover` into a PNG file: time over columns, a line per T and backend."""
     curves: dict[Any, Any] = {}
     for case in result["cases"]:
         for line in case["lines"]:

@@ -17,7 +17,7 @@ RANGE = 1e-17, 1e3  # errors on the axis
 
 
 def step_sizes(*findings: Any) -> Any:
-    """Draw |numeric - f'| / |f'| against s, one panel per finding, with theory and the steps that reach kinks."""
+    """Draw |numeric - f'| / |f'| against s, with theory and the steps that reach kinks."""
     figure = style.empty(0.8 + 3.1 * len(findings), 4.0)
     panels = style.grid(figure, 1, len(findings), sharex=True, sharey=True)[0]
     for axes, finding in zip(panels, findings, strict=True):

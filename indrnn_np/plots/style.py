@@ -1,4 +1,4 @@
-"""Shared style of all figures: colours, empty figures, axes. Only this file imports matplotlib, when it draws."""
+"""Shared style of all figures. Only this file imports matplotlib, when it draws."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def color_bar(figure: Any, image: Any, axes: Any, label: str, cut: bool = False)
 
 
 def decades(values: Any, most: float = 300.0) -> tuple[float, float]:
-    """Return limits of a logarithmic scale for positive values, cut at 10^-most times the largest value.
+    """Return limits of a logarithmic scale, cut at 10^-most times the largest value.
 
     Without positive values the limits are (1, 10).
     """

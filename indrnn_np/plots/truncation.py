@@ -47,7 +47,7 @@ def _symbol(name: str) -> str:
 
 
 def _lines(finding: Any) -> list[tuple[str, str, str]]:
-    """Return name, colour (by layer) and marker (by letter) of the gradients to draw, for at most three layers."""
+    """Return name, colour (layer) and marker (letter) of the gradients of at most three layers."""
     largest = np.nanmax(finding.bias, axis=0, initial=0)
     changed = [name for name, bias in zip(finding.names, largest, strict=True) if bias > LEAST]
     split = [(name, *name.rpartition(".")[::2]) for name in changed]

@@ -1,12 +1,13 @@
 """Instruments that measure gradients and neurons.
 
-Each instrument is a function that returns a `Finding` (finding.py): arrays, a sentence with the main
-number, `.table()`, `.save("x.npz")` and `.plot()`. Only `film`, which trains, changes its network.
+Each instrument is a function that returns a `Finding` (finding.py): arrays, a sentence with the
+main number, `.table()`, `.save("x.npz")` and `.plot()`. Only `film`, which trains, changes its
+network.
 
 flow.py          gradient_flow: the norm of ∂L/∂h_t for every recurrent layer and step
 closed_form.py   closed_form: ∂h_T/∂h_t of every neuron, by backpropagation and by equation 4
-explosion.py     explosion: gradient growth over sweeps of recurrent weights, γ, T and depth, with theory
-memory.py        memory, horizon: how long neurons remember, by weight u alone and through their gates
+explosion.py     explosion: gradient growth over recurrent weights, γ, T and depth, with theory
+memory.py        memory, horizon: how long neurons remember, by u alone and through their gates
 traces.py        traces: the states of neurons over one sequence
 ranking.py       ranking: contributions of the last recurrent layer's neurons to the output
 one_neuron.py    one_neuron: the error with a single neuron and a refitted read-out

@@ -1,8 +1,8 @@
 """Classic mistakes in a backward pass as short NumPy functions, with the correct versions.
 
-The correct versions restate ops/recurrence, ops/affine and ops/dropout. `bugs` (bugs.py) checks all of
-them. dh (T, B, H) is the gradient of the outputs h[1:], dhT (B, H) that of the last state, and slope(h)
-is φ' computed from the output.
+The correct versions restate ops/recurrence, ops/affine and ops/dropout. `bugs` (bugs.py) checks all
+of them. dh (T, B, H) is the gradient of the outputs h[1:], dhT (B, H) that of the last state, and
+slope(h) is φ' computed from the output.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Gradients = tuple[Array, ...]
 
 
 def recurrence(dh: Array, dhT: Array, h: Array, u: Array, slope: Slope) -> Gradients:
-    """Return the correct gradients: da_t = φ'_t ⊙ (dh_t + u ⊙ da_{t+1}), du = Σ da_t ⊙ h_{t-1}, dh0 = u ⊙ da_1."""
+    """Correct: da_t = φ'_t ⊙ (dh_t + u ⊙ da_{t+1}), du = Σ da_t ⊙ h_{t-1}, dh0 = u ⊙ da_1."""
     da, du, carry = np.empty_like(dh), np.zeros_like(u), dhT
     for t in reversed(range(len(dh))):
         da[t] = slope(h[t + 1]) * (dh[t] + carry)  # h[t + 1]: output of step t, h[t]: state before
@@ -103,7 +103,7 @@ def mean_for_sum(dh: Array, dhT: Array, h: Array, u: Array, slope: Slope) -> Gra
 def recurrence_with_lengths(
     dh: Array, dhT: Array, h: Array, u: Array, slope: Slope, lengths: Array
 ) -> Gradients:
-    """Return the correct gradients for samples with lengths (B,): padding does not change the carry."""
+    """Correct for samples with lengths (B,): padding does not change the carry."""
     da, du, carry = np.empty_like(dh), np.zeros_like(u), dhT
     for t in reversed(range(len(dh))):
         valid = (t < lengths)[:, None]
@@ -124,7 +124,7 @@ def padding_not_masked(dh: Array, dhT: Array, h: Array, u: Array, slope: Slope, 
 
 
 def product(dy: Array, x: Array, W: Array) -> Gradients:
-    """Return the correct gradients of y = x Wᵀ: dx = dy W, dW = dyᵀ x."""
+    """Correct for y = x Wᵀ: dx = dy W, dW = dyᵀ x."""
     return dy @ W, dy.T @ x
 
 
@@ -134,7 +134,7 @@ def not_transposed(dy: Array, x: Array, W: Array) -> Gradients:
 
 
 def dropout(dy: Array, rate: float, seed: int) -> Gradients:
-    """Return the correct gradient of y = x ⊙ mask: use the mask of the forward pass."""
+    """Correct for y = x ⊙ mask: use the mask of the forward pass."""
     mask = np.random.default_rng(seed).random(dy.shape[1:]) >= rate
     return (dy * mask / (1 - rate),)
 

@@ -22,7 +22,7 @@ Arrays = dict[str, Array]
 
 
 class Setting(NamedTuple):
-    """A function f(**arrays), the arguments of its backward pass, and the names of its gradients."""
+    """A function f(**arrays), the arguments of its backward pass, and the names of gradients."""
 
     f: Function[Evaluation]
     arrays: Arrays
@@ -32,7 +32,7 @@ class Setting(NamedTuple):
 
 @dataclass(frozen=True)
 class Bug:
-    """A mistake: the wrong and the correct backward pass, their setting, and named cases that hide it."""
+    """A mistake: wrong and correct backward pass, their setting, and named cases that hide it."""
 
     name: str
     wrong: Function[backwards.Gradients]
@@ -75,7 +75,7 @@ class Bugs(Finding):
     title: str = ""
 
     def words(self) -> str:
-        """Return the number of mistakes caught, and of mistakes that pass in cases that hide them."""
+        """Return how many mistakes are caught, and how many pass in cases that hide them."""
         shown, hidden = ~self.hides, self.hides
         least = self.errors[shown].min()
         return (

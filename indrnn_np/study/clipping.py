@@ -63,11 +63,11 @@ class Clipping(Finding):
     title: str = ""
 
     def final(self, share: float = 0.1) -> Array:
-        """Return the mean loss (W,) over the last `share` of the iterations; NaN for a run that diverged."""
+        """Return the mean loss (W,) over the last `share` of the iterations, NaN if diverged."""
         return self.loss[:, -max(1, round(share * self.loss.shape[1])) :].mean(axis=1)
 
     def words(self) -> str:
-        """Return the final loss of each way, and how many neurons left the bound and stayed outside."""
+        """Return the final loss of each way, and how many neurons left the bound and stayed out."""
         sentences = []
         for w, way in enumerate(self.ways):
             loss = f"loss {self.final()[w]:.3g}"
@@ -78,7 +78,7 @@ class Clipping(Finding):
         return f"{'; '.join(sentences)} ({self.neurons} neurons, {self.loss.shape[1]} iterations)"
 
     def table(self) -> Table:
-        """Return one row for each way and iteration, counted from 1, with |u| after the iteration."""
+        """Return one row for each way and iteration, from 1, with |u| after the iteration."""
         W, rounds = self.loss.shape
         return {
             "way": np.repeat(self.ways, rounds),
@@ -146,6 +146,7 @@ def clipping(
         with np.errstate(over="ignore", invalid="ignore"):  # a run may diverge
             for i in range(iterations):
                 if not run.iterate(i, batch, clip_norm):
+                    run.diverged = i + 1
                     break
                 if observe is not None:
                     observe(way, i + 1, float(run.loss[i]))
@@ -193,7 +194,7 @@ class _Run:
         self._change(grads, u)
         self.norm[i] = net.ops.gradient.norm(grads.flat)
         if not (math.isfinite(self.loss[i]) and math.isfinite(self.norm[i])):
-            return self._end(i)
+            return False
         if clip_norm:
             net.ops.gradient.clip_norm(grads.flat, clip_norm)
         self.optimizer.update(net, grads)
@@ -201,12 +202,12 @@ class _Run:
             net.project()
         self._state = after
         if net.ops.finite.first(net.flat) >= 0:
-            return self._end(i)
+            return False
         self._measure(i + 1)
         return True
 
     def _change(self, grads: Views, u: Recurrent) -> None:
-        """Change du as the way requires: du = 0 outside for "graph", du + 2 λ sign(u) max(|u| - bound, 0)."""
+        """Change du outside the bound: 0 for "graph", + 2 λ sign(u) (|u| - bound) for "penalty"."""
         for name, (value, bound) in u.items():
             du = self.net.device.to_host(grads[name])
             if self.way == GRAPH:  # clip'(u) = 0 outside
@@ -225,13 +226,9 @@ class _Run:
             self.net.device.assign(self.net.params[name], value)
 
     def _measure(self, i: int) -> None:
-        """Record |u| / bound after i iterations; the bound is cast to the dtype of u, as in the projection."""
+        """Record |u| / bound after i iterations; the bound has the dtype of u, as projected."""
         weights = self._recurrent().values()
         ratios = np.concatenate([np.abs(u.astype(np.float64)) / float(u.dtype.type(b)) for u, b in weights])
         self.beyond = ratios > 1
         self.visited |= self.beyond
         self.quantiles[i], self.outside[i] = np.quantile(ratios, QUANTILES), self.beyond.mean()
-
-    def _end(self, i: int) -> bool:
-        self.diverged = i + 1
-        return False

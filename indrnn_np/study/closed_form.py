@@ -13,7 +13,7 @@ from ..layers.recurrent import Independent
 from ..networks.sequential import Sequential
 from ..ops.recurrence.activation import ACTIVATIONS
 from .finding import Finding, Table
-from .states import listen, with_weight
+from .states import record_states, with_weight
 
 SMALLEST = 1e-290  # float64 loses digits below it, so relative errors mean nothing there
 
@@ -109,12 +109,12 @@ def closed_form(
 
     Notes
     -----
-    ∂h_T/∂h_t = u^(T-t) Π_{s=t+1}^T φ'_s (Li et al. 2018, arXiv:1803.04831, eq. 4). `measured` is the
-    backward pass of the backend in float64, with the gradient 1 at h_T. `closed` sums logarithms of u
-    and of φ'(h_s).
+    ∂h_T/∂h_t = u^(T-t) Π_{s=t+1}^T φ'_s (Li et al. 2018, arXiv:1803.04831, eq. 4). `measured` is
+    the backward pass of the backend in float64, with the gradient 1 at h_T. `closed` sums
+    logarithms of u and of φ'(h_s).
     """
     where = "study.closed_form"
-    states = with_weight(where, listen(net, x, lengths, training=True).states)
+    states = with_weight(where, record_states(net, x, lengths, training=True).states)
     name = list(states)[-1] if layer is None else str(layer)
     _check.choice(where, "layer", name, states)
     _check.between(where, "sample", sample, 0, x.shape[1])

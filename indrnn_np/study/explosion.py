@@ -1,4 +1,4 @@
-"""Where gradients explode or vanish: sweeps of recurrent weights, γ, T and depth, compared with theory."""
+"""Where gradients explode or vanish: sweeps of weights, γ, T and depth, against theory."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Explosion(Finding):
     title: str = ""
 
     def theory(self) -> Array:
-        """Return the |u| (K, 2) at which a gradient through open gates reaches the limits: |u|^(T-1) = limit."""
+        """Return the |u| (K, 2) with |u|^(T-1) = limit, at which open gates reach the limits."""
         return np.array([[limit ** (1 / (T - 1)) for limit in self.limits] for T in self.steps])
 
     def crossings(self) -> Array:
@@ -108,7 +108,7 @@ def explosion(
     points: int = 12, backend: str = "cpu", seed: int = 0, progress: Callable[[str, int, int], None] | None = None,
     title: str = "",
 ) -> Explosion:  # fmt: skip
-    """Sweep recurrent weights, γ and depth, and measure the growth of the gradient from step T to step 1.
+    """Sweep recurrent weights, γ and depth, and measure the gradient's growth from step T to 1.
 
     All values come from the network's backward pass in float64.
 
@@ -142,10 +142,10 @@ def explosion(
 
     Notes
     -----
-    IndRNN: |∂h_T/∂h_1| = |u|^(T-1) Π φ' (Li et al. 2018, arXiv:1803.04831, eq. 4). RNN: ‖∂h_T/∂h_1‖ is
-    about ρ^(T-1) Π φ', where ρ is the spectral radius of U (Pascanu et al. 2013). L layers:
-    C(T+L-2, L-1) |u|^(T-1), the number of paths through time and layers, if all weights between layers
-    are 1. With |u| <= γ^(1/T) the largest growth is γ^((T-1)/T).
+    IndRNN: |∂h_T/∂h_1| = |u|^(T-1) Π φ' (Li et al. 2018, arXiv:1803.04831, eq. 4). RNN: ‖∂h_T/∂h_1‖
+    is about ρ^(T-1) Π φ', where ρ is the spectral radius of U (Pascanu et al. 2013). L layers:
+    C(T+L-2, L-1) |u|^(T-1), the number of paths through time and layers, if all weights between
+    layers are 1. With |u| <= γ^(1/T) the largest growth is γ^((T-1)/T).
     """
     _check_sweep(steps, limits, points, gammas)
     progress = progress or (lambda text, done, parts: None)
@@ -170,14 +170,14 @@ def explosion(
 
 
 def _around_1(T: int, limits: Sequence[float], points: int) -> Array:
-    """Return recurrent weights around 1 whose powers T - 1 are evenly spaced in decades on either side."""
+    """Return weights around 1 whose powers T - 1 are evenly spaced in decades on either side."""
     low, high = (REACH * math.log10(limit) for limit in limits)
     decades = np.concatenate([np.linspace(low, 0, points + 1), np.linspace(0, high, points + 1)[1:]])
     return 10 ** (decades / (T - 1))
 
 
 def _crossing(weights: Array, growth: Array, limit: float, up: bool) -> float:
-    """Return the first weight, from 1 on, at which growth passes the limit (power-law interpolation), or NaN."""
+    """Return the first weight from 1 on at which growth passes the limit, interpolated, or NaN."""
     middle = len(weights) // 2
     order = np.arange(middle, len(weights)) if up else np.arange(middle, -1, -1)
     with np.errstate(divide="ignore"):

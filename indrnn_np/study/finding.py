@@ -1,4 +1,4 @@
-"""Base class of the results of instruments: arrays, a sentence with the main number, a table, a figure."""
+"""Base class of the results of instruments: arrays, main number, table and figure."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ Table = Mapping[str, Value]  # columns of one length by name: arrays or lists
 class Finding(ABC):
     """Result of an instrument for one network.
 
-    A subclass is a frozen dataclass of arrays, names and numbers. Its field `title` names the network in
-    figures, such as "IndRNN". `kind` is the name of its function in `indrnn_np.plots`. The repr is the
-    sentence of `.words()`, which notebooks show.
+    A subclass is a frozen dataclass of arrays, names and numbers. Its field `title` names the
+    network in figures, such as "IndRNN". `kind` is the name of its function in `indrnn_np.plots`.
+    The repr is the sentence of `.words()`, which notebooks show.
     """
 
     kind: ClassVar[str]

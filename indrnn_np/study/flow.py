@@ -27,7 +27,8 @@ class Flow(Finding):
     layers : tuple of str (L,)
         Names of the recurrent layers, from input to output, such as "0" or "3.2".
     norms : array (L, T) of float64
-        Norm over samples and units of ∂L/∂h_t, the gradient from the layer above and from later steps.
+        Norm over samples and units of ∂L/∂h_t, the gradient from the layer above and from later
+        steps.
     """
 
     kind: ClassVar[str] = "flow"
@@ -41,7 +42,7 @@ class Flow(Finding):
         return np.sqrt(np.square(self.norms).sum(axis=1))
 
     def words(self) -> str:
-        """Return the norm at the first step of the first layer, relative to the last step of the last layer."""
+        """Return the norm at the first layer's first step over that of the last layer's last."""
         L, T = self.norms.shape
         size = f"({L} layer{'s' if L > 1 else ''}, {T} steps)"
         reached = np.flatnonzero(self.norms[-1])  # all samples may end before the last step
@@ -89,8 +90,8 @@ def gradient_flow(
     Notes
     -----
     For an IndRNN ∂L/∂h_t = dh_t + u ⊙ da_{t+1}, with dh_t from the layer above and
-    da_{t+1} = φ'_{t+1} ⊙ ∂L/∂h_{t+1} (Li et al. 2018, arXiv:1803.04831, eq. 4). Cells with a recurrent
-    matrix pass ∂L/∂h_t to the probe (ops/rnn).
+    da_{t+1} = φ'_{t+1} ⊙ ∂L/∂h_{t+1} (Li et al. 2018, arXiv:1803.04831, eq. 4). Cells with a
+    recurrent matrix pass ∂L/∂h_t to the probe (ops/rnn).
     """
     with restored_statistics(net):
         y, _, tape = net.forward(x, lengths=lengths)
@@ -104,7 +105,7 @@ def gradient_flow(
 
 
 class Meter:
-    """Probe that sums squares of ∂L/∂h_t; for layers with a weight u it adds u ⊙ da_{t+1} to dh_t."""
+    """Probe that sums squares of ∂L/∂h_t: dh_t, plus u ⊙ da_{t+1} if a layer has a weight u."""
 
     any_thread: ClassVar[bool] = True  # it never waits for the thread pool
 

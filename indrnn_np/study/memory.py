@@ -14,7 +14,7 @@ from ..layers.recurrent import Independent
 from ..networks.sequential import Sequential
 from ..ops.recurrence.activation import ACTIVATIONS
 from .finding import Finding, Table
-from .states import ends_of, listen, parts, with_weight
+from .states import ends_of, parts, record_states, with_weight
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -58,7 +58,7 @@ class Memory(Finding):
 
     @property
     def lower(self) -> float:
-        """ε^(1/T), the smallest |u| that keeps a share ε of the gradient over T steps with open gates."""
+        """ε^(1/T), the smallest |u| that keeps a share ε of the gradient through T open gates."""
         return self.eps ** (1 / self.steps)
 
     @property
@@ -71,7 +71,7 @@ class Memory(Finding):
         return parts(self.layers, self.sizes)
 
     def words(self) -> str:
-        """Return the share of the last layer's neurons that remember the whole sequence, and of dead neurons."""
+        """Return the shares of neurons that remember the whole sequence, and of dead neurons."""
         name, part = self.of_layers()[-1]
         T, plural = self.open.shape[1], "s" if len(self.layers) > 1 else ""
         reach, measured = (self.horizon[part] >= T).mean(), np.nanmean(self.measured[part])
@@ -110,7 +110,8 @@ def horizon(u: float | Array, eps: float = 0.5) -> Array:
 
     Notes
     -----
-    |u|^k = ε at k = ln ε / ln |u|, from ∂h_T/∂h_t = u^(T-t) Π φ' (Li et al. 2018, arXiv:1803.04831, eq. 4).
+    |u|^k = ε at k = ln ε / ln |u|, from ∂h_T/∂h_t = u^(T-t) Π φ' (Li et al. 2018, arXiv:1803.04831,
+    eq. 4).
 
     Examples
     --------
@@ -135,13 +136,15 @@ def memory(
     Parameters
     ----------
     net : Sequential
-        Network. Layers with a recurrent matrix are left out, because their neurons share one memory.
+        Network. Layers with a recurrent matrix are left out, because their neurons share one
+        memory.
     x : array (T, B, D) or (T, B)
         Input, or symbols.
     lengths : array (B,), optional
         Valid steps of each sample.
     eps : float
-        Share ε of a gradient that counts as remembered. 0.5 is 1/γ of `recurrent_init="long"` at γ = 2.
+        Share ε of a gradient that counts as remembered. 0.5 is 1/γ of
+        `recurrent_init="long"` at γ = 2.
     title : str
         Title of the figures.
 
@@ -152,13 +155,14 @@ def memory(
 
     Notes
     -----
-    ∂h_T/∂h_{T-k} = Π_{s=T-k+1}^T u φ'_s (Li et al. 2018, arXiv:1803.04831, eq. 4). Through open relu
-    gates its absolute value is |u|^k; behind a closed gate it is 0. horizon: ln ε / ln |u|. measured: the
-    number of steps k, counted back from the last one, for which the absolute value stays at or above ε.
+    ∂h_T/∂h_{T-k} = Π_{s=T-k+1}^T u φ'_s (Li et al. 2018, arXiv:1803.04831, eq. 4). Through open
+    relu gates its absolute value is |u|^k; behind a closed gate it is 0. horizon: ln ε / ln |u|.
+    measured: the number of steps k, counted back from the last one, for which the absolute value
+    stays at or above ε.
     """
     where = "study.memory"
     _check_eps(where, eps)
-    states = with_weight(where, listen(net, x, lengths, training=True).states)
+    states = with_weight(where, record_states(net, x, lengths, training=True).states)
     T, B = x.shape[:2]
     ends = ends_of(lengths, T, B)
     u = {name: net.device.to_host(net.params[f"{name}.u"]).astype(np.float64) for name in states}
@@ -174,7 +178,7 @@ def memory(
 
 
 def _measured(layer: Independent, h: Array, u: Array, ends: Array, eps: float) -> Array:
-    """Return the number of last steps over which |Π u φ'| stays at or above ε, as the mean over samples (H,)."""
+    """Return the number of last steps with |Π u φ'| >= ε, as the mean over samples (H,)."""
     T, B, H = h.shape
     slope, samples = ACTIVATIONS[layer.activation].array_dphi, np.arange(B)
     product, remembers, steps = np.ones((B, H)), np.ones((B, H), bool), np.zeros((B, H))
@@ -192,7 +196,7 @@ def _measured(layer: Independent, h: Array, u: Array, ends: Array, eps: float) -
 
 
 def _slopes(layer: Independent, h: Array, ends: Array) -> tuple[Array, Array]:
-    """Return the mean of φ' for each neuron (H,) and for each step (T,), NaN at steps that no sample reaches."""
+    """Return the mean of φ' by neuron (H,) and by step (T,), NaN beyond all samples."""
     T, _, H = h.shape
     slope = ACTIVATIONS[layer.activation].array_dphi
     by_neuron, by_step, count = np.zeros(H), np.full(T, np.nan), 0

@@ -41,7 +41,7 @@ def loss_and_gradient(
 def chosen(
     where: str, y: AnyArray, target: AnyArray, loss: str | None, lengths: AnyArray, mask: AnyArray
 ) -> tuple[str, AnyArray]:
-    """Return the name of the loss (None: by the dtype of the target) and the mask of valid targets."""
+    """Return the name of the loss, by default by the target's dtype, and the mask of targets."""
     if loss is None:
         loss = "softmax_cross_entropy" if np.dtype(target.dtype).kind in "iu" else "mse"
     _check.choice(where, "loss", loss, LOSSES)

@@ -77,7 +77,7 @@ def one_neuron(
     net: Sequential, task: Task, neurons: int | Sequence[int] = 5, answers: int = 2000, iterations: int = 500,
     lr: float = 0.1, batch: int = 50, title: str = "",
 ) -> OneNeuron:  # fmt: skip
-    """Fit a read-out to one neuron of the last recurrent layer, and measure its error on held-out data.
+    """Fit a read-out to one neuron of the last recurrent layer, and measure its held-out error.
 
     The network runs as in inference and is not changed.
 
@@ -107,9 +107,9 @@ def one_neuron(
     Notes
     -----
     The fit minimises the loss of y = w z_n + b over w (K,) and b (K,). mse: the least-squares line,
-    w = cov(z_n, target) / var(z_n). Cross-entropy: Adam on all outputs at once with standardised z_n;
-    the problem is convex. Li et al. 2018, arXiv:1803.04831, section 5.1.1 and figure 4, train the
-    read-out by gradient descent.
+    w = cov(z_n, target) / var(z_n). Cross-entropy: Adam on all outputs at once with standardised
+    z_n; the problem is convex. Li et al. 2018, arXiv:1803.04831, section 5.1.1 and figure 4, train
+    the read-out by gradient descent.
     """
     where = "study.one_neuron"
     layer, W = read_out(where, net)
@@ -152,7 +152,7 @@ def line(z: Array, target: Array) -> tuple[Array, Array]:
 
 
 def scores(z: Array, labels: Array, K: int, iterations: int, lr: float) -> tuple[Array, Array]:
-    """Return w and b (K,) of the read-out y = w z + b, z (S,), with the smallest cross-entropy for labels (S,)."""
+    """Return w and b (K,) of y = w z + b, z (S,), with the least cross-entropy for labels (S,)."""
     middle, width = z.mean(), z.std()
     width = width if width > 0 else 1.0
     net = Sequential([LastStep(), Linear(1, K, input_init=0.0)], dtype="float64")

@@ -29,8 +29,8 @@ class Ranking(Finding):
     neurons : array (N,)
         Indices of the neurons.
     size, spread : array (N,)
-        Mean of |contribution|, and standard deviation of the contribution over the S outputs, as a root
-        mean square over the K components.
+        Mean of |contribution|, and standard deviation of the contribution over the S outputs, as a
+        root mean square over the K components.
     alone : array (N,)
         Share of the variance of the target that a line through this neuron alone explains.
     """
@@ -98,9 +98,10 @@ def ranking(
 
     Notes
     -----
-    y_k = b_k + Σ_n c_kn with contributions c_kn = W_kn z_n; z is the input of the read-out, after batch
-    norm. spread_n = √(mean_k W_kn²) · std(z_n), because a bias could replace a constant contribution.
-    alone_n = 1 - min_{w,v} Σ (target - w z_n - v)² / Σ (target - mean)², with one-hot labels.
+    y_k = b_k + Σ_n c_kn with contributions c_kn = W_kn z_n; z is the input of the read-out, after
+    batch norm. spread_n = √(mean_k W_kn²) · std(z_n), because a bias could replace a constant
+    contribution. alone_n = 1 - min_{w,v} Σ (target - w z_n - v)² / Σ (target - mean)², with one-hot
+    labels.
     """
     layer, W = read_out("study.ranking", net)
     answers = outputs(net, [batches] if isinstance(batches, Batch) else batches, most)
@@ -121,7 +122,7 @@ def one_hot(target: Array, K: int) -> Array:
 
 
 def explained(z: Array, target: Array) -> Array:
-    """Return R² (N,) of the least-squares line from each column of z (S, N) to target (S, K); 0 if one is constant."""
+    """Return R² (N,) of a line from each column of z (S, N) to target (S, K); 0 if constant."""
     z, target = z - z.mean(axis=0), target - target.mean(axis=0)
     covariance = np.square(z.T @ target).sum(axis=1)
     variances = np.square(z).sum(axis=0) * np.square(target).sum()

@@ -21,8 +21,8 @@ from ..tasks import Batch
 from ..training import metrics
 
 
-class Heard(NamedTuple):
-    """Recurrent layer and its states h (T, B, H) as a NumPy array; row t is the output of step t."""
+class LayerStates(NamedTuple):
+    """Recurrent layer and its states h (T, B, H), a NumPy array; row t is the output of step t."""
 
     layer: Recurrent
     h: Array
@@ -33,7 +33,7 @@ class Pass(NamedTuple):
 
     Attributes
     ----------
-    states : dict of str to Heard
+    states : dict of str to LayerStates
         States by layer name, from input to output.
     read : array
         Input of the last layer.
@@ -43,7 +43,7 @@ class Pass(NamedTuple):
         State after the last step.
     """
 
-    states: dict[str, Heard]
+    states: dict[str, LayerStates]
     read: AnyArray
     y: AnyArray
     after: tuple[State, ...]
@@ -70,8 +70,10 @@ class Outputs(NamedTuple):
 class Recorder(Layer):
     """Wrapper that records the output of a recurrent layer under its name."""
 
-    def __init__(self, layer: Recurrent | Bidirectional, heard: dict[str, Heard], device: Device) -> None:
-        self.layer, self.heard, self.device = layer, heard, device
+    def __init__(
+        self, layer: Recurrent | Bidirectional, states: dict[str, LayerStates], device: Device
+    ) -> None:
+        self.layer, self.states, self.device = layer, states, device
         self.fusion_role, self.causal = layer.fusion_role, layer.causal  # type: ignore[misc]
 
     @property
@@ -92,45 +94,45 @@ class Recorder(Layer):
         if isinstance(self.layer, Bidirectional):
             forward, H = self.layer.layer, h.shape[2] // 2
             reverse = dataclasses.replace(forward, reverse=True)  # type: ignore[type-var]
-            self.heard[f"{name}.forward"] = Heard(forward, h[..., :H])
-            self.heard[f"{name}.reverse"] = Heard(reverse, h[..., H:])
+            self.states[f"{name}.forward"] = LayerStates(forward, h[..., :H])
+            self.states[f"{name}.reverse"] = LayerStates(reverse, h[..., H:])
         else:
-            self.heard[name] = Heard(self.layer, h)
+            self.states[name] = LayerStates(self.layer, h)
         return y, after, tape
 
 
-def listen(
+def record_states(
     net: Sequential, x: Array, lengths: Array | None = None, state: Sequence[State] | None = None,
     training: bool = False,
 ) -> Pass:  # fmt: skip
     """Run x (T, B, D), or (T, B) symbols, and record the states of all recurrent layers.
 
-    Batch norm uses the running statistics, or those of this batch with `training`. Dropout is off, and
-    the network is not changed. States beyond a sample's length are zero.
+    Batch norm uses the running statistics, or those of this batch with `training`. Dropout is off,
+    and the network is not changed. States beyond a sample's length are zero.
     """
     lengths = check_input(net, x, lengths, training)
-    heard: dict[str, Heard] = {}
-    layers = [_with_recorders(layer, heard, net.device) for layer in net.layers]
-    states = (None,) * len(layers) if state is None else state
+    states: dict[str, LayerStates] = {}
+    layers = [_with_recorders(layer, states, net.device) for layer in net.layers]
+    initial = (None,) * len(layers) if state is None else state
     contexts = net.contexts(lengths=lengths, training=training, dropout=False)
     with metrics.restored_statistics(net):
         x = network_input(x, contexts[0])
-        read, after, _ = forward_layers(layers[:-1], x, states[:-1], contexts[:-1])
-        y, last, _ = layers[-1].forward(read, states[-1], contexts[-1])
-    return Pass(heard, read, y, (*after, last))
+        read, after, _ = forward_layers(layers[:-1], x, initial[:-1], contexts[:-1])
+        y, last, _ = layers[-1].forward(read, initial[-1], contexts[-1])
+    return Pass(states, read, y, (*after, last))
 
 
-def _with_recorders(layer: Layer, heard: dict[str, Heard], device: Device) -> Layer:
+def _with_recorders(layer: Layer, states: dict[str, LayerStates], device: Device) -> Layer:
     """Return the layer with a recorder around each recurrent layer."""
     if isinstance(layer, Recurrent | Bidirectional):
-        return Recorder(layer, heard, device)
+        return Recorder(layer, states, device)
     if not layer.inner:
         return layer
-    inner = tuple(_with_recorders(part, heard, device) for part in layer.inner)
+    inner = tuple(_with_recorders(part, states, device) for part in layer.inner)
     return dataclasses.replace(layer, layers=inner)  # type: ignore[type-var]
 
 
-def with_weight(where: str, states: dict[str, Heard]) -> dict[str, tuple[Independent, Array]]:
+def with_weight(where: str, states: dict[str, LayerStates]) -> dict[str, tuple[Independent, Array]]:
     """Return the layers with a recurrent weight u and their states, and check that there is one."""
     chosen = {name: (s.layer, s.h) for name, s in states.items() if isinstance(s.layer, Independent)}
     if not chosen:
@@ -183,7 +185,7 @@ def outputs(net: Sequential, batches: Iterable[Batch], most: int | None = None) 
     groups: list[Outputs] = []
     state, count, host = None, 0, net.device.to_host
     for batch in batches:
-        result = listen(net, batch.x, batch.lengths, state if batch.carry else None)
+        result = record_states(net, batch.x, batch.lengths, state if batch.carry else None)
         state = result.after
         groups.append(unmasked(host(result.read), host(result.y), batch, net.device))
         count += len(groups[-1].z)

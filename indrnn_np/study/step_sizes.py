@@ -1,4 +1,4 @@
-"""Error of numerical derivatives against their step size: central differences, complex step, a relu kink."""
+"""Error of numerical derivatives against their step size, also of a complex step and at a kink."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ class StepSizes(Finding):
     methods : tuple of str (M,)
         Names of the methods.
     errors : array (M, S)
-        |numeric - f'| / |f'| with the derivative f' of the backward pass; NaN where f is not finite.
+        |numeric - f'| / |f'| with the derivative f' of the backward pass; NaN where f is not
+        finite.
     kinks : array (S,)
         Number of relu gates that change within the step, in float64.
     truncation : array (S,)
@@ -90,12 +91,12 @@ def step_sizes(
     net: Sequential, x: Array, target: AnyArray | None = None, loss: str | None = None, lengths: Array | None = None,
     mask: AnyArray | None = None, steps: Array | None = None, directions: int = 5, seed: int = 0, title: str = "",
 ) -> StepSizes:  # fmt: skip
-    """Differentiate the loss numerically along random directions d with many step sizes; the network is not changed.
+    """Differentiate the loss numerically along random directions d with many step sizes.
 
     Central: (f(p + s d) - f(p - s d)) / 2s = f' + s² f''' / 6 + O(s⁴), with a rounding error of
-    eps |f| / s (Nocedal & Wright 2006, 8.1). Complex: Im f(p + i s d) / s = f' - s² f''' / 6, without
-    cancellation (Squire & Trapp 1998), on the reference backend. d is normal, scaled by the root mean
-    square of each parameter, or of all parameters for a zero parameter.
+    eps |f| / s (Nocedal & Wright 2006, 8.1). Complex: Im f(p + i s d) / s = f' - s² f''' / 6,
+    without cancellation (Squire & Trapp 1998), on the reference backend. d is normal, scaled by the
+    root mean square of each parameter, or of all parameters for a zero parameter.
 
     Parameters
     ----------
@@ -139,8 +140,8 @@ def step_sizes_of(
     Parameters
     ----------
     f : callable
-        Function of p (P,) in float64, float32 or complex128. Returns a number in the dtype of p, or a
-        gradcheck.Evaluation with the open relu gates.
+        Function of p (P,) in float64, float32 or complex128. Returns a number in the dtype of p, or
+        a gradcheck.Evaluation with the open relu gates.
     gradient, point : array (P,) of float64
         Exact gradient, and the parameters.
     directions : array (N, P)
@@ -201,15 +202,14 @@ class _Line:
         return evaluation(self.f((self.point + s * self.direction).astype(dtype)))
 
     def errors(self, method: str, steps: Array) -> tuple[Array, Array]:
-        """Return relative errors and the numbers of gates that differ between -s, 0 and s, each (S,)."""
-        measure = self._complex if method == COMPLEX else self._central
-        values = np.array([measure(s, DTYPES[method]) for s in steps])
+        """Return relative errors, and numbers of gates that change between -s and s, each (S,)."""
+        values = np.array([self._derivative(method, s) for s in steps])
         return np.abs(values[:, 0] - self.true) / abs(self.true), values[:, 1]
 
-    def _complex(self, s: float, dtype: DType) -> tuple[float, float]:
-        return float(np.imag(self.at(1j * s, dtype).value)) / s, 0
-
-    def _central(self, s: float, dtype: DType) -> tuple[float, float]:
+    def _derivative(self, method: str, s: float) -> tuple[float, int]:
+        dtype = DTYPES[method]
+        if method == COMPLEX:
+            return float(np.imag(self.at(1j * s, dtype).value)) / s, 0
         minus, plus = self.at(-s, dtype), self.at(s, dtype)
         numeric = float(np.real(plus.value) - np.real(minus.value)) / (2 * s)
         return numeric, kinks_between(minus, self.base, plus)
@@ -232,7 +232,7 @@ def _median(values: Array) -> Array:
 
 
 def _units(net: Sequential) -> Array:
-    """Return for each element (P,) the root mean square of its parameter, or of all for a zero parameter."""
+    """Return the root mean square of each element's parameter (P,), or of all if it is zero."""
     params = [net.device.to_host(p) for p in net.params.values()]
     whole = float(np.sqrt(np.mean(np.square(net.device.to_host(net.flat))))) or 1.0
     return np.concatenate([np.full(p.size, float(np.sqrt(np.mean(np.square(p)))) or whole) for p in params])

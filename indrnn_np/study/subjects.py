@@ -27,7 +27,7 @@ class Subject:
     settings: Json
 
     def batch(self, size: int | None = None, iteration: int | None = None) -> Batch:
-        """Return a training batch, by default that of the next iteration in the batch size of the run."""
+        """Return a training batch, by default the next one in the batch size of the run."""
         number = self.net.iteration if iteration is None else iteration
         return self.task.batch(number, self.settings["batch"] if size is None else size)
 
@@ -63,17 +63,17 @@ def from_run(
         False accepts a run of `ir.fit` on arrays, whose task raises ValueError in `batch`.
     """
     file, loaded = run_directory.load(path, which, backend)
-    used = build.settings_of_run("study", file, loaded)
+    values = build.settings_of_run("study", file, loaded)
     task: Value
     try:
-        task = build.task_of_run("study", file, loaded, used, data)
+        task = build.task_of_run("study", file, loaded, values, data)
     except ValueError as error:
         if needs_data or loaded.meta["settings"]:
             raise
         task = Absent(str(error))
     recurrent = (layer for _, layer in named_layers(loaded.net.layers) if layer.state_size)
-    kind = CELLS[used["cell"]] if "cell" in used else type(next(recurrent, loaded.net)).__name__
-    return Subject(f"{kind}, iteration {loaded.net.iteration}", loaded.net, task, used)
+    kind = CELLS[values["cell"]] if "cell" in values else type(next(recurrent, loaded.net)).__name__
+    return Subject(f"{kind}, iteration {loaded.net.iteration}", loaded.net, task, values)
 
 
 def from_settings(task: str, **options: Value) -> Subject:
@@ -88,7 +88,7 @@ def from_settings(task: str, **options: Value) -> Subject:
     if task not in settings.TASKS:
         raise ValueError(f"{where}: task is {task!r}, expected one of " + ", ".join(settings.TASKS))
     options = settings.check(options, task, where)
-    used = settings.merge(task, options)
-    settings.check_use(used, options, where)
-    built = build.task(used)
-    return Subject(CELLS[used["cell"]], build.network(used, built), built, used)
+    values = settings.merge(task, options)
+    settings.check_use(values, options, where)
+    built = build.task(values)
+    return Subject(CELLS[values["cell"]], build.network(values, built), built, values)

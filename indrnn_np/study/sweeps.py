@@ -18,7 +18,7 @@ SAMPLES = 8  # random gradient directions in the norm of a dense RNN
 
 
 class Series(NamedTuple):
-    """Network of a sweep; `dense`: with a matrix U of the distribution `spread` instead of a vector u."""
+    """Network of a sweep; `dense`: with a matrix U of the distribution `spread`, not a vector u."""
 
     title: str
     dense: bool
@@ -62,7 +62,7 @@ def _dense(series: Series, T: int, weights: Array, H: int, backend: str, seed: i
 
 
 def stack(L: int, T: int, weights: Array, backend: str, seed: int) -> Array:
-    """Return the growth (G,) in L layers; neuron n reads neuron n of the layer below with weight 1."""
+    """Return the growth (G,) in L layers; neuron n reads neuron n below with weight 1."""
     G = len(weights)
     layers = [IndRNN(G, G, "relu", recurrent_init=1.0, constrain=False) for _ in range(L)]
     net = Sequential([*layers, LastStep()], backend=backend, dtype="float64")
@@ -98,7 +98,7 @@ def matrix(spread: str, H: int, rng: np.random.Generator) -> Array:
 
 
 def _to_step_1(net: Sequential, x: Array, dy: Array) -> Array:
-    """Return ∂L/∂h_1 (B, H), the gradient of the initial state of a window that starts at step 2."""
+    """Return ∂L/∂h_1 (B, H), the gradient of the initial state of the steps from 2 on."""
     _, state, _ = net.forward(x[:1])
     _, _, tape = net.forward(x[1:], state)
     _, before, _ = net.backward(net.device.asarray(dy), tape)

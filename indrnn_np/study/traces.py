@@ -13,7 +13,7 @@ from .._check import convert
 from .._types import Array, Slice
 from ..networks.sequential import Sequential
 from .finding import Finding, Table
-from .states import listen, neuron_indices, parts
+from .states import neuron_indices, parts, record_states
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -49,7 +49,7 @@ class Traces(Finding):
         return parts(self.layers, self.sizes)
 
     def words(self) -> str:
-        """Return the numbers of active neurons in the first and last layer, and the neuron with the largest |h_T|."""
+        """Return how many neurons are active in the first and last layer, and the largest |h_T|."""
         of_layers, T, active = self.of_layers(), len(self.h), self._active()
         sentences = []
         for name, part in of_layers[:1] + of_layers[1:][-1:]:
@@ -63,7 +63,7 @@ class Traces(Finding):
         return "; ".join([*sentences, end])
 
     def table(self) -> Table:
-        """Return one row for each neuron: nonzero steps, the largest state and its step from 1, the last state."""
+        """Return one row per neuron: nonzero steps, largest state and its step, last state."""
         at = np.argmax(np.abs(self.h), axis=0)
         return {
             "layer": np.repeat(self.layers, self.sizes),
@@ -84,8 +84,8 @@ def traces(
 ) -> Traces:  # fmt: skip
     """Run a sequence through the network as in inference and return the states h_t of its neurons.
 
-    The network is not changed. Li et al. 2018, arXiv:1803.04831, figure 3, shows these traces for the
-    adding problem.
+    The network is not changed. Li et al. 2018, arXiv:1803.04831, figure 3, shows these traces for
+    the adding problem.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def traces(
     T = len(x) if lengths is None else int(lengths[sample])
     _check.at_least(where, f"the number of steps of sample {sample}", T, 1)
     sequence = np.ascontiguousarray(net.device.to_host(x)[:T, sample : sample + 1])
-    states = {name: heard.h[:, 0] for name, heard in listen(net, sequence).states.items()}
+    states = {name: s.h[:, 0] for name, s in record_states(net, sequence).states.items()}
     if not states:
         _check.fail(where, "the network has no recurrent layer", "at least one")
     if layer is not None:

@@ -34,8 +34,8 @@ class Truncation(Finding):
     names : tuple of str (P,)
         "all", then the names of the parameters.
     bias, deviation, cosine : array (C, P) of float64
-        ‖E g_k - E g‖ / ‖E g‖, √(E ‖g_k - E g_k‖²) / ‖E g‖, and the cosine between E g_k and E g; NaN
-        where E g is 0.
+        ‖E g_k - E g‖ / ‖E g‖, √(E ‖g_k - E g_k‖²) / ‖E g‖, and the cosine between E g_k and E g;
+        NaN where E g is 0.
     norms : array (P,)
         ‖E g‖.
     batches : int
@@ -85,10 +85,11 @@ def truncation(
 ) -> Truncation:  # fmt: skip
     """Measure the error of gradients truncated after k steps; the network is not changed.
 
-    With an output at each step (T, B, K) the sequence runs in windows of k steps: the state passes from
-    one window to the next, the gradient does not. With one output (B, K) only the last k steps of each
-    sample have gradients. The forward pass does not change. For one linear neuron
-    du = Σ_t u^(T-t) h_{t-1} loses all terms with T - t >= k (Li et al. 2018, arXiv:1803.04831, eq. 4).
+    With an output at each step (T, B, K) the sequence runs in windows of k steps: the state passes
+    from one window to the next, the gradient does not. With one output (B, K) only the last k steps
+    of each sample have gradients. The forward pass does not change. For one linear neuron
+    du = Σ_t u^(T-t) h_{t-1} loses all terms with T - t >= k (Li et al. 2018, arXiv:1803.04831,
+    eq. 4).
 
     Parameters
     ----------
@@ -170,7 +171,7 @@ class _Pass:
         return total
 
     def _last(self, k: int) -> Array:
-        """Return the gradient through the last k steps of each sample, or all steps of a shorter sample."""
+        """Return the gradient through the last k steps of each sample, all of a shorter sample."""
         T = len(self.x)
         if self.lengths is None:
             before, part, ends = None, self.x[T - k :], None
@@ -216,7 +217,7 @@ class _Moments:
         self.squares[c] += off * (g - self.mean[c])
 
     def compared(self, shapes: Shapes) -> tuple[Array, Array, Array, Array]:
-        """Return bias, deviation and cosine (C, 1 + parameters) relative to the last row, and its norms."""
+        """Return bias, deviation, cosine (C, 1 + parameters) to the last row, and its norms."""
         full = self.mean[-1]
         norm = np.linalg.norm
         bias = _by_parameter(norm, self.mean - full, shapes)
@@ -228,7 +229,7 @@ class _Moments:
 
 
 def _by_parameter(reduction: Function[Array], rows: Array, shapes: Shapes) -> Array:
-    """Reduce all columns of rows (C, P), then the columns of each parameter; return (C, 1 + parameters)."""
+    """Reduce all columns of rows (C, P), then those of each parameter: (C, 1 + parameters)."""
     ends = np.cumsum([math.prod(shape) for shape in shapes.values()], dtype=int)
     parts = [rows, *np.split(rows, ends, axis=1)[:-1]]
     return np.stack([reduction(part, axis=1) for part in parts], axis=1)

@@ -1,4 +1,4 @@
-"""Copies of a network in any dtype that evaluate the loss of one batch, for numerical derivatives."""
+"""Copies of a network in any dtype that evaluate the loss of one batch."""
 
 from __future__ import annotations
 

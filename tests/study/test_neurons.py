@@ -13,7 +13,7 @@ from indrnn_np import backend as backends
 from indrnn_np import tasks
 from indrnn_np.commands import cli
 from indrnn_np.study import memory, one_neuron, ranking, traces
-from indrnn_np.study.states import listen
+from indrnn_np.study.states import record_states
 from indrnn_np.tasks import Batch
 
 
@@ -73,7 +73,7 @@ def test_chosen_neurons_and_lengths():
     whole, some = traces(net, x, sample=1, lengths=lengths), traces(net, x, "1", [3, 0], 1, lengths)
     assert whole.h.shape == (4, 10) and some.h.shape == (4, 2) and some.sizes == (2,)
     np.testing.assert_array_equal(some.h, whole.h[:, [5 + 3, 5 + 0]])
-    np.testing.assert_array_equal(whole.h[:, 5:], listen(net, x, lengths).states["1"].h[:4, 1])
+    np.testing.assert_array_equal(whole.h[:, 5:], record_states(net, x, lengths).states["1"].h[:4, 1])
 
 
 @pytest.mark.parametrize(("asked", "words"), [
@@ -87,7 +87,7 @@ def test_what_there_is_not(asked, words):
         traces(sums([1.0, 0.5], [1.0, 2.0]), np.ones((5, 3, 1)), **asked)
 
 
-def test_every_kind_of_layer_is_heard(backend):
+def test_every_kind_of_layer_is_recorded(backend):
     """By its name, in training with the batch's statistics and in inference with the running ones."""
     H, T = 4, 6
     block = ir.Residual([ir.BatchNorm(H), ir.Recurrence(H), ir.Linear(H, H)])
@@ -96,11 +96,11 @@ def test_every_kind_of_layer_is_heard(backend):
     net = ir.Sequential(layers, steps=T, backend=backend, dtype="float64")
     x = np.random.default_rng(0).normal(size=(T, 5, 3))
     before = net.state_dict()
-    found = listen(net, x)
+    found = record_states(net, x)
     assert list(found.states) == ["0", "3.1", "4", "5", "6", "7.forward", "7.reverse"]
     np.testing.assert_array_equal(found.y, net(x))
     assert found.states["7.reverse"].layer.reverse and found.states["7.reverse"].h.shape == (T, 5, 2)
-    trained = listen(net, x, training=True)
+    trained = record_states(net, x, training=True)
     assert (trained.states["0"].h == found.states["0"].h).all()
     assert (trained.states["3.1"].h != found.states["3.1"].h).any()
     assert all(np.array_equal(before[name], value) for name, value in net.state_dict().items())
@@ -111,8 +111,8 @@ def test_symbols_and_a_state_that_goes_on():
     net = ir.Sequential([ir.Embedding(5, 3), ir.IndRNN(3, 4, input_init=1.0), ir.Linear(4, 5)], steps=8)
     x = np.random.default_rng(0).integers(0, 5, (8, 2))
     assert traces(net, x, sample=1).x.shape == (8,)
-    first = listen(net, x[:4])
-    rest = listen(net, x[4:], state=first.after)
+    first = record_states(net, x[:4])
+    rest = record_states(net, x[4:], state=first.after)
     np.testing.assert_array_equal(np.concatenate([first.y, rest.y]), net(x))
 
 

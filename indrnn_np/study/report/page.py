@@ -52,7 +52,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Document:
-    """Title, subtitle and sections of the page; an iterator of sections measures them one by one."""
+    """Title, subtitle and sections of the page; an iterator measures them one by one."""
 
     title: str
     subtitle: str

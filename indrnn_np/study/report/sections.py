@@ -27,16 +27,16 @@ CHECKED = 24, 2  # time steps and samples of the gradient check, which runs the 
 def of_run(
     run: str | Path, which: str, data: str | None, backend: str | None, tell: Callable[[str], None]
 ) -> Document:
-    """Return the report of a run; its sections are measured one by one, after a call of tell(title)."""
+    """Return the report of a run; tell(title) is called before each section is measured."""
     trained = from_run(run, which, backend, data, needs_data=False)
-    used, net = trained.settings, trained.net
+    settings, net = trained.settings, trained.net
     fresh = Sequential.from_spec(net.spec(), net.backend, net.dtype)
-    before = Subject("before training", fresh, trained.task, used)
-    after = Subject(f"after {trained.net.iteration} iterations", trained.net, trained.task, used)
+    before = Subject("before training", fresh, trained.task, settings)
+    after = Subject(f"after {net.iteration} iterations", net, trained.task, settings)
     directory = RunDirectory(run_directory.run_of(run))
     subtitle = (
-        f"{directory.path.name}: {trained.title} of {used['task']}, {trained.net.size:,} parameters, "
-        f"{trained.net.backend}, {trained.net.dtype.name}"
+        f"{directory.path.name}: {trained.title} of {settings['task']}, {net.size:,} parameters, "
+        f"{net.backend}, {net.dtype.name}"
     )
 
     def measured() -> Iterator[Section]:
@@ -47,14 +47,14 @@ def of_run(
             except ValueError as error:  # the instrument does not apply to this network
                 yield Section(title, reading=f"Not measured for this network. {error}")
 
-    return Document(f"Gradients and neurons of a network for {used['task']}", subtitle, measured())
+    return Document(f"Gradients and neurons of a network for {settings['task']}", subtitle, measured())
 
 
 def _run(title: str, directory: RunDirectory, before: Subject, after: Subject) -> Section:
     """Return the settings, the results and the learning curve of the run."""
-    used = {name: value for name, value in after.settings.items() if name not in ("data", "cache", "exclude")}
-    values = ["not set" if value is None else value for value in used.values()]
-    settings = Table("All settings", {"setting": list(used), "value": values}, folded=True)
+    shown = {n: value for n, value in after.settings.items() if n not in ("data", "cache", "exclude")}
+    values = ["not set" if value is None else value for value in shown.values()]
+    settings = Table("All settings", {"setting": list(shown), "value": values}, folded=True)
     if not directory.summary.is_file():
         return Section(title, ("The run has not ended yet: it has no summary.",), tables=(settings,))
     summary = read_summary(directory.summary)
@@ -165,16 +165,16 @@ def _checked(title: str, directory: RunDirectory, before: Subject, after: Subjec
 def _parameters(title: str, directory: RunDirectory, before: Subject, after: Subject) -> Section:
     """Return the shape of each array and its change by training."""
     host = after.net.device.to_host
-    now = {name: host(array) for name, array in after.net.params.items()}
-    was = {name: host(before.net.params[name]) for name in now}
+    trained = {name: host(array) for name, array in after.net.params.items()}
+    initial = {name: host(before.net.params[name]) for name in trained}
     columns = {
-        "name": list(now), "shape": [" × ".join(map(str, a.shape)) for a in now.values()],
-        "mean": [float(a.mean(dtype=np.float64)) for a in now.values()],
-        "standard deviation": [float(a.std(dtype=np.float64)) for a in now.values()],
-        "minimum": [float(a.min()) for a in now.values()], "maximum": [float(a.max()) for a in now.values()],
-        "change (norm)": [float(np.linalg.norm(now[n].astype(np.float64) - was[n])) for n in now],
+        "name": list(trained), "shape": [" × ".join(map(str, a.shape)) for a in trained.values()],
+        "mean": [float(a.mean(dtype=np.float64)) for a in trained.values()],
+        "standard deviation": [float(a.std(dtype=np.float64)) for a in trained.values()],
+        "minimum": [float(a.min()) for a in trained.values()], "maximum": [float(a.max()) for a in trained.values()],
+        "change (norm)": [float(np.linalg.norm(trained[n].astype(np.float64) - initial[n])) for n in trained],
     }  # fmt: skip
-    lead = f"{after.net.size:,} parameters in {len(now)} arrays."
+    lead = f"{after.net.size:,} parameters in {len(trained)} arrays."
     return Section(title, (lead,), tables=(Table("Arrays", columns),))
 
 
