@@ -89,9 +89,9 @@ class Problem:
             errors = [self._compare(row, gradient, i, rng.standard_normal(i.size))[0] for i in halves]
             indices = halves[int(np.argmax(errors))]
         compared = [self._compare(row, gradient, indices[i : i + 1], np.ones(1)) for i in range(indices.size)]
-        i = max(range(len(compared)), key=lambda k: compared[k][0])
-        index = tuple(int(k) for k in np.unravel_index(int(indices[i]), gradient.shape))
-        return Element(row.name, index, compared[i][1], compared[i][2], indices.size)
+        worst = int(np.argmax([error for error, _, _ in compared]))
+        index = tuple(int(k) for k in np.unravel_index(int(indices[worst]), gradient.shape))
+        return Element(row.name, index, *compared[worst][1:], indices.size)
 
     def _compare(
         self, row: Row, gradient: Array, indices: Array, weights: Array
@@ -104,10 +104,8 @@ class Problem:
             if not kinks:
                 break
         analytic = float(np.sum(gradient.ravel()[indices] * weights)) * scale
-        error = abs(analytic - numeric)
-        return (
-            -1.0 if kinks else error if math.isfinite(error) else math.inf, analytic / scale, numeric / scale
-        )  # fmt: skip
+        error = -1.0 if kinks else abs(analytic - numeric)
+        return error if math.isfinite(error) else math.inf, analytic / scale, numeric / scale
 
 
 def evaluation(value: complex | Evaluation) -> Evaluation:
