@@ -10,10 +10,9 @@ import numpy as np
 
 from .. import _check
 from .._types import Array, DType, Record, Value
-from ..backend import Backend
 from ..ops.catalogue import Arguments, Draw, Entry, entries
 from ..ops.recurrence.activation import ACTIVATIONS
-from .hosted import Hosted
+from .hosted import Operations
 
 Arrays = Mapping[str, Array]
 SIZES = tuple(size.name for size in fields(Draw) if size.type == "int")
@@ -36,7 +35,7 @@ class Case:
         """Whether the first output is of a rectified activation, whose gates are output > 0."""
         return "activation" in self.inputs and ACTIVATIONS[self.inputs["activation"]].rectified
 
-    def forward(self, ops: Backend | Hosted, arrays: Arrays) -> tuple[dict[str, Array], Record]:
+    def forward(self, ops: Operations, arrays: Arrays) -> tuple[dict[str, Array], Record]:
         """Return the outputs by the names of their gradients, and a tape for `backward`."""
         dtype = next(iter(arrays.values())).dtype
         inputs = {name: _with_dtype(value, dtype) for name, value in self.inputs.items()} | dict(arrays)
@@ -44,7 +43,7 @@ class Case:
         results = source.named(source.function(ops)(**inputs))
         return self.entry.outputs(results, inputs), (inputs, results)
 
-    def backward(self, ops: Backend | Hosted, tape: Record, gradients: Arrays) -> dict[str, Array]:
+    def backward(self, ops: Operations, tape: Record, gradients: Arrays) -> dict[str, Array]:
         """Return the gradient of each array."""
         inputs, results = tape
         if self.entry.forward is None:

@@ -20,7 +20,7 @@ STAY = ("lengths", "counts")  # arguments that every backend takes as NumPy arra
 
 
 @functools.cache
-def hosted(name: str) -> Backend | Hosted:
+def hosted(name: str) -> Operations:
     """Return the table of a backend as functions of NumPy arrays."""
     ops = get(name)
     return ops if ops.device.arrays is np.ndarray else Hosted(ops)
@@ -56,6 +56,9 @@ class Hosted:
 
     def __repr__(self) -> str:
         return f"<{self.ops!r} for NumPy arrays>"
+
+
+Operations = Backend | Hosted
 
 
 class _Copies:

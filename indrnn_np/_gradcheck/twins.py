@@ -12,10 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .._types import Array
-from ..backend import Backend
 from ..ops.catalogue import Arguments, Draw, Entry
 from .case import draw
-from .hosted import Hosted, hosted
+from .hosted import Operations, hosted
 from .report import FAILED, PASSED, UNDECIDED
 
 TOLERANCE = {"float32": 2e-5, "float64": 1e-12}
@@ -71,7 +70,7 @@ def compare_arrays(name: str, actual: Array, expected: Array, dtype: str, kinks:
     return Outcome(error, tolerance, 0, UNDECIDED if kinks else FAILED, detail)
 
 
-def results(entry: Entry, options: Arguments, ops: Backend | Hosted, dtype: str, seed: int) -> Arrays:
+def results(entry: Entry, options: Arguments, ops: Operations, dtype: str, seed: int) -> Arrays:
     """Return results and changed arguments; of a pass its outputs, gates and gradients."""
     if not entry.gradients:
         arguments = entry.arguments(Draw(np.random.default_rng(seed), dtype), **options)

@@ -50,9 +50,9 @@ def _draw(column: Any, finding: Any, w: int, color: str, form: str, width: float
     for axes, curve in zip(column, values, strict=True):
         axes.plot(iterations, curve, **look)
     column[2].plot(iterations, median, linewidth=width / 2, **order)
-    known = np.flatnonzero(np.isfinite(largest))
-    if finding.diverged[w] >= 0 and known.size:  # the end of the run
-        column[2].plot(known[-1] + 1, largest[known[-1]], "x", color=color, markersize=9, markeredgewidth=2)
+    finite = np.flatnonzero(np.isfinite(largest))
+    if finding.diverged[w] >= 0 and finite.size:  # the end of the run
+        column[2].plot(finite[-1] + 1, largest[finite[-1]], "x", color=color, markersize=9, markeredgewidth=2)
 
 
 def _smooth(values: np.ndarray) -> np.ndarray:

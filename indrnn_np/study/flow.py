@@ -118,12 +118,12 @@ class Meter:
     def __call__(self, layer: str, t0: int, t1: int, dh: AnyArray, da: AnyArray) -> None:
         host = self.net.device.to_host
         if f"{layer}.u" in self.net.params:
-            rows = self._of_independent(layer, t0, None if dh is None else host(dh), host(da))
+            rows = self._with_recurrence(layer, t0, None if dh is None else host(dh), host(da))
         else:
             rows = row_norms.squares(host(dh))
         self.squares.setdefault(layer, np.zeros(self.steps))[t0:t1] = rows
 
-    def _of_independent(self, layer: str, t0: int, dh: Array | None, da: Array) -> Array:
+    def _with_recurrence(self, layer: str, t0: int, dh: Array | None, da: Array) -> Array:
         """Return the squares for steps from t0 on of a layer with a weight u."""
         reverse = layer.endswith(".reverse") or getattr(self.kinds.get(layer), "reverse", False)
         edge = self._edge.get(layer)

@@ -15,14 +15,9 @@ class Twins:
     """Batch and its loss, evaluated by copies of a network in any dtype."""
 
     def __init__(
-        self,
-        net: Sequential,
-        x: AnyArray,
-        target: AnyArray | None,
-        loss: str | None,
-        lengths: Array | None,
+        self, net: Sequential, x: AnyArray, target: AnyArray | None, loss: str | None, lengths: Array | None,
         mask: AnyArray | None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         host = net.device.to_host
         self.net, self.x, self.lengths = net, host(x), lengths
         self.target, self.loss = None if target is None else host(target), loss

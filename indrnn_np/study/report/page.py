@@ -72,7 +72,8 @@ def render(document: Document) -> str:
 def _part(number: int, section: Section) -> Json:
     """Return the variables of the template for a section."""
     tables = [
-        {"heading": table.heading, "folded": table.folded, "names": list(table.columns), "rows": _rows(table.columns)}
+        {"heading": table.heading, "folded": table.folded, "names": list(table.columns),
+         "rows": [[_cell(value) for value in row] for row in zip(*table.columns.values(), strict=True)]}
         for table in section.tables
     ]  # fmt: skip
     images = {} if section.draw is None else {theme: _image(section.draw, theme) for theme in (LIGHT, DARK)}
@@ -85,10 +86,6 @@ def _image(draw: Callable[[], Figure], theme: str) -> str:
     with plots.theme(theme), io.BytesIO() as file:
         draw().savefig(file, format="png")
         return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
-
-
-def _rows(columns: finding.Table) -> list[list[str]]:
-    return [[_cell(value) for value in row] for row in zip(*columns.values(), strict=True)]
 
 
 def _cell(value: Value) -> str:
