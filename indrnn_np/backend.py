@@ -17,8 +17,7 @@ from typing import Any
 import numpy as np
 
 from . import _check
-from ._cuda.arrays import DeviceArray
-from .device import CudaDevice, Device
+from .device import Device
 
 NAMES = ("cpu", "cuda", "reference")
 OPS = (
@@ -107,7 +106,11 @@ get = get_backend  # the name that modules of the package use: backend.get("cpu"
 @functools.cache
 def _table(name: str) -> Backend:
     """Return the single table of a name."""
-    return Backend(name, CudaDevice() if name == "cuda" else Device())
+    if name != "cuda":
+        return Backend(name, Device())
+    from .cuda_device import CudaDevice
+
+    return Backend(name, CudaDevice())
 
 
 def backends() -> tuple[str, ...]:
@@ -120,7 +123,7 @@ def backends() -> tuple[str, ...]:
 def of(array: Any, backend: Backend | str | None = None) -> Backend:
     """Return a backend by name; None selects "cuda" or "cpu" by the type of the array."""
     if backend is None:
-        backend = "cuda" if isinstance(array, DeviceArray) else "cpu"
+        backend = "cuda" if getattr(array, "in_gpu_memory", False) else "cpu"
     return backend if isinstance(backend, Backend) else get(backend)
 
 

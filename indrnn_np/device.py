@@ -1,7 +1,8 @@
 """Devices: the memory of the CPU or of the GPU, which holds the arrays of a backend.
 
 A device creates arrays, copies them in and out, and reports its free memory.
-`backend.get(name).device` is the device of a backend, `net.device` that of a network.
+`backend.get(name).device` is the device of a backend, `net.device` that of a network. The GPU's
+device is in cuda_device.py.
 """
 
 from __future__ import annotations
@@ -13,9 +14,7 @@ import numpy as np
 
 from . import _check, _machine
 from ._check import convert
-from ._cpu import arrays as cpu_arrays
-from ._cuda import arrays as cuda_arrays
-from ._cuda import pool, recording
+from ._cpu import arrays
 
 
 class Device:
@@ -36,11 +35,11 @@ class Device:
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Any:
         """Return a new uninitialised array on the device."""
-        return cpu_arrays.empty(shape, dtype)
+        return arrays.empty(shape, dtype)
 
     def zeros(self, shape: tuple[int, ...], dtype: Any) -> Any:
         """Return a new array of zeros on the device."""
-        return cpu_arrays.zeros(shape, dtype)
+        return arrays.zeros(shape, dtype)
 
     def copy(self, array: Any) -> Any:
         """Return a copy of an array of the device."""
@@ -84,61 +83,3 @@ class Device:
         """Return an empty graph of launches (`Graph` in _cuda/graph.py); the CPU refuses it."""
         because = "because only backend 'cuda' records its launches"
         return _check.fail("backend", "graph is True", "False", because)
-
-
-class CudaDevice(Device):
-    """The GPU, with arrays of type `DeviceArray` (_cuda/arrays.py)."""
-
-    arrays = cuda_arrays.DeviceArray
-
-    def __init__(self) -> None:
-        from ._cuda import target
-
-        target.require()
-        self._cuda = target
-
-    def empty(self, shape: tuple[int, ...], dtype: Any) -> Any:
-        return cuda_arrays.empty(shape, dtype)
-
-    def zeros(self, shape: tuple[int, ...], dtype: Any) -> Any:
-        from .ops.rows import cuda as rows
-
-        array = cuda_arrays.empty(shape, dtype)
-        rows.fill(array, 0)
-        return array
-
-    def asarray(self, array: Any, dtype: Any = None) -> Any:
-        return cuda_arrays.asarray(array, dtype)
-
-    def bring(self, array: Any) -> Any:
-        return cuda_arrays.asarray(array)
-
-    def to_host(self, array: Any) -> np.ndarray:
-        return array.to_host() if isinstance(array, cuda_arrays.DeviceArray) else array
-
-    def assign(self, out: Any, array: Any) -> None:
-        cuda_arrays.assign(out, array)
-
-    def synchronize(self) -> None:
-        self._cuda.synchronize()
-
-    def memory(self) -> tuple[int | None, str]:
-        free, _ = self._cuda.memory()
-        return (None if free is None else free + pool.POOL.held), "the GPU"
-
-    def peak(self, function: Callable[[], Any]) -> int:
-        return pool.POOL.peak_of(function)
-
-    def tf32(self, on: bool) -> None:
-        from ._cuda import products
-
-        products.tf32(on)
-
-    def graph(self, **sources: Callable[[], Any]) -> Any:
-        from ._cuda.graph import Graph
-
-        return Graph(**sources)
-
-    @property
-    def recording(self) -> bool:
-        return recording.current() is not None

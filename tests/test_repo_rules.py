@@ -27,6 +27,7 @@ TIERS = [
     ["_cpu", "_cuda"],
     ["ops"],
     ["device"],
+    ["cuda_device"],
     ["backend", "workspace", "parameters"],
     ["init"],
     ["layers"],

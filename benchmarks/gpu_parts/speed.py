@@ -37,7 +37,7 @@ def launches(part: Part) -> None:
     """Microseconds of a launch, and of all that a small training iteration launches."""
     table = part.table("Launches", "what", "µs", "launches", "µs in launches")
     calls, x = part.sizes.calls, arrays.empty(32, "float32")
-    ends = launch.ends_of(None, 1, 32)
+    ends = arrays.ends_of(None, 1, 32)
     given = 32, x, 0, x, x, 1, 32, x, x, ends, False
     for name, kernel, arguments in (
         ("1 argument", nothing, (32, 1)),

@@ -1,32 +1,96 @@
-"""Arrays in GPU memory.
+"""Arrays in GPU memory, and the pool that their memory comes from.
 
 A DeviceArray is C-contiguous and has the few methods that layers use outside operations: shape, dtype, slices
 along the first axis and reshape, but no arithmetic. There are no hidden transfers: `to_host()` copies to NumPy,
-and `numpy.asarray(array)` is an error. The memory comes from a pool (_cuda/pool.py).
+and `numpy.asarray(array)` is an error.
+
+The memory of a deleted array returns to its pool and is reused for the next array of the same size. Reuse is
+safe: kernels run in stream order, so the previous reader has finished.
 """
 
 from __future__ import annotations
 
+import functools
 import math
+from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from .. import _check
 from .._check import convert
-from . import pool, recording
-from .pool import Block
+from . import launch, target
+from .launch import kernel
+from .target import cuda
+
+GRAIN = 512  # bytes: sizes are rounded up, so that arrays of similar size can reuse a block
+
+
+class Pool:
+    """Blocks of GPU memory, which are kept for reuse after their arrays are deleted."""
+
+    def __init__(self) -> None:
+        self.allocations = 0  # by the driver
+        self.live = self.peak = 0  # bytes in use, now and at most
+        self.free: dict[int, list[tuple[Any, dict[Any, Any]]]] = defaultdict(list)
+
+    def take(self, nbytes: int) -> Block:
+        """Return a block of at least `nbytes` bytes."""
+        size = max(GRAIN, -(-nbytes // GRAIN) * GRAIN)
+        free = self.free[size]
+        if not free:
+            free.append((target.allocate(size, self.clear, self.live), {}))
+            self.allocations += 1
+        memory, views = free.pop()
+        self.live += size
+        self.peak = max(self.peak, self.live)
+        return Block(memory, views, self)
+
+    def peak_of(self, function: Callable[[], Any]) -> int:
+        """Return the peak memory in bytes of the arrays created inside `function`."""
+        before, outer, self.peak = self.live, self.peak, self.live
+        try:
+            function()
+            return self.peak - before
+        finally:
+            self.peak = max(self.peak, outer)
+
+    def clear(self) -> None:
+        """Return unused memory to the driver."""
+        self.free.clear()
+
+    @property
+    def held(self) -> int:
+        """Bytes that are held but not in use."""
+        return sum(size * len(blocks) for size, blocks in self.free.items())
+
+
+class Block:
+    """Block of GPU memory with the numba arrays of its parts; the arrays that use it keep it alive."""
+
+    __slots__ = ("memory", "pool", "views")
+
+    def __init__(self, memory: Any, views: dict[Any, Any], pool: Pool) -> None:
+        self.memory, self.views, self.pool = memory, views, pool
+
+    def __del__(self) -> None:
+        self.pool.live -= self.memory.nbytes
+        self.pool.free[self.memory.nbytes].append((self.memory, self.views))
+
+
+POOL = Pool()
 
 
 class DeviceArray:
-    """C-contiguous array in GPU memory."""
+    """C-contiguous array in GPU memory: `block`, and the byte of the block at which the array starts."""
 
-    __slots__ = ("__weakref__", "_block", "_start", "dtype", "shape")
+    __slots__ = ("__weakref__", "_start", "block", "dtype", "shape")
     __array_ufunc__ = None  # NumPy operators raise TypeError
     in_gpu_memory = True
 
     def __init__(self, block: Block, start: int, shape: tuple[int, ...], dtype: np.dtype) -> None:
-        self._block, self._start, self.shape, self.dtype = block, start, shape, dtype
+        self.block, self._start, self.shape, self.dtype = block, start, shape, dtype
 
     @property
     def ndim(self) -> int:
@@ -41,75 +105,76 @@ class DeviceArray:
         return self.size * self.dtype.itemsize
 
     @property
-    def block(self) -> Block:
-        """Memory block that contains the array."""
-        return self._block
+    def flat(self) -> DeviceArray:
+        """View with one axis."""
+        return self.part(0, (self.size,), self.dtype)
 
     @property
     def numba(self) -> Any:
-        """Numba array of the same memory, for kernels."""
-        return self._block.view(self._start, self.shape, self.dtype)
+        """Numba array of the same memory, for kernels; the block keeps it, because numba takes long to make it."""
+        key, views, stop = (self._start, self.shape, self.dtype), self.block.views, self._start + self.nbytes
+        if key not in views:
+            views[key] = (self.block.memory[self._start : stop].view(self.dtype).reshape(self.shape) if self.size
+                          else cuda.device_array(self.shape, self.dtype))  # fmt: skip
+        return views[key]
 
     @property
     def pointer(self) -> int:
         """Address in GPU memory, or in CPU memory in the simulator."""
         array = self.numba
-        if hasattr(array, "_ary"):
-            return array._ary.ctypes.data
-        return array.device_ctypes_pointer.value or 0
+        return array._ary.ctypes.data if target.SIMULATED else array.device_ctypes_pointer.value or 0
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def __getitem__(self, item: Any) -> DeviceArray:
         """Return a view, array[t] or array[t0:t1]."""
-        row = math.prod(self.shape[1:]) * self.dtype.itemsize
-        if isinstance(item, slice):
-            start, stop, step = item.indices(len(self))
-            if step == 1:
-                shape = (max(0, stop - start), *self.shape[1:])
-                return DeviceArray(self._block, self._start + start * row, shape, self.dtype)
-        elif isinstance(item, (int, np.integer)):
+        row = math.prod(self.shape[1:]) * self.dtype.itemsize  # bytes
+        if isinstance(item, slice) and item.step in (None, 1):
+            start, stop, _ = item.indices(len(self))
+            return self.part(start * row, (max(0, stop - start), *self.shape[1:]), self.dtype)
+        if isinstance(item, (int, np.integer)):
             if not -len(self) <= item < len(self):
                 raise IndexError(f"index {item} is out of range for shape {self.shape}")
-            start = self._start + int(item % len(self)) * row
-            return DeviceArray(self._block, start, self.shape[1:], self.dtype)
-        because = "because an array in GPU memory can only be sliced along its first axis"
-        return _check.fail(
-            "DeviceArray", f"the index is {item!r}", "an integer, or a slice without a step", because, error=TypeError
-        )  # fmt: skip
+            return self.part(int(item % len(self)) * row, self.shape[1:], self.dtype)
+        return _check.fail("DeviceArray", f"the index is {item!r}", "an integer, or a slice without a step",
+                           "because an array in GPU memory can only be sliced along its first axis",
+                           error=TypeError)  # fmt: skip
 
     def reshape(self, *shape: Any) -> DeviceArray:
         """Return a view in another shape; one size may be -1."""
-        new_shape = tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], tuple) else shape
-        if -1 in new_shape:
-            known = math.prod(n for n in new_shape if n != -1)
-            new_shape = tuple(self.size // max(1, known) if n == -1 else n for n in new_shape)
-        if math.prod(new_shape) != self.size:
-            _check.fail("DeviceArray.reshape", f"the shape is {new_shape}", f"one of {self.size} elements")
-        return DeviceArray(self._block, self._start, tuple(int(n) for n in new_shape), self.dtype)
+        sizes = tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], tuple) else shape
+        if -1 in sizes:
+            known = math.prod(n for n in sizes if n != -1)
+            sizes = tuple(self.size // max(1, known) if n == -1 else n for n in sizes)
+        if math.prod(sizes) != self.size:
+            _check.fail("DeviceArray.reshape", f"the shape is {sizes}", f"one of {self.size} elements")
+        return self.part(0, tuple(int(n) for n in sizes), self.dtype)
 
     def part(self, start: int, shape: tuple[int, ...], dtype: Any) -> DeviceArray:
         """Return a view that begins `start` bytes into this array."""
-        return DeviceArray(self._block, self._start + start, tuple(shape), np.dtype(dtype))
+        return DeviceArray(self.block, self._start + start, tuple(shape), np.dtype(dtype))
 
     def to_host(self) -> np.ndarray:
         """Return a copy as a NumPy array, after the GPU has written it."""
-        _check_not_recording("copied to the CPU")
+        launch.refuse_recording("copied to the CPU")
         host = np.empty(self.size, self.dtype)
         if self.size:
-            self.reshape(self.size).numba.copy_to_host(host)
+            self.flat.numba.copy_to_host(host)
         return host.reshape(self.shape)
 
     def shares_memory(self, other: Any) -> bool:
         """Return whether two arrays overlap."""
-        if not isinstance(other, DeviceArray) or other._block is not self._block:
-            return False
-        return self._start < other._start + other.nbytes and other._start < self._start + self.nbytes
+        same_block = isinstance(other, DeviceArray) and other.block is self.block
+        return (
+            same_block
+            and self._start < other._start + other.nbytes
+            and other._start < self._start + self.nbytes
+        )
 
     def same_start(self, other: DeviceArray) -> bool:
         """Return whether two arrays start at the same byte."""
-        return other._block is self._block and self._start == other._start
+        return other.block is self.block and self._start == other._start
 
     def __array__(self, *args: Any, **kwargs: Any) -> np.ndarray:
         return _check.fail("DeviceArray", "an array in the GPU's memory is used as a NumPy array", "array.to_host()",
@@ -123,14 +188,30 @@ class DeviceArray:
 
 
 def empty(shape: int | tuple[int, ...], dtype: Any) -> DeviceArray:
-    """Return an uninitialised array in GPU memory."""
+    """Return an uninitialised array in GPU memory; while a graph records, its memory is from the graph's pool."""
     shape, dtype = (shape,) if isinstance(shape, int) else tuple(int(n) for n in shape), np.dtype(dtype)
+    pool = launch.recorder().pool if launch.recorder() else POOL
     return DeviceArray(pool.take(math.prod(shape) * dtype.itemsize), 0, shape, dtype)
 
 
 def empty_like(array: DeviceArray) -> DeviceArray:
     """Return an uninitialised array with the shape and dtype of another."""
     return empty(array.shape, array.dtype)
+
+
+def zeros(shape: int | tuple[int, ...], dtype: Any) -> DeviceArray:
+    """Return an array of zeros in GPU memory."""
+    array = empty(shape, dtype)
+    fill_kernel(array.size, array.flat, array.dtype.type(0))
+    return array
+
+
+@kernel("real[::1], real")
+def fill_kernel(out, value):  # type: ignore[no-untyped-def]
+    """out[i] = value. A thread owns one element; it moves 1 word an element."""
+    i = cuda.grid(1)
+    if i < out.size:
+        out[i] = value
 
 
 def asarray(array: Any, dtype: Any = None) -> DeviceArray:
@@ -151,15 +232,18 @@ def assign(out: DeviceArray, array: Any) -> None:
     if isinstance(array, DeviceArray):
         _check.floats("cuda.assign", (out.dtype,), array=array)
         if out.size:
-            target, source = out.reshape(out.size).numba, array.reshape(array.size).numba
-            recording.run(lambda stream: target.copy_to_device(source, stream=stream), out, array)
+            destination, source = out.flat.numba, array.flat.numba
+            launch.run(lambda stream: destination.copy_to_device(source, stream=stream), out, array)
     elif out.size:  # flat, because numba checks strides even along an axis of size 1
-        _check_not_recording("copied from the CPU")
-        out.reshape(out.size).numba.copy_to_device(convert.native(array, out.dtype).reshape(-1))
+        launch.refuse_recording("copied from the CPU")
+        out.flat.numba.copy_to_device(convert.native(array, out.dtype).reshape(-1))
 
 
-def _check_not_recording(action: str) -> None:
-    if recording.current():
-        because = "because a graph records launches without running them, and does not repeat work of the CPU"
-        _check.fail("cuda", f"an array is {action} while a graph records", "launches only", because,
-                    error=RuntimeError)  # fmt: skip
+def ends_of(lengths: np.ndarray | None, T: int, B: int) -> DeviceArray:
+    """Return the number of time steps of each sample, int64 (B,), in GPU memory."""
+    return _ends(b"" if lengths is None else lengths.astype(np.int64).tobytes(), T, B)
+
+
+@functools.lru_cache(maxsize=16)
+def _ends(lengths: bytes, T: int, B: int) -> DeviceArray:
+    return asarray(np.frombuffer(lengths, np.int64).copy() if lengths else np.full(B, T))

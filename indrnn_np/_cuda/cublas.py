@@ -15,8 +15,8 @@ import importlib
 from typing import Any
 
 from .. import _check
-from . import recording
 from .arrays import DeviceArray
+from .launch import NULL_STREAM, run
 from .target import SIMULATED
 
 DEFAULT_MATH, TF32_MATH = 0, 3  # cublasMath_t; the default multiplies float32 in float32
@@ -45,7 +45,7 @@ class Cublas:
     """The loaded library; `library` has its C functions as attributes. The first product creates the handle."""
 
     def __init__(self, library: Any) -> None:
-        self.library, self.uses_tf32, self._stream = library, False, recording.NULL_STREAM
+        self.library, self.uses_tf32, self._stream = library, False, NULL_STREAM
         for name, types in SIGNATURES.items():
             getattr(library, name).argtypes = types
         library.cublasGetStatusName.restype = ctypes.c_char_p
@@ -95,7 +95,7 @@ class Cublas:
             self._use_stream(int(stream))
             self._call(name, self.handle, *arguments, because=sizes)
 
-        recording.run(start, a, b, out)
+        run(start, a, b, out)
 
     def _call(self, name: str, *args: Any, because: str = "") -> None:
         status = getattr(self.library, name)(*args)

@@ -27,10 +27,10 @@ import numpy as np
 
 from .. import _check
 from . import arrays as _device
-from . import pool
-from . import recording as _recording
-from .arrays import DeviceArray
-from .recording import NULL_STREAM, Launch
+from . import launch as _launch
+from . import target
+from .arrays import POOL, Block, DeviceArray, Pool
+from .launch import NULL_STREAM, Launch
 
 ROOM = 2**14  # bytes for numbers that change between launches
 GRAIN = 16  # bytes: alignment of the numbers
@@ -45,7 +45,7 @@ def numbers(function: Callable[..., tuple[Any, ...]], dtype: Any, **arguments: A
     """
     dtype = np.dtype(dtype)
     values = [dtype.type(value) for value in function(**arguments)]
-    graph = _recording.current()
+    graph = _launch.recorder()
     array = _empty(dtype) if graph is None else graph.numbers(function, arguments, len(values), dtype)
     return *values, array
 
@@ -57,7 +57,7 @@ def _empty(dtype: np.dtype) -> DeviceArray:
 
 def result(array: DeviceArray, finish: Callable[[np.ndarray], Any]) -> Any:
     """Return finish(array on the CPU), or while a graph records, a function that returns it."""
-    if _recording.current() is None:
+    if _launch.recorder() is None:
         return finish(array.to_host())
     return lambda: finish(array.to_host())
 
@@ -80,11 +80,9 @@ class Graph:
     """
 
     def __init__(self, **sources: Callable[[], Any]) -> None:
-        from .target import SIMULATED
-
-        self._launches: _LaunchList | _Captured = _LaunchList() if SIMULATED else _Captured()
-        self.pool, self.size = pool.Pool(), 0
-        self._held: set[pool.Block] = set()
+        self._launches: _LaunchList | _Captured = _LaunchList() if target.SIMULATED else _Captured()
+        self.pool, self.size = Pool(), 0
+        self._held: set[Block] = set()
         self._sources = sources
         self._changing: list[tuple[int, Callable[[], tuple[Any, ...]], np.dtype]] = []
         self._numbers, self._host, self._used = _device.empty(ROOM, np.uint8), np.zeros(ROOM, np.uint8), 0
@@ -92,11 +90,11 @@ class Graph:
     @contextlib.contextmanager
     def record(self) -> Iterator[None]:
         """Record the launches of a `with` block without running them."""
-        if self.size or _recording.current():
+        if self.size or _launch.recorder():
             state = "this graph holds launches" if self.size else "another graph is recording"
             _check.fail("Graph.record", state, "an empty graph and no other recording", error=RuntimeError)
-        pool.POOL.clear()  # free unused memory for arrays created during the recording
-        with _recording.recording(self), self._launches.recording():
+        POOL.clear()  # free unused memory for arrays created during the recording
+        with _launch.recorded_by(self), self._launches.recording():
             yield
 
     def add(self, launch: Launch, arrays: tuple[Any, ...]) -> None:
@@ -162,11 +160,9 @@ class _Captured:
 
     @contextlib.contextmanager
     def recording(self) -> Iterator[None]:
-        from .target import cuda
-
-        self._stream = cuda.stream()
-        cuda.synchronize()
-        with cuda.defer_cleanup():  # memory must not be freed during capture
+        self._stream = target.cuda.stream()
+        target.synchronize()
+        with target.cuda.defer_cleanup():  # memory must not be freed during capture
             self._driver.cuStreamBeginCapture(int(self._stream), _capture_mode())
             try:
                 yield
@@ -188,12 +184,10 @@ class _Captured:
 
 def _driver() -> Any:
     """Return the driver functions of numba-cuda, which raise on errors."""
-    from .target import cuda, target
-
-    if target() != "numba-cuda":
-        _check.fail("cuda", f"a graph needs numba-cuda, and numba.cuda is the {target()} target", "numba-cuda",
+    if target.target() != "numba-cuda":
+        _check.fail("cuda", f"a graph needs numba-cuda, and numba.cuda is the {target.target()} target", "numba-cuda",
                     "from pip install 'indrnn-np[cuda]'", error=RuntimeError)  # fmt: skip
-    return cuda.driver.driver
+    return target.cuda.driver.driver
 
 
 def _capture_mode() -> Any:

@@ -1,28 +1,66 @@
-"""Compile kernels from functions of one thread, and launch them."""
+"""Compile kernels from functions of one thread, and launch them or record the launches in a graph.
+
+Every launch, matrix product and copy within GPU memory goes through `run`. While a graph is recording (graph.py),
+the graph receives it; otherwise it starts at once in stream 0.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import functools
-from collections.abc import Callable
-from typing import Any
-
-import numpy as np
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
 
 from .. import _check
-from . import recording, simulator
-from .arrays import DeviceArray, asarray
+from . import simulator
 from .target import LARGEST_BLOCK, SIMULATED, WARP, cuda, multiprocessors
 
+NULL_STREAM = 0
 BLOCKS_PER_SM = 2  # minimum before blocks grow, so that no multiprocessor is idle
 
+Launch = Callable[[Any], Any]  # (stream)
 
-def block_size(threads: int) -> int:
-    """Return the threads of a block, at most 256: small blocks until every multiprocessor has work."""
-    size = WARP
-    while size < LARGEST_BLOCK and threads >= 2 * size * BLOCKS_PER_SM * multiprocessors():
-        size *= 2
-    return size
+
+class Recorder(Protocol):
+    """Graph that records launches; `pool` provides the memory of arrays that are created meanwhile."""
+
+    pool: Any
+
+    def add(self, launch: Launch, arrays: tuple[Any, ...]) -> None:
+        """Record a launch, and the arrays that it reads and writes."""
+
+
+_recorders: list[Any] = []
+
+
+def recorder() -> Any:
+    """Return the graph that is recording, or None if launches run at once."""
+    return _recorders[-1] if _recorders else None
+
+
+@contextlib.contextmanager
+def recorded_by(graph: Recorder) -> Iterator[None]:
+    """Record the launches of a `with` block in a graph; new arrays come from its pool."""
+    _recorders.append(graph)
+    try:
+        yield
+    finally:
+        _recorders.pop()
+
+
+def refuse_recording(action: str) -> None:
+    """Raise an error if a graph is recording; `action` says what happens to an array."""
+    if _recorders:
+        because = "because a graph records launches without running them, and does not repeat work of the CPU"
+        _check.fail("cuda", f"an array is {action} while a graph records", "launches only", because,
+                    error=RuntimeError)  # fmt: skip
+
+
+def run(launch: Launch, *arrays: Any) -> None:
+    """Call launch(stream) now, or record it while a graph is recording."""
+    if _recorders:
+        _recorders[-1].add(launch, arrays)
+    else:
+        launch(NULL_STREAM)
 
 
 class Kernel:
@@ -51,16 +89,24 @@ class Kernel:
 
     def launch(self, grid: Any, block: Any, *args: Any, around: Any = contextlib.nullcontext) -> None:
         """Run the kernel on a grid of blocks, inside the context manager `around()`."""
-        arguments = [a.numba if isinstance(a, DeviceArray) else a for a in args]
+        arguments = [a.numba if hasattr(a, "in_gpu_memory") else a for a in args]
 
         def start(stream: Any) -> None:
             with around():
                 self.compiled[grid, block, stream](*arguments)
 
-        recording.run(start, *args)
+        run(start, *args)
 
     def __repr__(self) -> str:
         return f"<kernel {self.name}({self.signature})>"
+
+
+def block_size(threads: int) -> int:
+    """Return the threads of a block, at most 256: small blocks until every multiprocessor has work."""
+    size = WARP
+    while size < LARGEST_BLOCK and threads >= 2 * size * BLOCKS_PER_SM * multiprocessors():
+        size *= 2
+    return size
 
 
 in_turn = simulator.in_turn if SIMULATED else contextlib.nullcontext
@@ -97,19 +143,9 @@ def on_device(where: str, **arrays: Any) -> None:
     for name, value in arrays.items():
         if value is None:
             continue
-        if not isinstance(value, DeviceArray):
+        if not hasattr(value, "in_gpu_memory"):
             because = "because the backend is 'cuda'; backend.get('cuda').device.asarray(array) copies one to the GPU"
             _check.fail(where, f"{name} is a {type(value).__name__}", "an array in the GPU's memory", because,
                         error=TypeError)  # fmt: skip
         if value.dtype.kind == "c":
             _check.fail(where, f"{name} has dtype {value.dtype}", "float32 or float64")
-
-
-def ends_of(lengths: np.ndarray | None, T: int, B: int) -> DeviceArray:
-    """Return the number of steps of each sample, int64 (B,), in GPU memory."""
-    return _ends(b"" if lengths is None else lengths.astype(np.int64).tobytes(), T, B)
-
-
-@functools.lru_cache(maxsize=16)
-def _ends(lengths: bytes, T: int, B: int) -> DeviceArray:
-    return asarray(np.frombuffer(lengths, np.int64).copy() if lengths else np.full(B, T))

@@ -64,8 +64,8 @@ def column_sums(a: DeviceArray, out: DeviceArray) -> None:
     rows, columns = a.shape
     parts = max(1, math.isqrt(rows))  # a part has about as many rows; this minimises the serial additions
     sums = arrays.empty((parts, columns), np.float64)
-    columns_kernel(parts * columns, _flat(a), rows, columns, -(-rows // parts), _flat(sums))
-    add_kernel(columns, _flat(sums), parts, out)
+    columns_kernel(parts * columns, a.flat, rows, columns, -(-rows // parts), sums.flat)
+    add_kernel(columns, sums.flat, parts, out)
 
 
 def use(name: str) -> None:
@@ -111,9 +111,9 @@ def _tiled(a: Any, b: Any, out: Any, K: int, transpose_a: bool, transpose_b: boo
     whole = segments == 1
     run = tiled_kernel(transpose_a, transpose_b, "real" if whole else "float64")
     sums = out if whole else arrays.empty((segments, M, N), np.float64)
-    run.launch(segments * tiles, THREADS, _flat(a), _flat(b), _flat(sums), M, N, K, length)
+    run.launch(segments * tiles, THREADS, a.flat, b.flat, sums.flat, M, N, K, length)
     if not whole:
-        add_kernel(M * N, _flat(sums), segments, _flat(out))
+        add_kernel(M * N, sums.flat, segments, out.flat)
 
 
 def segments_of(tiles: int, K: int) -> tuple[int, int]:
@@ -121,10 +121,6 @@ def segments_of(tiles: int, K: int) -> tuple[int, int]:
     most = max(1, min(BLOCKS // tiles, K // SEGMENT))
     length = max(1, -(-K // (most * DEPTH))) * DEPTH
     return length, max(1, -(-K // length))
-
-
-def _flat(array: DeviceArray) -> DeviceArray:
-    return array.reshape(array.size)
 
 
 @functools.cache

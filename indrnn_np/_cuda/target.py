@@ -1,4 +1,4 @@
-"""Import numba.cuda, report which target it is, and check for a GPU. No other module imports numba.cuda.
+"""Import numba.cuda, report its target, check for a GPU and allocate memory. No other module imports numba.cuda.
 
 numba.cuda has three targets with the same interface, and all kernels of the package run on each:
 
@@ -16,6 +16,7 @@ import functools
 import importlib
 import os
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numba
@@ -145,6 +146,36 @@ def memory() -> tuple[int | None, int | None]:
         return None, None
     free, total = cuda.current_context().get_memory_info()
     return int(free), int(total)
+
+
+def allocate(nbytes: int, clear: Callable[[], None], live: int) -> Any:
+    """Return new GPU memory; if there is too little, call clear(), which frees unused memory, and try again.
+
+    Raises
+    ------
+    MemoryError
+        If there is still too little. The message names `live`, the bytes that arrays of this program use.
+    """
+    try:
+        return _new_memory(nbytes)
+    except MemoryError:
+        clear()
+    try:
+        return _new_memory(nbytes)
+    except MemoryError as error:
+        needed, free, total, used = (f"{(n or 0) / 2**20:.0f} MiB" for n in (nbytes, *memory(), live))
+        because = f"of {total} on the GPU, with {used} used by arrays of this program"
+        message = f"cuda: an array needs {needed}, expected at most {free}, {because}"
+        raise MemoryError(f"{message}; a smaller batch or fewer steps would fit") from error
+
+
+def _new_memory(nbytes: int) -> Any:
+    try:
+        return cuda.device_array(nbytes, np.uint8)
+    except Exception as error:
+        if "OUT_OF_MEMORY" not in str(error):
+            raise
+        raise MemoryError from error
 
 
 def synchronize() -> None:

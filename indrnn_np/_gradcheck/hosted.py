@@ -11,7 +11,6 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from .._cuda import arrays
 from .._types import AnyArray, Array, Function, Value
 from ..backend import Backend, get
 from ..device import Device
@@ -102,7 +101,7 @@ class _Copies:
         if isinstance(result, tuple):
             parts = [self.host_of(part) for part in result]
             return type(result)(*parts) if hasattr(result, "_fields") else tuple(parts)
-        if not isinstance(result, arrays.DeviceArray):
+        if not getattr(result, "in_gpu_memory", False):
             return result
         arguments = [host for host, copy in self.pairs if copy is result]
         return arguments[0] if arguments else result.to_host()

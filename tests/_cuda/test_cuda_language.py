@@ -7,7 +7,7 @@ from on_host import assert_same, host
 
 import indrnn_np as ir
 from indrnn_np import backend
-from indrnn_np._cuda import pool
+from indrnn_np._cuda import arrays
 from indrnn_np._cuda import target as _cuda
 from indrnn_np.tasks import Batch
 from indrnn_np.training.plan import Plan
@@ -102,5 +102,5 @@ def test_nothing_is_allocated_after_the_second_iteration():
     for i in range(5):
         step.gradient(Batch(*batch(i)), None)
         step.update()
-        counts.append(pool.POOL.allocations)
+        counts.append(arrays.POOL.allocations)
     assert counts[1] == counts[4]

@@ -7,7 +7,7 @@ from tolerances import TOLERANCE, assert_close
 
 import indrnn_np as ir
 from indrnn_np import backend
-from indrnn_np._cuda import arrays, pool, target
+from indrnn_np._cuda import arrays, target
 from indrnn_np.tasks.adding import Adding
 
 pytestmark = pytest.mark.skipif("cuda" not in backend.backends(), reason=target.problem()[0] or "no GPU")
@@ -114,7 +114,7 @@ def test_nothing_is_allocated_after_the_second_iteration():
         net.project()
         task.batch(i, B)
         del x, y, tape, dy, grads
-        counts.append(pool.POOL.allocations)
+        counts.append(arrays.POOL.allocations)
     assert counts[1] == counts[4]
 
 

@@ -10,7 +10,6 @@ import pytest
 
 from indrnn_np import backend
 from indrnn_np._cuda import arrays, launch, target
-from indrnn_np._cuda import pool as _pool
 
 NEEDS_DEVICE = pytest.mark.skipif(not target.available(), reason="no GPU and no simulator")
 
@@ -105,7 +104,7 @@ class Full:
 def test_a_full_gpu_says_how_much_was_asked_and_is_free(monkeypatch):
     monkeypatch.setattr(target, "cuda", Full(2**21))
     monkeypatch.setattr(target, "memory", lambda: (2**20, 2**21))
-    pool = _pool.Pool()
+    pool = arrays.Pool()
     block = pool.take(2**20)
     words = (
         "cuda: an array needs 8 MiB, expected at most 1 MiB, of 2 MiB on the GPU, with 1 MiB used by arrays of this "
@@ -113,12 +112,12 @@ def test_a_full_gpu_says_how_much_was_asked_and_is_free(monkeypatch):
     )
     with pytest.raises(MemoryError, match=words):
         pool.take(2**23)
-    assert pool.live == 2**20 and block.raw.nbytes == 2**20
+    assert pool.live == 2**20 and block.memory.nbytes == 2**20
 
 
 def test_memory_goes_back_to_the_pool_when_the_last_view_is_gone(monkeypatch):
     monkeypatch.setattr(target, "cuda", Full(2**20))
-    pool = _pool.Pool()
+    pool = arrays.Pool()
     array = arrays.DeviceArray(pool.take(1000), 0, (10, 25), np.dtype("float32"))
     view = array[2:4]
     assert view.shape == (2, 25) and view.shares_memory(array) and not view.same_start(array)

@@ -22,8 +22,7 @@ from indrnn_np import backend
 from indrnn_np._cuda import arrays as _device
 from indrnn_np._cuda import cublas as _cublas
 from indrnn_np._cuda import graph as _graph
-from indrnn_np._cuda import launch, recording, target
-from indrnn_np._cuda import pool as _pool
+from indrnn_np._cuda import launch, target
 from indrnn_np._cuda.target import cuda
 from indrnn_np.optim import schedules
 from indrnn_np.tasks import Batch
@@ -109,7 +108,7 @@ def test_what_a_graph_cannot_record_is_an_error():
         graph.record(),
     ):
         pass
-    assert recording.current() is None
+    assert launch.recorder() is None
     with (
         pytest.raises(
             RuntimeError, match=r"16400 bytes of numbers change from launch to launch, expected at most 16384"
@@ -303,7 +302,7 @@ def test_after_the_recording_nothing_is_allocated_and_two_launches_are_an_iterat
     for i in range(6):
         step.gradient(task.batch(i, B), None)
         step.update()
-        counts.append((_pool.POOL.allocations, *(graph.pool.allocations for graph in set(launched))))
+        counts.append((_device.POOL.allocations, *(graph.pool.allocations for graph in set(launched))))
     assert counts[1] == counts[5] and len(launched) == 2 * 5
     assert step.size == sum(graph.size for graph in set(launched)) > 20
 
@@ -318,16 +317,16 @@ def test_a_graph_takes_the_memory_of_one_more_batch_and_a_run_asks_for_it():
             [ir.IndRNN(D, H), ir.Dropout(0.4), ir.LastStep(), ir.Linear(H, K)], steps, "cuda", "float64"
         )
         gc.collect()
-        _pool.POOL.clear()
-        before = _pool.POOL.live
+        _device.POOL.clear()
+        before = _device.POOL.live
         plan = Plan(9, samples, "softmax_cross_entropy", clip_norm=1.0, graph=graph)
         step = step_of(net, ir.Adam(0.01), plan, ir.Workspace())
         for _ in range(3):
             step.gradient(batch, None)
             step.update()
-        pools = [_pool.POOL, *((step._first.pool, step._second.pool) if graph else ())]
+        pools = [_device.POOL, *((step._first.pool, step._second.pool) if graph else ())]
         taken.append(sum(pool.live + pool.held for pool in pools) - before)
-    assert kept <= taken[1] - taken[0] <= kept + 2 * _graph.ROOM + 4 * _pool.GRAIN
+    assert kept <= taken[1] - taken[0] <= kept + 2 * _graph.ROOM + 4 * _device.GRAIN
 
 
 @NEEDS_DEVICE
@@ -526,7 +525,7 @@ def test_a_product_follows_the_capture_and_comes_back(captured):
 
     recorder = SimpleNamespace(add=lambda launch, arrays: launches.add(launch))
     multiply()
-    with launches.recording(), recording.recording(recorder):
+    with launches.recording(), launch.recorded_by(recorder):
         multiply()
         multiply()
     multiply()

@@ -15,7 +15,7 @@ from ptx_text import arithmetic, bytes_of, double_arithmetic, groups, loops, mai
 from indrnn_np._cuda import graph, launch
 from indrnn_np._cuda.target import cuda
 from indrnn_np.ops.recurrence.activation import ACTIVATIONS
-from indrnn_np.ops.recurrence.cuda_kernels import AHEAD, LOADS
+from indrnn_np.ops.recurrence.cuda_steps import AHEAD, LOADS
 
 ROOT = Path(__file__).parents[2]
 TABLE = ROOT / "benchmarks" / "results" / "ptx.md"

@@ -23,8 +23,8 @@ def draw(key, steps, size, dtype="float32", first=0, count=None):
     dtype, key_of_markers, count = contract.check("adding.draw", key, steps, size, dtype, first, count)
     x, target = arrays.empty((steps, count, 2), dtype), arrays.empty((count, 1), dtype)
     words, words_of_markers = (random.key_words("adding.draw", k) for k in (key, key_of_markers))
-    values_kernel(dtype.name)(steps * count, *words, size, first, count, x.reshape(-1))
-    mark_kernel(count, *words_of_markers, steps, size, first, count, x.reshape(-1), target.reshape(-1))
+    values_kernel(dtype.name)(steps * count, *words, size, first, count, x.flat)
+    mark_kernel(count, *words_of_markers, steps, size, first, count, x.flat, target.flat)
     return x, target
 
 

@@ -27,7 +27,7 @@ def forward(x, W, b, out=None):
     (K, D), rows = W.shape, math.prod(x.shape[:-1])
     y = arrays.empty((*x.shape[:-1], K), x.dtype) if out is None else out
     matmul(x.reshape(rows, D), W, y.reshape(rows, K), transpose_b=True)
-    bias_kernel(-(-rows // ROWS) * K, y.reshape(y.size), b, rows)
+    bias_kernel(-(-rows // ROWS) * K, y.flat, b, rows)
     return y
 
 

@@ -15,7 +15,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..._cuda import arrays
-from ..._cuda.launch import ends_of, on_device
+from ..._cuda.arrays import ends_of
+from ..._cuda.launch import on_device
 from . import contract
 from .kernels import (
     ROWS,
@@ -57,9 +58,9 @@ def _statistics(where, x, lengths, per_step):
     N, R, G, total = _segments(x, S)
     padding = ends_of(lengths, T, B), lengths is not None
     pivot = 0 if lengths is None else int(lengths.argmax())  # the longest sample is valid whenever any is
-    moments_kernel(S * G * H, flat(x), N, H, R, G, pivot, *padding, total)
+    moments_kernel(S * G * H, x.flat, N, H, R, G, pivot, *padding, total)
     mean, var = arrays.empty((S, H), x.dtype), arrays.empty((S, H), x.dtype)
-    statistics_kernel(S * H, total, flat(x), N, H, G, pivot, *padding, flat(mean), flat(var))
+    statistics_kernel(S * H, total, x.flat, N, H, G, pivot, *padding, mean.flat, var.flat)
     return mean, var
 
 
@@ -71,17 +72,17 @@ def backward(dy, x, mean, var, scale, eps=1e-5, lengths=None, per_step=False, ou
     (T, B, H), S, eps = x.shape, len(mean), x.dtype.type(eps)
     N, R, G, total = _segments(x, S)
     padding = ends_of(lengths, T, B), lengths is not None
-    gradient_sums_kernel(S * G * H, flat(dy), flat(x), flat(mean), N, H, R, G, *padding, total)
+    gradient_sums_kernel(S * G * H, dy.flat, x.flat, mean.flat, N, H, R, G, *padding, total)
     sums, slopes = arrays.empty((2, S, H), x.dtype), arrays.empty((2, S, H), x.dtype)
-    gradients_kernel(S * H, total, flat(var), eps, N, H, G, *padding, flat(sums), flat(slopes))
+    gradients_kernel(S * H, total, var.flat, eps, N, H, G, *padding, sums.flat, slopes.flat)
     dx = arrays.empty_like(x) if out is None else out
     G = -(-N // ROWS)
-    input_gradient_kernel(S * G * H, flat(dy), flat(x), flat(mean), flat(var), scale, eps, flat(slopes), N, H, G,
-                          *padding, flat(dx))  # fmt: skip
+    input_gradient_kernel(S * G * H, dy.flat, x.flat, mean.flat, var.flat, scale, eps, slopes.flat, N, H, G,
+                          *padding, dx.flat)  # fmt: skip
     if S == 1:
         return dx, sums[0].reshape(H), sums[1].reshape(H)
     gradients = arrays.empty((2, H), x.dtype)
-    column_sums_kernel(H, flat(sums), S, H, flat(gradients))
+    column_sums_kernel(H, sums.flat, S, H, gradients.flat)
     return dx, gradients[0], gradients[1]
 
 
@@ -94,8 +95,8 @@ def apply(x, mean, var, scale, shift, eps=1e-5, lengths=None, out=None):
     y = arrays.empty_like(x) if out is None else out
     N = T * B // max(1, S)
     G = -(-N // ROWS)
-    normalise_kernel(S * G * H, flat(x), flat(mean), flat(var), scale, shift, x.dtype.type(eps), N, H, G,
-                     ends_of(lengths, T, B), lengths is not None, flat(y))  # fmt: skip
+    normalise_kernel(S * G * H, x.flat, mean.flat, var.flat, scale, shift, x.dtype.type(eps), N, H, G,
+                     ends_of(lengths, T, B), lengths is not None, y.flat)  # fmt: skip
     return y
 
 
@@ -107,8 +108,8 @@ def update(running_mean, running_var, mean, var, counts, t0, momentum):
     counted = np.flatnonzero(counts > 0)
     if counted.size:
         n = ends_of(counts, 0, 0)  # cached by value, because a copy to the GPU waits for running kernels
-        update_kernel(mean.size, flat(mean), flat(var), n, mean.shape[1], t0, int(counted[-1]), float(momentum),
-                      flat(running_mean), flat(running_var))  # fmt: skip
+        update_kernel(mean.size, mean.flat, var.flat, n, mean.shape[1], t0, int(counted[-1]), float(momentum),
+                      running_mean.flat, running_var.flat)  # fmt: skip
 
 
 def rows(running, t0, T):
@@ -116,13 +117,8 @@ def rows(running, t0, T):
     on_device("batchnorm.rows", running=running)
     contract.check_rows("batchnorm.rows", running, t0, T)
     out = arrays.empty((T, running.shape[1]), running.dtype)
-    rows_kernel(out.size, flat(running), running.shape[1], t0, flat(out))
+    rows_kernel(out.size, running.flat, running.shape[1], t0, out.flat)
     return out
-
-
-def flat(array):
-    """Return the array with one axis."""
-    return array.reshape(array.size)
 
 
 def _segments(x, S):

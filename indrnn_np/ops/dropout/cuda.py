@@ -37,7 +37,7 @@ def mask(shape, rate, key, dtype):
     """Twin of reference.mask."""
     dtype = contract.check_mask("dropout.mask", rate, dtype)
     out = arrays.empty(tuple(shape), dtype)
-    mask_kernel(out.size, *_mask_arguments(rate, key, out.dtype), out.reshape(-1))
+    mask_kernel(out.size, *_mask_arguments(rate, key, out.dtype), out.flat)
     return out
 
 
@@ -47,7 +47,7 @@ def _apply(where, name, x, rate, key, out):
     y = arrays.empty_like(x) if out is None else out
     columns, T = math.prod(x.shape[-2:]), math.prod(x.shape[:-2])
     mask_arguments, runs = _mask_arguments(rate, key, x.dtype), -(-T // ROWS)
-    apply_kernel(columns * runs, x.reshape(-1), T, columns, *mask_arguments, y.reshape(-1))
+    apply_kernel(columns * runs, x.flat, T, columns, *mask_arguments, y.flat)
     return y
 
 

@@ -44,7 +44,7 @@ def forward(ids, E, factors=None, out=None):
     contract.check_arrays(where, ids, E, factors, out)
     V, H = E.shape
     y = arrays.empty((*ids.shape, H), E.dtype) if out is None else out
-    take_kernel(y.size, _known(where, ids, V), flat(E), _or_empty(factors, E.dtype), H, flat(y))
+    take_kernel(y.size, _known(where, ids, V), E.flat, _or_empty(factors, E.dtype), H, y.flat)
     return y
 
 
@@ -59,14 +59,9 @@ def backward(dy, ids, symbols, factors=None):
     order, starts = _sorted(known, symbols)
     runs = -(-known.size // RUN)
     partial = arrays.empty((symbols + runs) * H, np.float64)
-    run_kernel(runs * H, known, order, starts, flat(dy), H, partial)
-    row_kernel(dE.size, partial, starts, _or_empty(factors, dy.dtype), H, flat(dE))
+    run_kernel(runs * H, known, order, starts, dy.flat, H, partial)
+    row_kernel(dE.size, partial, starts, _or_empty(factors, dy.dtype), H, dE.flat)
     return dE
-
-
-def flat(array):
-    """Return the array with one axis."""
-    return array.reshape(array.size)
 
 
 def _or_empty(factors, dtype):
@@ -77,7 +72,7 @@ def _known(where, ids, symbols):
     """Return the symbols as int64 (N,), with -1 for unknown symbols, which the reference reports."""
     known = arrays.empty(ids.size, np.int64)
     wrong = arrays.empty(min(WATCHERS, ids.size), np.int64)
-    known_kernel(ids.dtype.name)(wrong.size, flat(ids), symbols, known, wrong)
+    known_kernel(ids.dtype.name)(wrong.size, ids.flat, symbols, known, wrong)
 
     def report(counts):
         if counts.any():

@@ -26,7 +26,7 @@ def first(a):
     contract.check("finite.first", a)
     lowest = arrays.empty(1, np.int64)
     start_kernel(1, a.size, lowest)
-    search_kernel(min(THREADS, a.size), a.reshape(-1), min(THREADS, a.size), lowest)
+    search_kernel(min(THREADS, a.size), a.flat, min(THREADS, a.size), lowest)
     return result(lowest, lambda index: int(index[0]) if index[0] < a.size else -1)
 
 

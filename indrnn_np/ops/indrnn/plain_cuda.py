@@ -15,7 +15,7 @@ from ..._cuda.launch import kernel, on_device
 from ..._cuda.target import cuda
 from ..recurrence import plain_cuda as recurrence
 from ..recurrence.activation import ACTIVATIONS
-from ..recurrence.cuda_kernels import PHI
+from ..recurrence.cuda_steps import PHI
 from .contract import check_backward, check_forward
 
 

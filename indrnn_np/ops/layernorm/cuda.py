@@ -14,7 +14,7 @@ import numpy as np
 from ..._cuda import arrays
 from ..._cuda.launch import on_device
 from ..._cuda.target import WARP
-from ..rows.cuda import flat, total_kernel
+from ..rows.cuda import total_kernel
 from . import contract
 from .kernels import WALKERS, input_gradient_kernel, normalise_kernel, sums_kernel
 
@@ -30,7 +30,7 @@ def forward(x, scale, shift, eps=1e-5, out=None):
     contract.check_forward(where, x, scale, shift, out)
     y = arrays.empty_like(x) if out is None else out
     mean, rstd = (arrays.empty(x.shape[:-1], x.dtype) for _ in range(2))
-    _launch(normalise_kernel, x, flat(x), scale, shift, x.dtype.type(eps), flat(y), flat(mean), flat(rstd))
+    _launch(normalise_kernel, x, x.flat, scale, shift, x.dtype.type(eps), y.flat, mean.flat, rstd.flat)
     return y, mean, rstd
 
 
@@ -43,11 +43,11 @@ def backward(dy, x, mean, rstd, scale, out=None):
     H, rows = x.shape[-1], mean.size
     size = max(SEGMENT_ROWS, -(-rows // SEGMENTS))
     segments = -(-rows // size)
-    inputs, sums = (flat(dy), flat(x), flat(mean), flat(rstd)), arrays.empty(segments * 2 * H, np.float64)
+    inputs, sums = (dy.flat, x.flat, mean.flat, rstd.flat), arrays.empty(segments * 2 * H, np.float64)
     gradients = arrays.empty((2, H), x.dtype)  # of scale and shift
     sums_kernel(segments * H, *inputs, H, size, sums)
-    total_kernel(gradients.size, sums, segments, gradients.size, flat(gradients))
-    _launch(input_gradient_kernel, x, *inputs, scale, flat(dx))
+    total_kernel(gradients.size, sums, segments, gradients.size, gradients.flat)
+    _launch(input_gradient_kernel, x, *inputs, scale, dx.flat)
     return dx, gradients[0], gradients[1]
 
 

@@ -28,7 +28,7 @@ def loss(y, target, mask=None, out=None):
     dy = arrays.empty_like(y) if out is None else out
     walkers, K = min(WALKERS, y.size), y.shape[-1]
     total = arrays.empty((2, walkers), np.float64)
-    loss_kernel(walkers, flat(y), flat(target), K, *counted_rows(mask), flat(dy), flat(total))
+    loss_kernel(walkers, y.flat, target.flat, K, *counted_rows(mask), dy.flat, total.flat)
 
     def mean(sums):
         value, n = sums.sum(axis=1).tolist()
@@ -43,8 +43,8 @@ def counted_rows(mask):
     if mask is None:
         return arrays.empty(0, np.bool_), arrays.empty(0, np.int64)
     counts = arrays.empty(min(COUNTERS, mask.size), np.int64)
-    count_kernel(counts.size, flat(mask), counts)
-    return flat(mask), counts
+    count_kernel(counts.size, mask.flat, counts)
+    return mask.flat, counts
 
 
 def reduced(total):
@@ -53,13 +53,8 @@ def reduced(total):
     if walkers <= PARTS:
         return total
     parts = arrays.empty((rows, PARTS), np.float64)
-    add_kernel(parts.size, flat(total), walkers, flat(parts))
+    add_kernel(parts.size, total.flat, walkers, parts.flat)
     return parts
-
-
-def flat(array):
-    """Return the array with one axis."""
-    return array.reshape(array.size)
 
 
 @device

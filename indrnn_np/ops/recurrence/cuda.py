@@ -1,23 +1,50 @@
-"""CUDA twin of reference.py: the argument checks and the launches of the kernels in cuda_kernels.py.
+"""CUDA twin of reference.py: argument checks, launches, and the kernels, whose threads run cuda_steps.py.
+
+A column is one neuron of one sample; a time step is a row of B·H columns. A thread owns V neighbouring columns and
+takes them through all time steps, with its state in registers. V is 1, or with `wide` the columns that 16 bytes hold
+(_cuda/vector_access.py). Both forms compute a column with the same operations and give the same bits.
 
 The IndRNN cell (ops/indrnn) also calls `launch_forward`, with a bias, and `launch_backward`, for the bias gradient.
 """
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from ... import _check
-from ..._cuda import arrays, target, vector_access
-from ..._cuda.launch import ends_of, on_device
+from ..._cuda import arrays, target
+from ..._cuda.arrays import ends_of
+from ..._cuda.launch import kernel, on_device
+from ..._cuda.target import cuda
+from ..._cuda.vector_access import (
+    BYTES,
+    MAX_COLUMNS,
+    aligned,
+    copy_rows,
+    load,
+    owned_columns,
+    store,
+    store_zeros,
+)
 from . import contract
-from .activation import ACTIVATIONS
-from .cuda_kernels import LOADS, backward_kernel, forward_kernel, last_kernel, sum_kernel
+from .cuda_steps import (
+    AHEAD,
+    BUFFER,
+    DPHI,
+    LOADS,
+    PHI,
+    advance_1_step,
+    advance_8_steps,
+    backprop_all,
+    prefetch,
+)
 
 # Bytes that a multiprocessor must have in flight to keep memory busy: 4.8 TB/s · 1.1 µs / 132. (A load takes 0.7 µs
 # when memory is idle, and longer when it is not.) A thread of the wide form has LOADS · 16 bytes in flight.
 BYTES_IN_FLIGHT = 40 * 1024
-WIDE_THREADS = BYTES_IN_FLIGHT // (LOADS * vector_access.BYTES)
+WIDE_THREADS = BYTES_IN_FLIGHT // (LOADS * BYTES)
 
 # True: use the wide form if the arrays permit it. False: never. None: if its threads still fill the GPU.
 force_wide: bool | None = None
@@ -51,7 +78,7 @@ def last(h, lengths=None, reverse=False):
     contract.check_last("recurrence.last", h, lengths)
     T, B, H = h.shape[0] - 1, h.shape[1], h.shape[2]
     out = arrays.empty((B, H), h.dtype)
-    last_kernel(B * H, flat(h), B * H, H, ends_of(lengths, T, B), reverse, flat(out))
+    last_kernel(B * H, h.flat, B * H, H, ends_of(lengths, T, B), reverse, out.flat)
     return out
 
 
@@ -62,9 +89,9 @@ def launch_forward(a, h, u, b, h0, activation, lengths, reverse):
     """
     T, B, H = h.shape[0] - 1, h.shape[1], h.shape[2]
     wide, start = use_wide(a, h), B * H if a is h else 0
-    kernel = forward_kernel(activation, b is not None, wide)
-    kernel(threads(h, wide), flat(a), start, flat(h0), flat(h), T, B * H, u, u if b is None else b,
-           ends_of(lengths, T, B), reverse)  # fmt: skip
+    run = forward_kernel(activation, b is not None, wide)
+    run(threads(h, wide), a.flat, start, h0.flat, h.flat, T, B * H, u, u if b is None else b,
+        ends_of(lengths, T, B), reverse)  # fmt: skip
 
 
 def launch_backward(dh, h, u, dhT, da, activation, lengths, reverse):
@@ -74,9 +101,9 @@ def launch_backward(dh, h, u, dhT, da, activation, lengths, reverse):
     has_dh, has_dhT = dh is not None, dhT is not None
     dh, dhT = dh if has_dh else da, dhT if has_dhT else dh0  # placeholders; the kernel ignores them
     wide = use_wide(h, da, dh)
-    kernel = backward_kernel(activation, has_dh, has_dhT, wide)
-    kernel(threads(h, wide), flat(dh), flat(h), T, B * H, u, flat(dhT), flat(da), flat(dh0), sums,
-           ends_of(lengths, T, B), reverse)  # fmt: skip
+    run = backward_kernel(activation, has_dh, has_dhT, wide)
+    run(threads(h, wide), dh.flat, h.flat, T, B * H, u, dhT.flat, da.flat, dh0.flat, sums,
+        ends_of(lengths, T, B), reverse)  # fmt: skip
     du, db = arrays.empty(H, h.dtype), arrays.empty(H, h.dtype)
     sum_kernel(H, sums, B, H, du, db)
     return du, db, dh0
@@ -89,25 +116,128 @@ def use_wide(*arrays_in_time):
     same bits.
     """
     B, H = arrays_in_time[0].shape[1:]
-    V = vector_access.BYTES // arrays_in_time[0].dtype.itemsize
+    V = BYTES // arrays_in_time[0].dtype.itemsize
     preferred = B * H // V // target.multiprocessors() >= WIDE_THREADS if force_wide is None else force_wide
-    return preferred and H % V == 0 and all(vector_access.aligned(array) for array in arrays_in_time)
+    return preferred and H % V == 0 and all(aligned(array) for array in arrays_in_time)
 
 
 def threads(h, wide):
     """Return the number of threads of a kernel that walks through time."""
-    return h[0].nbytes // vector_access.BYTES if wide else h[0].size
+    return h[0].nbytes // BYTES if wide else h[0].size
 
 
-def flat(array):
-    """Return the array with one axis."""
-    return array.reshape(array.size)
+@functools.cache
+def forward_kernel(activation, has_bias, wide):
+    """h[0] = h0 and h[t+1] = φ(a[t] + b + u h[t]), for n = ends[sample] steps; zeros after them.
+
+    A thread owns V columns and keeps their h_t, u and b in registers. It moves 2 words an element: it reads a and
+    writes h. The first row of pre-activations begins at a[start]; `a` may be h itself.
+    """
+    phi = PHI[activation]
+
+    @kernel("real[::1], int64, real[::1], real[::1], int64, int64, real[::1], real[::1], int64[::1], boolean",
+            f"recurrence.forward{'.wide' * wide}[{activation}, bias={has_bias}]")  # fmt: skip
+    def forward(a, start, h0, h, T, columns, u, b, ends, reverse):
+        V = owned_columns(wide, h)
+        j = V * cuda.grid(1)
+        if j >= columns:
+            return
+        n, H = ends[j // u.size], u.size
+        u_j, b_j = cuda.local.array(MAX_COLUMNS, h.dtype), cuda.local.array(MAX_COLUMNS, h.dtype)
+        h_t = cuda.local.array(MAX_COLUMNS, h.dtype)
+        a_ahead, a_now = cuda.local.array(BUFFER, h.dtype), cuda.local.array(BUFFER, h.dtype)
+        for c in range(V):
+            u_j[c], b_j[c] = u[j % H + c], b[j % H + c] if has_bias else h.dtype.type(0)
+            h_t[c] = h0[j + c]
+        store(V, h, j, h_t, 0)
+        stride = -columns if reverse else columns
+        q = (n if reverse else 1) * columns + j  # where the first h_t is written
+        p = q - columns + start  # where the first a_t is read
+        whole = n // AHEAD * AHEAD
+        if whole > 0:
+            prefetch(V, AHEAD, a, p, stride, a_ahead)
+            # No condition stands around the loads in a loop, or ptxas moves them behind the arithmetic.
+            for t in range(AHEAD, whole, AHEAD):
+                copy_rows(V, AHEAD, a_ahead, a_now)
+                prefetch(V, AHEAD, a, p + t * stride, stride, a_ahead)
+                advance_8_steps(phi, V, a_now, u_j, b_j, h_t, h, q + (t - AHEAD) * stride, stride)
+            advance_8_steps(phi, V, a_ahead, u_j, b_j, h_t, h, q + (whole - AHEAD) * stride, stride)
+        for t in range(whole, n):
+            load(V, a_now, 0, a, p + t * stride)
+            advance_1_step(phi, V, a_now, 0, u_j, b_j, h_t, h, q + t * stride)
+        store_zeros(V, h, (n + 1) * columns + j, columns, T - n, h_t)
+
+    return forward
+
+
+@functools.cache
+def backward_kernel(activation, has_dh, has_dhT, wide):
+    """da[t] = φ'(h[t+1]) (dh[t] + u da[t+1]), dh0 = u da[0], sums = (Σ_t da[t] h[t], Σ_t da[t]) for du and db.
+
+    A thread owns V columns and keeps h_t, u, the sums and carry = u da[t+1] in registers. It moves 3 words an element:
+    it reads dh and h and writes da. The sums run in the arrays' dtype over AHEAD time steps and from there in float64.
+    Rows of da after a sample's end are zero.
+    """
+    dphi = DPHI[activation]
+
+    @kernel("real[::1], real[::1], int64, int64, real[::1], real[::1], real[::1], real[::1], float64[::1], int64[::1], "
+            "boolean", f"recurrence.backward{'.wide' * wide}[{activation}, dh={has_dh}, dhT={has_dhT}]")  # fmt: skip
+    def backward(dh, h, T, columns, u, dhT, da, dh0, sums, ends, reverse):
+        V = owned_columns(wide, h)
+        j = V * cuda.grid(1)
+        if j >= columns:
+            return
+        n, zero = ends[j // u.size], h.dtype.type(0)
+        stride = columns if reverse else -columns
+        p = (0 if reverse else n - 1) * columns + j  # of the last dh_t and da_t
+        u_j, h_t = cuda.local.array(MAX_COLUMNS, h.dtype), cuda.local.array(MAX_COLUMNS, h.dtype)
+        carry = cuda.local.array(MAX_COLUMNS, h.dtype)
+        du, db = cuda.local.array(MAX_COLUMNS, h.dtype), cuda.local.array(MAX_COLUMNS, h.dtype)
+        du_sum, db_sum = cuda.local.array(MAX_COLUMNS, np.float64), cuda.local.array(MAX_COLUMNS, np.float64)
+        for c in range(V):
+            u_j[c], carry[c] = u[j % u.size + c], dhT[j + c] if has_dhT else zero
+            h_t[c], du[c], db[c], du_sum[c], db_sum[c] = zero, zero, zero, 0.0, 0.0
+        if n > 0:
+            load(V, h_t, 0, h, p + columns)
+        backprop_all(
+            dphi, has_dh, V, dh, h, j, da, p, columns, stride, n, u_j, carry, h_t, du, db, du_sum, db_sum
+        )
+        for c in range(V):
+            dh0[j + c], sums[j + c], sums[columns + j + c] = carry[c], du_sum[c], db_sum[c]
+        store_zeros(V, da, n * columns + j, columns, T - n, h_t)
+
+    return backward
+
+
+@kernel("float64[::1], int64, int64, real[::1], real[::1]")
+def sum_kernel(sums, B, H, du, db):
+    """du[n] = Σ_b sums[0, b, n] and db[n] = Σ_b sums[1, b, n]. A thread owns one neuron."""
+    n = cuda.grid(1)
+    if n >= H:
+        return
+    du_n, db_n = np.float64(0), np.float64(0)
+    for b in range(B):
+        du_n += sums[b * H + n]
+        db_n += sums[(B + b) * H + n]
+    du[n], db[n] = du_n, db_n
+
+
+@kernel("real[::1], int64, int64, int64[::1], boolean, real[::1]")
+def last_kernel(h, columns, H, ends, reverse, out):
+    """out[b] = the state after the last time step of sample b. A thread owns one column."""
+    j = cuda.grid(1)
+    if j >= columns:
+        return
+    row = ends[j // H]
+    if reverse and row > 1:
+        row = 1
+    out[j] = h[np.uint64(row * columns + j)]
 
 
 def kernels():
     """Yield every kernel of the recurrence in every variant."""
     yield from (sum_kernel, last_kernel)
-    for activation in ACTIVATIONS:
+    for activation in PHI:
         for wide in (False, True):
             yield from (forward_kernel(activation, has_bias, wide) for has_bias in (False, True))
             for has_dh, has_dhT in ((True, True), (True, False), (False, True)):

@@ -14,7 +14,7 @@ from ..._cuda.launch import kernel, on_device
 from ..._cuda.target import cuda
 from .activation import ACTIVATIONS
 from .contract import check_backward, check_forward
-from .cuda_kernels import DPHI, PHI
+from .cuda_steps import DPHI, PHI
 
 
 def forward(a, u, h0, activation="relu"):

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..._cuda import arrays
-from ..._cuda.launch import ends_of, kernel, lesser, on_device
+from ..._cuda.arrays import ends_of, fill_kernel
+from ..._cuda.launch import kernel, lesser, on_device
 from ..._cuda.target import cuda
 from . import contract
 
@@ -20,14 +21,14 @@ def fill(out, value):
     """Twin of reference.fill."""
     on_device("rows.fill", out=out)
     contract.check_fill("rows.fill", out)
-    fill_kernel(out.size, flat(out), out.dtype.type(value))
+    fill_kernel(out.size, out.flat, out.dtype.type(value))
 
 
 def spread(a, out):
     """Twin of reference.spread."""
     on_device("rows.spread", a=a, out=out)
     contract.check_spread("rows.spread", a, out)
-    spread_kernel(out.size, flat(a), flat(out))
+    spread_kernel(out.size, a.flat, out.flat)
 
 
 def add(a, b, out=None):
@@ -35,7 +36,7 @@ def add(a, b, out=None):
     on_device("rows.add", a=a, b=b, out=out)
     contract.check_add("rows.add", a, b, out)
     result = arrays.empty_like(a) if out is None else out
-    add_kernel(a.size, flat(a), flat(b), flat(result))
+    add_kernel(a.size, a.flat, b.flat, result.flat)
     return result
 
 
@@ -46,8 +47,8 @@ def total(a):
     result = arrays.empty(a.shape[1:], a.dtype)
     runs = -(-len(a) // RUN)
     partial = arrays.empty(runs * result.size, np.float64)
-    partial_kernel(partial.size, flat(a), len(a), result.size, partial)
-    total_kernel(result.size, partial, runs, result.size, flat(result))
+    partial_kernel(partial.size, a.flat, len(a), result.size, partial)
+    total_kernel(result.size, partial, runs, result.size, result.flat)
     return result
 
 
@@ -57,8 +58,8 @@ def last(x, lengths=None, before=None):
     contract.check_last("rows.last", x, lengths, before)
     T, B, H = x.shape
     result = arrays.empty((B, H), x.dtype)
-    last_kernel(result.size, flat(x), flat(result if before is None else before), before is not None, H,
-                ends_of(lengths, T, B), flat(result))  # fmt: skip
+    last_kernel(result.size, x.flat, (result if before is None else before).flat, before is not None, H,
+                ends_of(lengths, T, B), result.flat)  # fmt: skip
     return result
 
 
@@ -68,7 +69,7 @@ def at_last(row, steps, lengths=None, out=None):
     contract.check_at_last("rows.at_last", row, steps, lengths, out)
     result = arrays.empty((steps, *row.shape), row.dtype) if out is None else out
     at_last_kernel(
-        result.size, flat(row), row.size, row.shape[1], ends_of(lengths, steps, len(row)), flat(result)
+        result.size, row.flat, row.size, row.shape[1], ends_of(lengths, steps, len(row)), result.flat
     )
     return result
 
@@ -79,7 +80,7 @@ def reached(row, lengths, wanted=True):
     contract.check_reached("rows.reached", row, lengths)
     result = arrays.empty_like(row)
     ends = ends_of(lengths, 0, len(row))
-    reached_kernel(row.size, flat(row), row.shape[1], ends, wanted, flat(result))
+    reached_kernel(row.size, row.flat, row.shape[1], ends, wanted, result.flat)
     return result
 
 
@@ -89,7 +90,7 @@ def without_padding(x, lengths, out=None):
     contract.check_padding("rows.without_padding", x, lengths, out)
     result = arrays.empty_like(x) if out is None else out
     T, B, D = x.shape
-    padding_kernel(x.size, flat(x), B * D, D, ends_of(lengths, T, B), flat(result))
+    padding_kernel(x.size, x.flat, B * D, D, ends_of(lengths, T, B), result.flat)
     return result
 
 
@@ -99,7 +100,7 @@ def join(first, second, out=None):
     contract.check_join("rows.join", first, second, out)
     H, K = first.shape[-1], second.shape[-1]
     result = arrays.empty((*first.shape[:-1], H + K), first.dtype) if out is None else out
-    join_kernel(result.size, flat(first), flat(second), H, K, flat(result))
+    join_kernel(result.size, first.flat, second.flat, H, K, result.flat)
     return result
 
 
@@ -108,21 +109,8 @@ def part(x, j, size, out=None):
     on_device("rows.part", x=x, out=out)
     contract.check_part("rows.part", x, j, size, out)
     result = arrays.empty((*x.shape[:-1], size), x.dtype) if out is None else out
-    part_kernel(result.size, flat(x), x.shape[-1], j, size, flat(result))
+    part_kernel(result.size, x.flat, x.shape[-1], j, size, result.flat)
     return result
-
-
-def flat(array):
-    """Return the array with one axis."""
-    return array.reshape(array.size)
-
-
-@kernel("real[::1], real")
-def fill_kernel(out, value):
-    """out = value."""
-    i = cuda.grid(1)
-    if i < out.size:
-        out[i] = value
 
 
 @kernel("real[::1], real[::1]")

@@ -21,7 +21,7 @@ from ..._cuda.graph import result
 from ..._cuda.launch import device, kernel, on_device
 from ..._cuda.target import INTEGERS, WARP, cuda
 from ..mse.contract import check_count
-from ..mse.cuda import WALKERS, count, counted_rows, flat, reduced
+from ..mse.cuda import WALKERS, count, counted_rows, reduced
 from . import contract
 
 FEW = 32  # classes that one thread processes: a row is then one or a few cache lines
@@ -35,7 +35,7 @@ def loss(y, target, mask=None, out=None):
     dy = arrays.empty_like(y) if out is None else out
     K, walkers = y.shape[-1], min(WALKERS, target.size)
     total = arrays.empty((3, walkers), np.float64)
-    arguments = flat(y), K, flat(target), *counted_rows(mask), flat(dy), flat(total)
+    arguments = y.flat, K, target.flat, *counted_rows(mask), dy.flat, total.flat
     if K <= FEW:
         loss_kernel(1, target.dtype.name)(walkers, *arguments)
     elif walkers:
