@@ -20,7 +20,7 @@ from indrnn_np.bench import iteration
 from indrnn_np.bench.agreement import WrongResult
 from indrnn_np.ops import catalogue
 from indrnn_np.ops.catalogue import Entry
-from indrnn_np.ops.layernorm.cuda import FEW
+from indrnn_np.ops.layernorm.cuda import ONE_THREAD
 from indrnn_np.tasks.adding import Adding
 
 from .forms import forms
@@ -99,7 +99,7 @@ def draws(op: str, sizes: Sizes, dtype: str) -> list[Draw]:
     if op in ("softmax_cross_entropy", "mse", "embedding"):
         return [replace(d, K=K, T=max(1, d.T * sizes.classes[0] // K)) for K in sizes.classes]
     if op == "layernorm":
-        return [replace(d, H=H) for H in (d.H, 7, FEW + 1)]
+        return [replace(d, H=H) for H in (d.H, 7, ONE_THREAD + 1)]
     if op in ("sgd", "adam"):
         return [replace(d, K=n // d.H)]
     if op in ("gradient", "random"):

@@ -24,7 +24,7 @@ from . import launch, target
 from .launch import kernel
 from .target import cuda
 
-GRAIN = 512  # bytes: sizes are rounded up, so that arrays of similar size can reuse a block
+GRANULARITY = 512  # bytes: sizes are rounded up, so that arrays of similar size can reuse a block
 
 
 class Pool:
@@ -37,7 +37,7 @@ class Pool:
 
     def take(self, nbytes: int) -> Block:
         """Return a block of at least `nbytes` bytes."""
-        size = max(GRAIN, -(-nbytes // GRAIN) * GRAIN)
+        size = max(GRANULARITY, -(-nbytes // GRANULARITY) * GRANULARITY)
         free = self.free[size]
         if not free:
             free.append((target.allocate(size, self.clear, self.live), {}))

@@ -26,14 +26,12 @@ from typing import Any
 import numpy as np
 
 from .. import _check
-from . import arrays as _device
-from . import launch as _launch
 from . import target
-from .arrays import POOL, Block, DeviceArray, Pool
-from .launch import NULL_STREAM, Launch
+from .arrays import POOL, Block, DeviceArray, Pool, assign, empty
+from .launch import NULL_STREAM, Launch, recorded_by, recorder
 
-ROOM = 2**14  # bytes for numbers that change between launches
-GRAIN = 16  # bytes: alignment of the numbers
+NUMBERS_BYTES = 2**14  # memory for the numbers that change between launches
+ALIGNMENT = 16  # bytes: where numbers begin
 RELAXED = 2  # CU_STREAM_CAPTURE_MODE_RELAXED: the pool may allocate memory during capture
 
 
@@ -45,19 +43,19 @@ def numbers(function: Callable[..., tuple[Any, ...]], dtype: Any, **arguments: A
     """
     dtype = np.dtype(dtype)
     values = [dtype.type(value) for value in function(**arguments)]
-    graph = _launch.recorder()
+    graph = recorder()
     array = _empty(dtype) if graph is None else graph.numbers(function, arguments, len(values), dtype)
     return *values, array
 
 
 @functools.cache
 def _empty(dtype: np.dtype) -> DeviceArray:
-    return _device.empty(0, dtype)
+    return empty(0, dtype)
 
 
 def result(array: DeviceArray, finish: Callable[[np.ndarray], Any]) -> Any:
     """Return finish(array on the CPU), or while a graph records, a function that returns it."""
-    if _launch.recorder() is None:
+    if recorder() is None:
         return finish(array.to_host())
     return lambda: finish(array.to_host())
 
@@ -85,16 +83,17 @@ class Graph:
         self._held: set[Block] = set()
         self._sources = sources
         self._changing: list[tuple[int, Callable[[], tuple[Any, ...]], np.dtype]] = []
-        self._numbers, self._host, self._used = _device.empty(ROOM, np.uint8), np.zeros(ROOM, np.uint8), 0
+        self._numbers, self._host = empty(NUMBERS_BYTES, np.uint8), np.zeros(NUMBERS_BYTES, np.uint8)
+        self._used = 0  # bytes
 
     @contextlib.contextmanager
     def record(self) -> Iterator[None]:
         """Record the launches of a `with` block without running them."""
-        if self.size or _launch.recorder():
+        if self.size or recorder():
             state = "this graph holds launches" if self.size else "another graph is recording"
             _check.fail("Graph.record", state, "an empty graph and no other recording", error=RuntimeError)
         POOL.clear()  # free unused memory for arrays created during the recording
-        with _launch.recorded_by(self), self._launches.recording():
+        with recorded_by(self), self._launches.recording():
             yield
 
     def add(self, launch: Launch, arrays: tuple[Any, ...]) -> None:
@@ -113,10 +112,10 @@ class Graph:
                 _check.fail("Graph.record", f"an operation reads {name}={value}", f"Graph({name}=function)",
                             f"with a function that returns the {name} of each launch", error=RuntimeError)  # fmt: skip
         start, sources = self._used, {name: self._sources[name] for name in arguments}
-        self._used += -(-count * dtype.itemsize // GRAIN) * GRAIN
-        if self._used > ROOM:
+        self._used += -(-count * dtype.itemsize // ALIGNMENT) * ALIGNMENT
+        if self._used > NUMBERS_BYTES:
             _check.fail("Graph.record", f"{self._used} bytes of numbers change from launch to launch",
-                        f"at most {ROOM}", error=RuntimeError)  # fmt: skip
+                        f"at most {NUMBERS_BYTES}", error=RuntimeError)  # fmt: skip
         self._changing.append((start, lambda: function(**{n: get() for n, get in sources.items()}), dtype))
         return self._numbers.part(start, (count,), dtype)
 
@@ -126,7 +125,7 @@ class Graph:
             data = np.array(function(), dtype).view(np.uint8)
             self._host[start : start + data.size] = data
         if self._used:
-            _device.assign(self._numbers[: self._used], self._host[: self._used])
+            assign(self._numbers[: self._used], self._host[: self._used])
         self._launches.run()
 
     def __repr__(self) -> str:

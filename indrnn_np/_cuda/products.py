@@ -1,12 +1,12 @@
 """Compute matrix products C = A B of row-major matrices or their transposes on the GPU, and sums of columns.
 
-Products have two twins: cuBLAS (cublas.py), used where it is installed, and the tiled kernel below. The tiled kernel
-needs no library, also runs in the simulator, and is several times slower. `product_library()` returns the active one,
-`use` selects one.
+A product has two implementations: cuBLAS (cublas.py), used where it is installed, and the tiled kernel below. The tiled
+kernel needs no library, also runs in the simulator, and is several times slower. `product_library()` names the one in
+use, `use` selects one.
 
-A block of EDGE x EDGE threads computes SIDE x SIDE elements of C. A thread computes EACH x EACH of them and keeps their
-sums in registers. DEPTH terms at a time pass through shared memory; their loads are coalesced, also from a transposed
-matrix. A sum runs in the arrays' dtype over RUN terms and in float64 across runs.
+A block of EDGE x EDGE threads computes SIDE x SIDE elements of C. A thread computes EACH x EACH of these and keeps
+their sums in registers. The block loads DEPTH terms at a time into shared memory; the loads are coalesced, also from a
+transposed matrix. A thread adds RUN terms in the arrays' dtype, and the sums of runs in float64.
 
 A product of few elements with many terms (dW = daᵀ x, terms over T·B) has few blocks. Its terms are therefore cut into
 segments, and a second kernel adds the sums of the segments in order. The number of segments depends on the sizes alone,
@@ -146,7 +146,11 @@ def loader(terms_contiguous: bool) -> Any:
 
 @functools.cache
 def tiled_kernel(transpose_a: bool, transpose_b: bool, target: str) -> Kernel:
-    """out[s] = A B over the terms of segment s: C itself ("real"), or the partial sums of segments ("float64")."""
+    """out[s] = A B over the terms of segment s: C itself ("real"), or the partial sums of segments ("float64").
+
+    A thread owns EACH x EACH elements of one segment. A block reads each element of its part of A and B once: 2 / SIDE
+    words for a term of an element.
+    """
     load_a, load_b = loader(not transpose_a), loader(transpose_b)
 
     @kernel(f"real[::1], real[::1], {target}[::1], int64, int64, int64, int64",
@@ -190,7 +194,7 @@ def tiled_kernel(transpose_a: bool, transpose_b: bool, target: str) -> Kernel:
 
 @kernel("real[::1], int64, int64, int64, float64[::1]")
 def columns_kernel(a, rows, columns, length, sums):  # type: ignore[no-untyped-def]
-    """sums[p, j] = the sum of column j over `length` rows from row p · length."""
+    """sums[p, j] = Σ a[row, j] over `length` rows from row p · length. A thread owns one sum; 1 word an element."""
     n = cuda.grid(1)
     if n >= sums.size:
         return
@@ -205,7 +209,7 @@ def columns_kernel(a, rows, columns, length, sums):  # type: ignore[no-untyped-d
 
 @kernel("float64[::1], int64, real[::1]")
 def add_kernel(sums, parts, out):  # type: ignore[no-untyped-def]
-    """out = the sum, in order, of `parts` contiguous arrays of the size of out."""
+    """out = Σ_p sums[p], in order, over `parts` arrays of the size of out. A thread owns one element of out."""
     n = cuda.grid(1)
     if n >= out.size:
         return

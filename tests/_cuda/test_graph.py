@@ -326,7 +326,7 @@ def test_a_graph_takes_the_memory_of_one_more_batch_and_a_run_asks_for_it():
             step.update()
         pools = [_device.POOL, *((step._first.pool, step._second.pool) if graph else ())]
         taken.append(sum(pool.live + pool.held for pool in pools) - before)
-    assert kept <= taken[1] - taken[0] <= kept + 2 * _graph.ROOM + 4 * _device.GRAIN
+    assert kept <= taken[1] - taken[0] <= kept + 2 * _graph.NUMBERS_BYTES + 4 * _device.GRANULARITY
 
 
 @NEEDS_DEVICE

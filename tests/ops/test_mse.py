@@ -66,7 +66,7 @@ def test_few_walkers_take_several_elements_each(ops, problem):
     """A GPU's walkers are as many as fill it; here there are 4."""
     _, y, target, mask = problem
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cuda, "WALKERS", 4)
+        patch.setattr(cuda, "THREADS", 4)
         loss, dy = ops.mse.loss(y, target, mask)
     expected, dy_expected = REFERENCE.mse.loss(y, target, mask)
     assert loss == pytest.approx(expected, rel=TOLERANCE[y.dtype.name])

@@ -126,7 +126,7 @@ def test_nan_and_inf_reach_the_loss(ops, bad, place, K):
 @pytest.mark.parametrize("K", [32, 33, 70])
 def test_many_classes(ops, dtype, K, monkeypatch):
     """A GPU's walkers, here 2, are warps from 33 classes on. Some scores are out of the question; `out` may be y."""
-    monkeypatch.setattr(cuda, "WALKERS", 2)
+    monkeypatch.setattr(cuda, "GROUPS", 2)
     rng = np.random.default_rng(K)
     y, target, mask = rng.standard_normal((5, K)).astype(dtype), rng.integers(0, K, 5), np.arange(5) != 3
     y[:, 1::2] = -np.inf

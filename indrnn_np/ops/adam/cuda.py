@@ -34,7 +34,10 @@ def update(
 
 @functools.cache
 def update_kernel(decoupled, has_decay, has_rate):
-    """m ← b1 m + (1-b1) g;  v ← b2 v + (1-b2) g²;  p ← p - lr m̂ / (√v̂ + eps); weight decay in g or, decoupled, in p."""
+    """m ← b1 m + (1-b1) g;  v ← b2 v + (1-b2) g²;  p ← p - lr m̂ / (√v̂ + eps); weight decay in g or, decoupled, in p.
+
+    A thread owns one parameter. It moves 7 words, and one more each for `decay` and `rate`.
+    """
     arrays, scalars = ", ".join(["real[::1]"] * 4), ", ".join(["real"] * 9)
 
     @kernel(f"{arrays}, {scalars}, real[::1], real[::1], real[::1]",
@@ -51,9 +54,9 @@ def update_kernel(decoupled, has_decay, has_rate):
         first = b1 * m[i] + not_b1 * gradient
         second = b2 * v[i] + not_b2 * gradient * gradient
         m[i], v[i] = first, second
-        step = lr * (first * m_scale) / (math.sqrt(second * v_scale) + eps)
-        step = step + decayed if decoupled else step
-        p[i] = before - (rate[i] * step if has_rate else step)
+        change = lr * (first * m_scale) / (math.sqrt(second * v_scale) + eps)
+        change = change + decayed if decoupled else change
+        p[i] = before - (rate[i] * change if has_rate else change)
 
     return update
 

@@ -1,8 +1,7 @@
-"""CUDA twin of reference.py: a thread draws one value; then a second kernel marks the samples.
+"""CUDA twin of reference.py: one kernel draws the values, a second one marks the samples.
 
-Each thread computes a counter block of its own. A block has four values, so three quarters of the
-random bits are discarded. This still takes less time than writing x, and any range of samples is
-drawn by the same code.
+Each thread computes its own counter block of 4 words and uses one or two of them. This takes less
+time than writing x, and the same code draws any range of samples.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ def draw(key, steps, size, dtype="float32", first=0, count=None):
 
 @functools.cache
 def values_kernel(dtype):
-    """x[t, b] = (number t · size + first + b of the stream, 0)."""
+    """x[t, b] = (number t · size + first + b of the stream, 0). A thread owns one x[t, b]; it writes 2 words."""
     number = random.uniform32 if dtype == "float32" else random.uniform64
 
     @kernel(f"uint64, uint64, uint64, int64, int64, int64, {dtype}[::1]", f"adding.values[{dtype}]")
@@ -38,8 +37,8 @@ def values_kernel(dtype):
         n = cuda.grid(1)
         if 2 * n >= x.size:
             return
-        skipped = first + n // count * (size - count)
-        x[np.uint64(2 * n)] = number(n + skipped, seed, stream, iteration)
+        samples_outside = first + n // count * (size - count)
+        x[np.uint64(2 * n)] = number(n + samples_outside, seed, stream, iteration)
         x[np.uint64(2 * n + 1)] = 0
 
     return values
@@ -47,7 +46,7 @@ def values_kernel(dtype):
 
 @kernel("uint64, uint64, uint64, int64, int64, int64, int64, real[::1], real[::1]", "adding.mark")
 def mark_kernel(seed, stream, iteration, steps, size, first, count, x, target):
-    """Mark one time step in each half of a sample, and add up the two marked values."""
+    """Mark one time step in each half of a sample, and add up the two marked values. A thread owns one sample."""
     b = cuda.grid(1)
     if b >= count:
         return

@@ -1,11 +1,11 @@
-"""CUDA twin of reference.py: one thread walks a segment of rows of one column (see kernels.py).
+"""CUDA twin of reference.py: a thread adds one column of a segment of rows; kernels.py holds the kernels.
 
-There are S statistics, 1 or one for each time step. Each is over N consecutive rows of H numbers,
-cut into segments. Neighbouring threads have neighbouring columns, so memory accesses are coalesced.
-The sums of the segments are float64, and a second kernel adds them in order. The number of segments
-depends on sizes alone.
+There are S statistics: one, or one for each time step. A statistic is over N consecutive rows of H
+numbers, which are cut into segments. Neighbouring threads have neighbouring columns, so memory
+accesses are coalesced. The sums of the segments are float64, and a second kernel adds them in order.
+The number of segments depends on the sizes alone.
 
-A statistic takes one pass over x, which sums x - pivot and its square. The pivot is one of the n
+A statistic takes one pass over x, which adds x - pivot and its square. The pivot is one of the n
 counted values, so (mean - pivot)² <= n var. The cancellation in Σ (x - pivot)² - (Σ (x - pivot))² /
 n therefore costs at most a factor n of the precision of float64, for any values.
 """
@@ -33,7 +33,7 @@ from .kernels import (
 
 SEGMENTS = 128  # segments of a statistic, at most; one thread adds their sums
 SEGMENT_ROWS = 64  # rows of a segment, at least
-THREADS = 2**17  # threads that fill the GPU; more segments do not help
+THREADS = 2**17  # threads that fill the GPU; with more segments, a sum is no faster
 
 
 def forward(x, scale, shift, eps=1e-5, lengths=None, per_step=False, out=None):
@@ -57,7 +57,7 @@ def _statistics(where, x, lengths, per_step):
     contract.check_count(where, T * B if lengths is None else lengths.sum(), lengths)
     N, R, G, total = _segments(x, S)
     padding = ends_of(lengths, T, B), lengths is not None
-    pivot = 0 if lengths is None else int(lengths.argmax())  # the longest sample is valid whenever any is
+    pivot = 0 if lengths is None else int(lengths.argmax())  # of the longest sample
     moments_kernel(S * G * H, x.flat, N, H, R, G, pivot, *padding, total)
     mean, var = arrays.empty((S, H), x.dtype), arrays.empty((S, H), x.dtype)
     statistics_kernel(S * H, total, x.flat, N, H, G, pivot, *padding, mean.flat, var.flat)

@@ -1,12 +1,12 @@
 """CUDA kernels of batch normalisation. cuda.py launches them.
 
-A thread walks the rows of a segment, a few at a time: it determines which of them are valid, loads
-those with all loads in flight together, and computes. Invalid rows, in padding or beyond the
-segment, contribute zero. Row r is sample b = r mod B at time step t = r // B, and is valid if t <
-ends[b].
+A thread owns one column of a segment, of a statistic or of ROWS rows. It processes a few rows at a
+time: it determines which are valid, loads these with all loads in flight together, and computes.
+Invalid rows, in padding or beyond the segment, contribute zero. Row r is sample b = r mod B at time
+step t = r // B, and is valid if t < ends[b].
 
-Arrays are flat. Numbers of rows: N in a statistic, R in a segment. G segments make a statistic.
-`padded` is true if there are lengths.
+Arrays are flat. A statistic has N rows in G segments of R rows. `padded` is true if there are
+lengths.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from ..._cuda.launch import device, greater, kernel, lesser
 from ..._cuda.target import cuda
 
 AHEAD = 8  # rows whose loads are in flight in a sum
-AHEAD_WRITING = 4  # the same in a kernel that writes each row, which takes registers
-ROWS = 16  # rows of a thread in a kernel without sums; they share its setup
+AHEAD_WRITING = 4  # the same in a kernel that writes each row and needs registers for it
+ROWS = 16  # rows of a thread in a kernel without sums; the thread computes its factors once for them
 
 
 @device
@@ -34,7 +34,7 @@ def segment(j, N, H, R, G):
 
 @device
 def validate(row, stop, ends, padded, valid):
-    """Set valid[k] to whether row number row + k is valid, and return whether all rows are known to be valid."""
+    """Set valid[k] to whether row + k is valid; return True if all these rows are valid and there are no lengths."""
     if padded:
         t = row // ends.size
         b = row - t * ends.size
@@ -52,7 +52,7 @@ def validate(row, stop, ends, padded, valid):
 @device
 def load(array, p, H, all_valid, valid, fill, ahead):
     """ahead[k] = the element k rows after position p, or `fill` if that row is invalid."""
-    if all_valid:  # ptxas would delay conditional loads, each to its use
+    if all_valid:  # ptxas delays a conditional load until its value is used
         for k in range(ahead.size):
             ahead[k] = array[np.uint64(p)]
             p += H
@@ -86,7 +86,7 @@ def count_valid(s, N, ends, padded):
 
 @kernel("real[::1], int64, int64, int64, int64, int64, int64[::1], boolean, float64[::1]")
 def moments_kernel(x, N, H, R, G, pivot, ends, padded, total):
-    """total = Σ d and Σ d² of a segment, d = x - x[pivot]; `pivot` is a valid row of each statistic."""
+    """total = Σ d and Σ d² of a segment, d = x - x[pivot], a valid row of each statistic; 1 word an element."""
     j = cuda.grid(1)
     if j >= total.size // 2:
         return
@@ -122,7 +122,7 @@ def statistics_kernel(total, x, N, H, G, pivot, ends, padded, mean, var):
 
 @kernel("real[::1], real[::1], real[::1], int64, int64, int64, int64, int64[::1], boolean, float64[::1]")
 def gradient_sums_kernel(dy, x, mean, N, H, R, G, ends, padded, total):
-    """total = Σ dy and Σ dy (x - mean) of a segment; AHEAD rows at a time are added in the arrays' dtype."""
+    """total = Σ dy and Σ dy (x - mean) of a segment, over AHEAD rows in the arrays' dtype; 2 words an element."""
     j = cuda.grid(1)
     if j >= total.size // 2:
         return
@@ -146,7 +146,7 @@ def gradient_sums_kernel(dy, x, mean, N, H, R, G, ends, padded, total):
 
 @kernel("float64[::1], real[::1], real, int64, int64, int64, int64[::1], boolean, real[::1], real[::1]")
 def gradients_kernel(total, var, eps, N, H, G, ends, padded, sums, slopes):
-    """sums = Σ dy x̂ and Σ dy of each statistic;  slopes = rstd Σ dy x̂ / n and Σ dy / n."""
+    """sums = Σ dy x̂ and Σ dy;  slopes = rstd Σ dy x̂ / n and Σ dy / n."""
     j = cuda.grid(1)
     if j >= var.size:
         return
@@ -170,7 +170,7 @@ def column_sums_kernel(sums, S, H, gradients):
 @kernel("real[::1], real[::1], real[::1], real[::1], real[::1], real, int64, int64, int64, int64[::1], boolean, "
         "real[::1]")  # fmt: skip
 def normalise_kernel(x, mean, var, scale, shift, eps, N, H, G, ends, padded, y):
-    """y = (x - mean) factor + shift, factor = scale / √(var + eps); 0 in padding. y may be x itself."""
+    """y = (x - mean) factor + shift, factor = scale / √(var + eps); 0 in padding; 2 words an element. y may be x."""
     j = cuda.grid(1)
     if j >= mean.size * G:
         return
@@ -191,7 +191,7 @@ def normalise_kernel(x, mean, var, scale, shift, eps, N, H, G, ends, padded, y):
 @kernel("real[::1], real[::1], real[::1], real[::1], real[::1], real, real[::1], int64, int64, int64, int64[::1], "
         "boolean, real[::1]")  # fmt: skip
 def input_gradient_kernel(dy, x, mean, var, scale, eps, slopes, N, H, G, ends, padded, dx):
-    """dx = factor (dy - mean dy - (x - mean) slope), factor = scale / √(var + eps); 0 in padding. dx may be dy or x."""
+    """dx = factor (dy - mean dy - (x - mean) slope); 0 in padding; 3 words an element. dx may be dy or x."""
     j = cuda.grid(1)
     if j >= mean.size * G:
         return
@@ -215,9 +215,9 @@ def input_gradient_kernel(dy, x, mean, var, scale, eps, slopes, N, H, G, ends, p
 
 @kernel("real[::1], real[::1], int64[::1], int64, int64, int64, float64, real[::1], real[::1]")
 def update_kernel(mean, var, counts, H, t0, last, momentum, running_mean, running_var):
-    """r ← (1 - momentum) r + momentum · batch; `last` is the step that determines the shared last row.
+    """r ← (1 - momentum) r + momentum · batch. Time step `last` of the batch updates the shared last row.
 
-    A single value has no variance; running_var then stays as it is.
+    A single value has no variance; running_var is then unchanged.
     """
     j = cuda.grid(1)
     if j >= mean.size:
@@ -235,7 +235,7 @@ def update_kernel(mean, var, counts, H, t0, last, momentum, running_mean, runnin
 
 @kernel("real[::1], int64, int64, real[::1]")
 def rows_kernel(running, H, t0, out):
-    """out[t] = running[t0 + t], or the last row of running."""
+    """out[t] = running[t0 + t], or the last row of running; 2 words an element."""
     i = cuda.grid(1)
     if i < out.size:
         t = i // H

@@ -1,9 +1,9 @@
 """CUDA twin of reference.py: a thread computes the factor of one element (b, h) and applies it to ROWS steps.
 
-The factor is computed in registers from the random bits of the element, in about a hundred
-instructions, and is never stored. A run of ROWS time steps amortises them. Neighbouring threads
-have neighbouring elements, so memory accesses are coalesced, and the loads of AHEAD time steps are
-in flight. `out` may be x itself, because the same thread reads each number before it writes it.
+The factor follows from the random bits of the element, in about a hundred instructions, and stays in
+a register. ROWS time steps share these instructions. Neighbouring threads have neighbouring elements,
+so memory accesses are coalesced. The loads of AHEAD time steps are in flight together. `out` may be x
+itself, because the thread that writes a number is the one that has read it.
 """
 
 from __future__ import annotations
@@ -62,9 +62,9 @@ def _mask_arguments(rate, key, dtype):
     "real[::1], int64, int64, uint64, uint64, uint64, uint64[::1], uint64, real, real[::1]", "dropout.apply"
 )
 def apply_kernel(x, T, columns, seed, stream, iteration, at_launch, threshold, factor, y):
-    """y_t = m x_t / (1 - rate). A thread owns one element at up to ROWS time steps; 2 words each."""
+    """y_t = m x_t / (1 - rate), m is 0 or 1. A thread owns an element at up to ROWS time steps; 2 words an element."""
     n = cuda.grid(1)
-    run = n // columns
+    run = n // columns  # of ROWS time steps
     j, first = n - run * columns, run * ROWS
     if first >= T:
         return
@@ -88,7 +88,7 @@ def apply_kernel(x, T, columns, seed, stream, iteration, at_launch, threshold, f
 
 @kernel("uint64, uint64, uint64, uint64[::1], uint64, real, real[::1]", "dropout.mask")
 def mask_kernel(seed, stream, iteration, at_launch, threshold, factor, out):
-    """Store the mask. A thread owns one element."""
+    """out = m / (1 - rate), m is 0 or 1. A thread owns one element; 1 word an element."""
     j = cuda.grid(1)
     if at_launch.size > 0:
         iteration = at_launch[0]

@@ -1,9 +1,9 @@
 """CUDA twin of reference.py: forward copies rows; backward sorts positions by symbol, then adds.
 
-After the sort, the positions of a symbol are contiguous and in order. One thread a column adds a
+After the sort, the positions of a symbol are contiguous and in order. A thread adds one column of a
 run of RUN positions, so many threads share a frequent symbol. The sums of the runs are added in
-order, all in float64. The sort counts (kernels.py) and uses no atomics, so two passes give the same
-bits.
+order, all in float64. The sort is a counting sort (kernels.py) without atomics, so two passes give
+the same bits.
 
 The CPU waits for the check of the symbols. It cannot wait while a graph is recorded: there, an
 unknown symbol gives a row of NaN and has no gradient.
@@ -31,7 +31,7 @@ from .kernels import (
     take_kernel,
 )
 
-WATCHERS = 2**10  # threads that look for unknown symbols, at most
+CHECKERS = 2**10  # threads that search for unknown symbols, at most
 CHUNKS = 2**7  # chunks of positions, at most; one thread adds their counts of a symbol
 CHUNK = 64  # positions in a chunk, at least
 COUNTS = 2**22  # counts of all symbols in all chunks, at most
@@ -71,7 +71,7 @@ def _or_empty(factors, dtype):
 def _known(where, ids, symbols):
     """Return the symbols as int64 (N,), with -1 for unknown symbols, which the reference reports."""
     known = arrays.empty(ids.size, np.int64)
-    wrong = arrays.empty(min(WATCHERS, ids.size), np.int64)
+    wrong = arrays.empty(min(CHECKERS, ids.size), np.int64)
     known_kernel(ids.dtype.name)(wrong.size, ids.flat, symbols, known, wrong)
 
     def report(counts):

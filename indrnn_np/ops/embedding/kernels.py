@@ -1,8 +1,8 @@
 """CUDA kernels of the embedding. cuda.py launches them.
 
-Arrays are flat: N positions, V symbols, H columns. Positions are cut into chunks for counting and,
-after the sort, into runs of RUN for adding. Known symbols are int64. An unknown symbol is -1; it is
-neither counted nor added. `i` is the number of a thread.
+Arrays are flat: N positions, V symbols, H columns. The positions are cut into chunks, in which
+symbols are counted; the sorted positions are cut into runs of RUN, which are added. Known symbols are
+int64. An unknown symbol is -1; it is neither counted nor added. `i` is the number of a thread.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ LANES = LARGEST_BLOCK  # threads that turn counts into positions
 
 @functools.cache
 def known_kernel(integers):
-    """known = ids, or -1 for unknown symbols; wrong[j] = number of unknown symbols at positions j, j + watchers, ..."""
+    """known = ids, or -1 for unknown symbols;  wrong[j] = number of unknown symbols at positions j, j + wrong.size, ...
+
+    A thread owns these positions. It moves 2 words a position.
+    """
 
     @kernel(f"{integers}[::1], int64, int64[::1], int64[::1]", f"embedding.known[{integers}]")
     def known(ids, V, known, wrong):
@@ -42,7 +45,10 @@ def known_kernel(integers):
 
 @kernel("int64[::1], real[::1], real[::1], int64, real[::1]")
 def take_kernel(known, E, factors, H, y):
-    """y[position] = factor[symbol] E[symbol] for the symbol at each position; NaN for an unknown symbol."""
+    """y[position] = factor[symbol] E[symbol] for the symbol at each position; NaN for an unknown symbol.
+
+    A thread owns one element of y. It moves 2 words an element.
+    """
     i = cuda.grid(1)
     if i >= y.size:
         return
@@ -57,7 +63,7 @@ def take_kernel(known, E, factors, H, y):
 
 @kernel("int64[::1], int64, int64, int64[::1]")
 def count_kernel(known, size, V, counts):
-    """counts[chunk, symbol] = number of occurrences of the symbol in the chunk."""
+    """counts[chunk, symbol] = number of occurrences of the symbol in the chunk. A thread owns one count."""
     i = cuda.grid(1)
     if i >= counts.size:
         return
@@ -70,7 +76,10 @@ def count_kernel(known, size, V, counts):
 
 @kernel("int64[::1], int64, int64[::1]")
 def before_kernel(counts, V, starts):
-    """counts[chunk, symbol] = number of occurrences before the chunk; starts[symbol] = number of all occurrences."""
+    """counts[chunk, symbol] = number of occurrences before the chunk;  starts[symbol] = number of all occurrences.
+
+    A thread owns one symbol. It moves 2 words a count.
+    """
     symbol = cuda.grid(1)
     if symbol >= V:
         return
@@ -84,10 +93,10 @@ def before_kernel(counts, V, starts):
 
 @kernel("int64[::1]")
 def start_kernel(starts):
-    """starts = the exclusive prefix sum of starts; the last element becomes the total. One block.
+    """starts[symbol] = Σ starts before the symbol, an exclusive prefix sum; the last element becomes the total.
 
-    Each thread owns neighbouring symbols. It writes their sum to shared memory, and continues from
-    the sums of earlier threads.
+    One block of LANES threads. A thread owns neighbouring symbols: it writes their sum to shared memory and starts its
+    prefix sum from the sums of the threads before it.
     """
     sums = cuda.shared.array(LANES, np.int64)
     lane, V = cuda.threadIdx.x, starts.size - 1
@@ -111,7 +120,7 @@ def start_kernel(starts):
 
 @kernel("int64[::1], int64, int64, int64[::1], int64[::1], int64[::1]")
 def place_kernel(known, size, V, counts, starts, order):
-    """order = the positions sorted by symbol, in order within each symbol."""
+    """order = the positions sorted by symbol, in order within each symbol. A thread owns one symbol of one chunk."""
     i = cuda.grid(1)
     if i >= counts.size:
         return
@@ -128,8 +137,8 @@ def place_kernel(known, size, V, counts, starts, order):
 def run_kernel(known, order, starts, dy, H, partial):
     """partial[symbol + run] = Σ dy over the positions of a symbol in a run.
 
-    Along the sorted positions neither symbol nor run decreases, and at least one of them grows from
-    a sum to the next. So symbol + run is a unique index.
+    A thread owns one column of a run. It moves 1 word an element of dy. Along the sorted positions neither symbol nor
+    run decreases, and at least one of them grows from a sum to the next. So symbol + run is a unique index.
     """
     i = cuda.grid(1)
     run = i // H
@@ -156,7 +165,7 @@ def run_kernel(known, order, starts, dy, H, partial):
 
 @kernel("float64[::1], int64[::1], real[::1], int64, real[::1]")
 def row_kernel(partial, starts, factors, H, dE):
-    """dE[symbol] = factor[symbol] times the sums of the symbol over its runs, in order."""
+    """dE[symbol] = factor[symbol] Σ partial over the runs of the symbol, in order. A thread owns one element of dE."""
     i = cuda.grid(1)
     if i >= dE.size:
         return

@@ -1,7 +1,7 @@
 """CUDA twin of reference.py: each thread searches every THREADS-th element; the lowest index is the result.
 
-The minimum of integers does not depend on the order. The loads of AHEAD elements are in flight
-together; beyond the end of the array, the last element is read again.
+The minimum of integers does not depend on the order of the threads. The loads of AHEAD elements are
+in flight together. Beyond the end of the array, a thread reads the last element again.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def start_kernel(size, lowest):
 
 @kernel("real[::1], int64, int64[::1]", "finite.search")
 def search_kernel(a, stride, lowest):
-    """Lower lowest[0] to the lowest index of a NaN or Inf."""
+    """lowest[0] = the lowest index of a NaN or Inf. A thread owns every stride-th element; 1 word an element."""
     i = cuda.grid(1)
     if i >= stride:
         return

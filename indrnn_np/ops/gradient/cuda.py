@@ -64,7 +64,7 @@ def _first(norm_and_factor):
 
 @kernel("real[::1], float64[::1]", "gradient.squares")
 def squares_kernel(g, parts):
-    """parts[k] = Σ g² over the elements k, k + parts.size, ..."""
+    """parts[k] = Σ g² over the elements k, k + parts.size, ... A thread owns one part; 1 word an element of g."""
     k = cuda.grid(1)
     if k >= parts.size:
         return
@@ -77,7 +77,7 @@ def squares_kernel(g, parts):
 
 @kernel("float64[::1], float64[::1]", "gradient.fold")
 def fold_kernel(parts, sums):
-    """sums[k] = Σ of the parts k, k + sums.size, ..."""
+    """sums[k] = Σ of the parts k, k + sums.size, ... A thread owns one sum; 1 word a part."""
     k = cuda.grid(1)
     if k >= sums.size:
         return
@@ -89,7 +89,7 @@ def fold_kernel(parts, sums):
 
 @kernel("float64[::1], float64, float64[::1]", "gradient.finish")
 def finish_kernel(sums, limit, norm_and_factor):
-    """norm_and_factor = ‖g‖, and limit / ‖g‖ if that is below 1, else 1."""
+    """norm_and_factor = ‖g‖, and limit / ‖g‖ if that is below 1, else 1. One thread adds all sums."""
     if cuda.grid(1) > 0:
         return
     total = 0.0
@@ -101,7 +101,10 @@ def finish_kernel(sums, limit, norm_and_factor):
 
 @kernel("real[::1], float64[::1]", "gradient.scale")
 def scale_kernel(g, norm_and_factor):
-    """g ← g · factor. A factor of 1, which a norm of NaN also has, writes nothing."""
+    """g ← factor · g. A thread owns one element; 2 words.
+
+    If the factor is 1, as for a norm of NaN, nothing is written.
+    """
     i = cuda.grid(1)
     if i < g.size and norm_and_factor[1] != 1.0:
         g[i] *= g.dtype.type(norm_and_factor[1])
@@ -109,7 +112,7 @@ def scale_kernel(g, norm_and_factor):
 
 @kernel("real[::1], real", "gradient.clip")
 def clip_kernel(g, limit):
-    """g ← min(max(g, -limit), limit). NaN stays NaN."""
+    """g ← min(max(g, -limit), limit); NaN stays NaN. A thread owns one element: 1 word, 2 where it is clipped."""
     i = cuda.grid(1)
     if i >= g.size:
         return

@@ -1,8 +1,8 @@
 """CUDA twin of reference.py: the product over all time steps, then the recurrence in place (ops/recurrence).
 
 The product is written into the states h[1:]. The recurrence reads it there, adds b, and overwrites
-it with h. In the backward pass da exists for all time steps at once, because dx = da W and dW = daᵀ
-x fill a GPU only with many rows. With `lengths`, dW is computed from a copy of x with zeros in the
+it with h. The backward pass computes da for all time steps at once, because dx = da W and dW = daᵀ x
+fill a GPU only with many rows. With `lengths`, dW is computed from a copy of x with zeros in the
 padding, so values there, NaN included, are ignored.
 """
 

@@ -63,7 +63,7 @@ def forward_kernel(activation):
 
 @kernel("real[:,:,::1], real[:,::1], real[:,:,::1]", "indrnn.plain_input")
 def input_kernel(da, W, dx):
-    """dx_t = Wᵀ da_t. A thread owns one element of dx."""
+    """dx_t = Wᵀ da_t. A thread owns one element of dx; it reads 2 H words."""
     row, d = divmod(cuda.grid(1), dx.shape[2])
     if row < dx.shape[0] * dx.shape[1]:
         t, i = divmod(row, dx.shape[1])
@@ -75,7 +75,10 @@ def input_kernel(da, W, dx):
 
 @kernel("real[:,:,::1], real[:,:,::1], real[:,::1], real[::1]", "indrnn.plain_weight")
 def weight_kernel(da, x, dW, db):
-    """dW = Σ da_t x_tᵀ and db = Σ da_t. A thread owns one element of dW; those of column 0 write db too."""
+    """dW = Σ da_t x_tᵀ and db = Σ da_t. A thread owns one element of dW; it reads 2 T·B words.
+
+    The threads of column 0 write db too.
+    """
     n, d = divmod(cuda.grid(1), x.shape[2])
     if n < db.size:
         total_W, total_b = 0.0, 0.0

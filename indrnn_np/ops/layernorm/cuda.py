@@ -1,7 +1,7 @@
-"""CUDA twin of reference.py: a walker, which is one thread or a warp, processes rows at a fixed stride.
+"""CUDA twin of reference.py: groups of threads process rows at a fixed stride.
 
-A warp takes a row with many units. A row is read for its mean, for its variance and for the output;
-the first read brings it into the cache (kernels.py).
+A group is one thread, or a warp for rows with many units. It reads a row for the mean, for the
+variance and for the output; the first read brings the row into the cache (kernels.py).
 
 Sums over rows, for scale and shift, are computed on segments of rows, one thread for each column,
 and then added in order (rows.total). They come first, because dx may overwrite dy.
@@ -16,9 +16,9 @@ from ..._cuda.launch import on_device
 from ..._cuda.target import WARP
 from ..rows.cuda import total_kernel
 from . import contract
-from .kernels import WALKERS, input_gradient_kernel, normalise_kernel, sums_kernel
+from .kernels import GROUPS, input_gradient_kernel, normalise_kernel, sums_kernel
 
-FEW = 32  # units that one thread processes: a row is then one or a few cache lines
+ONE_THREAD = 32  # units of a row that one thread processes: the row is one or a few cache lines
 SEGMENTS = 2**7  # segments of rows, at most; one thread adds their sums
 SEGMENT_ROWS = 64  # rows of a segment, at least
 
@@ -52,10 +52,10 @@ def backward(dy, x, mean, rstd, scale, out=None):
 
 
 def _launch(kernel, x, *arguments):
-    """Launch kernel(1) or kernel(WARP) with walkers that share the rows of x."""
+    """Launch kernel(1) or kernel(WARP) with groups that share the rows of x."""
     H = x.shape[-1]
-    walkers = min(WALKERS, x.size // H)
-    if H <= FEW:
-        kernel(1)(walkers, *arguments)
-    elif walkers:
-        kernel(WARP).launch(walkers, WARP, *arguments)
+    groups = min(GROUPS, x.size // H)
+    if H <= ONE_THREAD:
+        kernel(1)(groups, *arguments)
+    elif groups:
+        kernel(WARP).launch(groups, WARP, *arguments)

@@ -1,7 +1,7 @@
-"""CUDA twin of reference.py: a thread computes one counter block of four words and writes its numbers.
+"""CUDA twin of reference.py: a thread computes one counter block of 4 words and writes its numbers.
 
-Arrays are allocated in whole blocks, so that no thread has a part of a block; the caller gets a
-slice. Kernels of other ops call `word`, `uniform32` and `uniform64` to compute single numbers.
+An array has room for whole blocks, so every thread writes all of its block; the result is a slice of
+it. Kernels of other ops call `word`, `uniform32` and `uniform64` to compute single numbers.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .philox import block as host_block
 from .philox import key_words
 
 SCALE32, SCALE64 = np.float32(2.0**-24), 2.0**-53
-FIVE, SIX, EIGHT, HIGH = (np.uint64(n) for n in (5, 6, 8, 2**26))
+BITS5, BITS6, BITS8, TWO_26 = (np.uint64(n) for n in (5, 6, 8, 2**26))
 
 
 def bits(key, count):
@@ -34,10 +34,10 @@ def uniform(key, shape, dtype="float32"):
     """Twin of reference.uniform."""
     dtype = contract.check_uniform("random.uniform", shape, dtype)
     words, count = key_words("random.bits", key), math.prod(shape)
-    fill, numbers = (uniform32_kernel, 4) if dtype == np.float32 else (uniform64_kernel, 2)
+    run, numbers = (uniform32_kernel, 4) if dtype == np.float32 else (uniform64_kernel, 2)
     blocks = -(-count // numbers)
     out = arrays.empty(numbers * blocks, dtype)
-    fill(blocks, *words, out)
+    run(blocks, *words, out)
     return out[:count].reshape(tuple(shape))
 
 
@@ -56,14 +56,14 @@ def word(n, seed, stream, iteration):
 
 @device
 def to_float32(c):
-    """Return the number in [0, 1) that follows from one word."""
-    return np.float32(c >> EIGHT) * SCALE32
+    """Return a number in [0, 1) from the upper 24 bits of a word."""
+    return np.float32(c >> BITS8) * SCALE32
 
 
 @device
 def to_float64(high, low):
-    """Return the number in [0, 1) that follows from two words."""
-    return np.float64((high >> FIVE) * HIGH + (low >> SIX)) * SCALE64
+    """Return a number in [0, 1) from the upper 27 and 26 bits of two words."""
+    return np.float64((high >> BITS5) * TWO_26 + (low >> BITS6)) * SCALE64
 
 
 @device
@@ -81,7 +81,7 @@ def uniform64(n, seed, stream, iteration):
 
 @kernel("uint64, uint64, uint64, uint32[::1]", "random.bits")
 def bits_kernel(seed, stream, iteration, out):
-    """Store the four words of a block."""
+    """out = the words of the stream. A thread owns a block; it writes 4 words."""
     i = 4 * cuda.grid(1)
     if i >= out.size:
         return
@@ -92,7 +92,7 @@ def bits_kernel(seed, stream, iteration, out):
 
 @kernel("uint64, uint64, uint64, float32[::1]", "random.uniform32")
 def uniform32_kernel(seed, stream, iteration, out):
-    """Store four numbers, one from each word of a block."""
+    """out = the float32 stream, a number from each word. A thread owns a block; it writes 4 numbers."""
     i = 4 * cuda.grid(1)
     if i >= out.size:
         return
@@ -103,7 +103,7 @@ def uniform32_kernel(seed, stream, iteration, out):
 
 @kernel("uint64, uint64, uint64, float64[::1]", "random.uniform64")
 def uniform64_kernel(seed, stream, iteration, out):
-    """Store two numbers, each from two words of a block."""
+    """out = the float64 stream, a number from two words. A thread owns a block; it writes 2 numbers."""
     i = 2 * cuda.grid(1)
     if i >= out.size:
         return

@@ -211,7 +211,7 @@ def backward_kernel(activation, has_dh, has_dhT, wide):
 
 @kernel("float64[::1], int64, int64, real[::1], real[::1]")
 def sum_kernel(sums, B, H, du, db):
-    """du[n] = Σ_b sums[0, b, n] and db[n] = Σ_b sums[1, b, n]. A thread owns one neuron."""
+    """du[n] = Σ_b sums[0, b, n] and db[n] = Σ_b sums[1, b, n]. A thread owns one neuron; 1 word a sum."""
     n = cuda.grid(1)
     if n >= H:
         return
@@ -224,7 +224,7 @@ def sum_kernel(sums, B, H, du, db):
 
 @kernel("real[::1], int64, int64, int64[::1], boolean, real[::1]")
 def last_kernel(h, columns, H, ends, reverse, out):
-    """out[b] = the state after the last time step of sample b. A thread owns one column."""
+    """out[b] = the state after the last time step of sample b. A thread owns one column; 2 words an element."""
     j = cuda.grid(1)
     if j >= columns:
         return

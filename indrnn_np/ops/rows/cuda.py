@@ -1,7 +1,7 @@
-"""CUDA twin of reference.py: one thread moves one element, and accesses are coalesced.
+"""CUDA twin of reference.py: a thread owns one element of the result, and accesses are coalesced.
 
-`total` adds runs of `RUN` rows in float64, one thread for each column of a run, and then the runs
-in order.
+In `total`, a thread adds one column of a run of RUN rows in float64, and a second kernel adds the
+runs in order.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def part(x, j, size, out=None):
 
 @kernel("real[::1], real[::1]")
 def spread_kernel(a, out):
-    """out[n] = a for every n."""
+    """out[n] = a for every n; 2 words an element, 1 of them from the cache."""
     i = cuda.grid(1)
     if i < out.size:
         out[i] = a[i % a.size]
@@ -123,7 +123,7 @@ def spread_kernel(a, out):
 
 @kernel("real[::1], real[::1], real[::1]")
 def add_kernel(a, b, out):
-    """out = a + b."""
+    """out = a + b; 3 words an element."""
     i = cuda.grid(1)
     if i < out.size:
         out[i] = a[i] + b[i]
@@ -131,7 +131,7 @@ def add_kernel(a, b, out):
 
 @kernel("real[::1], int64, int64, float64[::1]")
 def partial_kernel(a, rows, columns, partial):
-    """partial[run, j] = the sum of rows run · RUN to (run + 1) · RUN of column j."""
+    """partial[run, j] = Σ a[row, j] over the rows of a run. A thread owns one sum; 1 word an element of a."""
     i = cuda.grid(1)
     if i >= partial.size:
         return
@@ -143,7 +143,7 @@ def partial_kernel(a, rows, columns, partial):
 
 @kernel("float64[::1], int64, int64, real[::1]")
 def total_kernel(partial, runs, columns, out):
-    """out[j] = Σ_run partial[run, j], in order."""
+    """out[j] = Σ_run partial[run, j], in order. A thread owns one column; 1 word a partial sum."""
     j = cuda.grid(1)
     if j >= columns:
         return
@@ -155,7 +155,7 @@ def total_kernel(partial, runs, columns, out):
 
 @kernel("real[::1], real[::1], boolean, int64, int64[::1], real[::1]")
 def last_kernel(x, before, has_before, H, ends, y):
-    """y = x[end - 1], or `before` if the sample has no steps."""
+    """y = x[end - 1], or `before` if the sample has no time steps; 2 words an element."""
     j = cuda.grid(1)
     if j >= y.size:
         return
@@ -168,7 +168,7 @@ def last_kernel(x, before, has_before, H, ends, y):
 
 @kernel("real[::1], int64, int64, int64[::1], real[::1]")
 def at_last_kernel(row, columns, H, ends, out):
-    """out[t] = row where t = end - 1, else 0."""
+    """out[t] = row where t = end - 1, else 0; 1 word an element."""
     i = cuda.grid(1)
     if i < out.size:
         t, j = i // columns, i % columns
@@ -177,7 +177,7 @@ def at_last_kernel(row, columns, H, ends, out):
 
 @kernel("real[::1], int64, int64[::1], boolean, real[::1]")
 def reached_kernel(row, H, ends, wanted, out):
-    """out = row where (the sample has steps) equals `wanted`, else 0."""
+    """out = row where (the sample has time steps) equals `wanted`, else 0; 2 words an element."""
     j = cuda.grid(1)
     if j < out.size:
         out[j] = row[j] if (ends[j // H] > 0) == wanted else out.dtype.type(0)
@@ -185,7 +185,7 @@ def reached_kernel(row, H, ends, wanted, out):
 
 @kernel("real[::1], int64, int64, int64[::1], real[::1]")
 def padding_kernel(x, columns, D, ends, out):
-    """out[t] = x[t] where t < end, else 0."""
+    """out[t] = x[t] where t < end, else 0; 2 words an element."""
     i = cuda.grid(1)
     if i < out.size:
         out[i] = x[i] if i // columns < ends[i % columns // D] else out.dtype.type(0)
@@ -193,7 +193,7 @@ def padding_kernel(x, columns, D, ends, out):
 
 @kernel("real[::1], real[::1], int64, int64, real[::1]")
 def join_kernel(first, second, H, K, out):
-    """out = rows of H + K elements, joined from two arrays with rows of H and of K elements."""
+    """out[row] = first[row] followed by second[row], rows of H and of K elements; 2 words an element."""
     i = cuda.grid(1)
     if i >= out.size:
         return
@@ -203,7 +203,7 @@ def join_kernel(first, second, H, K, out):
 
 @kernel("real[::1], int64, int64, int64, real[::1]")
 def part_kernel(x, width, j, size, out):
-    """out = columns j to j + size of rows of `width` elements."""
+    """out[row] = x[row, j : j + size], rows of `width` elements; 2 words an element."""
     i = cuda.grid(1)
     if i < out.size:
         out[i] = x[np.uint64(i // size * width + j + i % size)]
