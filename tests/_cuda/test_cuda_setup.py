@@ -88,6 +88,18 @@ def test_without_a_gpu_the_package_works_and_the_backend_is_not_offered():
     assert "pip install 'indrnn-np[cuda]'" in last
 
 
+def test_a_network_on_the_cpu_does_not_import_numba_cuda():
+    program = (
+        "import sys, numpy as np, indrnn_np as ir\n"
+        "net = ir.plain(2, 3, 1, 1, 5)\n"
+        "y, _, tape = net.forward(np.zeros((5, 2, 2), np.float32))\n"
+        "net.backward(ir.mse(y, np.zeros_like(y))[1], tape)\n"
+        "print([name for name in sys.modules if name.startswith(('numba.cuda', 'indrnn_np._cuda'))])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 class Full:
     """A GPU's memory of so many bytes, as numba tells of it."""
 
@@ -143,6 +155,7 @@ def test_arrays_there_and_back(shape, dtype):
     assert np.array_equal(array.to_host(), host) and np.array_equal(ops.device.copy(array).to_host(), host)
     assert np.array_equal(array[1:].to_host(), host[1:])
     assert np.array_equal(array.reshape(-1).to_host(), host.reshape(-1))
+    assert array.flat.shape == (host.size,) and np.array_equal(array.flat.to_host(), host.reshape(-1))
     if len(host):
         assert np.array_equal(array[-1].to_host(), host[-1])
     assert ops.device.asarray(array) is array and "in the GPU's memory" in repr(array)
