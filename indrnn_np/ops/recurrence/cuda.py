@@ -110,10 +110,10 @@ def launch_backward(dh, h, u, dhT, da, activation, lengths, reverse):
 
 
 def use_wide(*arrays_in_time):
-    """Return whether threads own as many columns of these arrays (time, B, H) as 16 bytes hold.
+    """Return whether the wide form runs on these arrays (time, B, H). Both forms give the same bits.
 
-    They do where every row begins at a multiple of 16 bytes and fewer threads still fill the GPU. Both forms give the
-    same bits.
+    In the wide form a thread owns as many columns as 16 bytes hold. It needs rows that begin at multiples of 16 bytes,
+    and enough threads to fill the GPU.
     """
     B, H = arrays_in_time[0].shape[1:]
     V = BYTES // arrays_in_time[0].dtype.itemsize
@@ -175,7 +175,7 @@ def backward_kernel(activation, has_dh, has_dhT, wide):
     """da[t] = φ'(h[t+1]) (dh[t] + u da[t+1]), dh0 = u da[0], sums = (Σ_t da[t] h[t], Σ_t da[t]) for du and db.
 
     A thread owns V columns and keeps h_t, u, the sums and carry = u da[t+1] in registers. It moves 3 words an element:
-    it reads dh and h and writes da. The sums run in the arrays' dtype over AHEAD time steps and from there in float64.
+    it reads dh and h and writes da. It adds AHEAD time steps in the arrays' dtype, and their sums in float64.
     Rows of da after a sample's end are zero.
     """
     dphi = DPHI[activation]

@@ -97,7 +97,7 @@ def backprop_steps(dphi, has_dh, V, steps, dh, h_prev, u, carry, h_t, du, db, da
 
 @device
 def flush(V, du, db, du_sum, db_sum):
-    """Add the sums over some time steps to those in float64, and set them to 0."""
+    """Add du and db, sums over some time steps, to the float64 sums, and reset them to 0."""
     for c in range(V):
         du_sum[c] += du[c]
         db_sum[c] += db[c]
