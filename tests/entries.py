@@ -28,9 +28,9 @@ def arguments(op, name, dtype="float64", seed=0):
     return entry.arguments(Draw(np.random.default_rng(seed), dtype, **SIZES), **entry.full)
 
 
-def run(name, op, function, **options):
-    """Call the function; return all arrays that it returned or changed."""
-    entry, given = ENTRIES[op, function], arguments(op, function, **options)
+def run(name, op, function, dtype="float64", **changes):
+    """Call the function, with some arguments changed; return all arrays that it returned or changed."""
+    entry, given = ENTRIES[op, function], arguments(op, function, dtype) | changes
     result = entry.function(hosted(name))(**given)
     changed = [given[name] for name in entry.changes]
     parts = result if isinstance(result, tuple) else (result,)

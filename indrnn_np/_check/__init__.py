@@ -23,9 +23,12 @@ from .scalars import LARGE as LARGE
 from .scalars import as_json as as_json
 from .scalars import at_least as at_least
 from .scalars import between as between
+from .scalars import boolean as boolean
 from .scalars import fail as fail
 from .scalars import finite_number as finite_number
 from .scalars import fits_memory as fits_memory
+from .scalars import normal as normal
+from .scalars import options as options
 from .scalars import real as real
 
 READY = 0x001 | 0x100  # the bits C_CONTIGUOUS and ALIGNED of `ndarray.flags.num`

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from numbers import Integral, Real
 from typing import Any, NoReturn
@@ -21,9 +22,9 @@ def fail(
     raise error(f"{where}: {problem}, expected {expected} {because}".rstrip())
 
 
-def at_least(where: str, name: str, value: Any, minimum: float, strictly: bool = False) -> None:
-    """Check that a number is finite and at least `minimum`, and an integer if `minimum` is one."""
-    real(where, name, value)
+def at_least(where: str, name: str, value: Any, minimum: float, strictly: bool = False) -> Any:
+    """Check that a number is finite and at least `minimum`, and an integer if `minimum` is one; return it."""
+    number = real(where, name, value)
     if not (value > minimum if strictly else value >= minimum):
         fail(where, f"{name} is {value!r}", f"a number {'above' if strictly else 'of at least'} {minimum}")
     if isinstance(value, int) and value >= LARGEST:
@@ -31,23 +32,55 @@ def at_least(where: str, name: str, value: Any, minimum: float, strictly: bool =
     whole(where, name, value, minimum)
     if value == math.inf:
         fail(where, f"{name} is inf", "a finite number")
+    return number
 
 
-def between(where: str, name: str, value: Any, low: float, high: float) -> None:
-    """Check low <= value < high, and that `value` is an integer if `low` is one; NaN fails."""
-    real(where, name, value)
+def between(where: str, name: str, value: Any, low: float, high: float) -> Any:
+    """Check low <= value < high, and that `value` is an integer if `low` is one; NaN fails. Return `value`."""
+    number = real(where, name, value)
     if not low <= value < high:
         fail(where, f"{name} is {value!r}", f"a number from {low} to below {high}")
     whole(where, name, value, low)
+    return number
 
 
-def real(where: str, name: str, value: Any) -> None:
-    """Check that `value` is a real number; booleans are refused."""
+def normal(where: str, name: str, value: Any, dtype: Any) -> float:
+    """Check that a number is finite and at least the smallest normal number of a dtype; return it."""
+    smallest = float(np.finfo(dtype).tiny)
+    if at_least(where, name, value, 0.0) < smallest:
+        because = f"because a smaller one may be 0 in {np.dtype(dtype)}, and 0 / 0 is NaN"
+        fail(where, f"{name} is {value!r}", f"a number of at least {smallest:.3g}", because)
+    return float(value)
+
+
+def boolean(where: str, name: str, value: Any) -> None:
+    """Check that `value` is True or False, of Python or of NumPy."""
+    if not isinstance(value, bool | np.bool_):
+        shown = f"a {type(value).__name__}" if hasattr(value, "__array__") else f"{value!r:.40}"
+        fail(where, f"{name} is {shown}", "True or False", error=TypeError)
+
+
+def options(where: str, record: Any) -> None:
+    """Check that the boolean fields of a dataclass are booleans, and convert its NumPy floats to Python's."""
+    for option in dataclasses.fields(record):
+        value = getattr(record, option.name)
+        if option.type == "bool":
+            boolean(where, option.name, value)
+        if isinstance(value, np.floating):
+            object.__setattr__(record, option.name, float(value))
+
+
+def real(where: str, name: str, value: Any) -> Any:
+    """Check that `value` is a real number, not a boolean; return it as a Python number.
+
+    Arithmetic with NumPy's float32 would round to float32.
+    """
     if type(value) is int:
         if abs(value) > 2**64:
             fail(where, f"{name} is {value!r:.40}", "a number of at most 64 bits")
     elif isinstance(value, bool) or not isinstance(value, Real):
         fail(where, f"{name} is a {type(value).__name__}", "a number", error=TypeError)
+    return int(value) if isinstance(value, Integral) else float(value)
 
 
 def whole(where: str, name: str, value: Any, bound: Any) -> None:
@@ -61,15 +94,18 @@ def whole(where: str, name: str, value: Any, bound: Any) -> None:
         fail(where, f"{name} is {value!r}", "a whole number")
 
 
-def finite_number(where: str, name: str, value: Any) -> None:
-    """Check that `value` is a finite real number."""
-    real(where, name, value)
-    if not math.isfinite(value):
+def finite_number(where: str, name: str, value: Any) -> Any:
+    """Check that `value` is a finite real number; return it as a Python number."""
+    number = real(where, name, value)
+    if not math.isfinite(number):
         fail(where, f"{name} is {value!r}", "a finite number")
+    return number
 
 
 def as_json(value: Any) -> Any:
     """Return a NumPy number as a Python number, for JSON; return other values unchanged."""
+    if isinstance(value, np.floating):
+        return float(value)  # `item` keeps a longdouble
     return value.item() if isinstance(value, np.generic) else value
 
 

@@ -103,6 +103,7 @@ def gradcheck(
     """
     _check.choice("gradcheck", "method", method, METHODS)
     _check.between("gradcheck", "seed", seed, 0, 2**64)
+    _check.boolean("gradcheck", "raises", raises)
     how = {
         "directions": directions, "step": step, "method": method, "rtol": rtol, "seed": seed, "raises": raises,
     }  # fmt: skip

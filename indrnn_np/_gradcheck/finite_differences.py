@@ -95,11 +95,11 @@ def check_function(
     True
     """
     where = "check_function"
+    _check.boolean(where, "raises", raises)
     _check.choice(where, "method", method, STEP)
     _check.at_least(where, "directions", directions, 1)
-    step = STEP[method] if step is None else step
-    rtol = RTOL[method] if rtol is None else rtol
-    _check.at_least(where, "step", step, 0.0, strictly=True)
+    step = _check.at_least(where, "step", STEP[method] if step is None else step, 0.0, strictly=True)
+    rtol = _check.at_least(where, "rtol", RTOL[method] if rtol is None else rtol, 0.0)
     _check_arrays(where, gradients, arrays)
     base = evaluation(f(**arrays))
     if not np.isfinite(base.value):

@@ -143,7 +143,10 @@ class Scratch:
 
 
 class Layer:
-    """Base class of all layers; a subclass is a frozen dataclass of sizes and options."""
+    """Base class of all layers; a subclass is a frozen dataclass of sizes and options.
+
+    A subclass with a `__post_init__` of its own calls `super().__post_init__()`, which checks booleans.
+    """
 
     causal: ClassVar[bool] = True  # step t of the output depends on no later step of the input
     stretches_over_time: ClassVar[bool] = (
@@ -153,6 +156,9 @@ class Layer:
     reads_symbols: ClassVar[bool] = False  # x is (T, B) integers, which have no gradient
     fusion_role: ClassVar[str] = ""  # NORM, MASK or READER of fusion.py
     needs: ClassVar[tuple[str, ...]] = ()  # operations that some backends lack
+
+    def __post_init__(self) -> None:
+        _check.options(type(self).__name__, self)
 
     @property
     def inner(self) -> tuple[Layer, ...]:

@@ -27,7 +27,7 @@ class BatchNorm(Layer):
     momentum : float
         Weight of the newest batch in the running averages, above 0 and at most 1.
     eps : float
-        Constant added to the variance.
+        Constant added to the variance; at least 1.2e-38 in float32, where smaller numbers are 0.
     positions : int, optional
         Number S of rows of the running statistics; requires `per_step`. The row of a step is its
         position since the state began, counted across windows. Steps beyond the last row share it,
@@ -57,6 +57,7 @@ class BatchNorm(Layer):
     positions: int | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _check.at_least("BatchNorm", "size", self.size, 1)
         _check.at_least("BatchNorm", "eps", self.eps, 0.0, strictly=True)
         _check.real("BatchNorm", "momentum", self.momentum)

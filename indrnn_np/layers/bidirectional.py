@@ -33,6 +33,7 @@ class Bidirectional(Layer):
     causal = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not isinstance(self.layer, Recurrent) or self.layer.reverse:
             _check.fail(
                 "Bidirectional", f"layer is {self.layer!r}", "an IndRNN or another cell with reverse=False"

@@ -102,23 +102,11 @@ def check_layers(where: str, layers: Sequence[Value]) -> int | None:
     for i, layer in enumerate(layers):
         if not isinstance(layer, Layer):
             _check.fail(where, f"layers[{i}] is {layer!r}", "a layer such as IndRNN(2, 128)", error=TypeError)
-        check_switches(f"{where}: layers[{i}] {type(layer).__name__}", layer)
         if size is not None and layer.inputs not in (None, size):
             _check.fail(where, f"layers[{i}] {type(layer).__name__} has {layer.inputs} inputs", f"{size}",
                         "to match the output of the layer before it")  # fmt: skip
         size = layer.outputs or size
     return size
-
-
-def check_switches(where: str, layer: Value) -> None:
-    """Check that the boolean options of the layer and of its inner layers are booleans."""
-    options: Value = dataclasses.fields(layer) if dataclasses.is_dataclass(layer) else ()
-    for option in options:
-        value = getattr(layer, option.name)
-        if option.type == "bool" and not isinstance(value, bool | np.bool_):
-            _check.fail(where, f"{option.name} is {value!r}", "True or False", error=TypeError)
-        if isinstance(value, Layer):
-            check_switches(where, value)
 
 
 def gathered(layers: Sequence[Layer], method: str, steps: int | None) -> dict[str, Value]:

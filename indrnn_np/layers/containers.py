@@ -30,6 +30,7 @@ class Container(Layer):
     layers: Sequence[Layer]
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         name = type(self).__name__
         object.__setattr__(self, "layers", tuple(self.layers))
         check_layers(name, self.layers)

@@ -33,6 +33,7 @@ class Dropout(Layer):
     rate: float
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _check.between("Dropout", "rate", self.rate, 0.0, 1.0)
 
     def forward(self, x: AnyArray, state: State, ctx: Context) -> tuple[AnyArray, State, Record]:

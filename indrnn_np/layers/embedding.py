@@ -47,6 +47,7 @@ class Embedding(Layer):
     embedding_dropout: float = 0.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _check.at_least("Embedding", "symbols", self.symbols, 1)
         _check.at_least("Embedding", "size", self.size, 1)
         _check.at_least("Embedding", "init_scale", self.init_scale, 0.0)

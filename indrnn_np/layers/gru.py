@@ -44,6 +44,7 @@ class GRU(Cell):
     reverse: bool = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self._check_sizes()
 
     @property

@@ -67,6 +67,7 @@ class IndRNN(Projecting, Independent):
     reverse: bool = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self._check_sizes()
         self._check_recurrence()
         if isinstance(self.input_init, str):

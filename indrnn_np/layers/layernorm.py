@@ -19,7 +19,7 @@ class LayerNorm(Layer):
     size : int
         Number of units H.
     eps : float
-        Constant added to the variance.
+        Constant added to the variance; at least 1.2e-38 in float32, where smaller numbers are 0.
 
     Notes
     -----
@@ -36,6 +36,7 @@ class LayerNorm(Layer):
     eps: float = 1e-5
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _check.at_least("LayerNorm", "size", self.size, 1)
         _check.at_least("LayerNorm", "eps", self.eps, 0.0, strictly=True)
 

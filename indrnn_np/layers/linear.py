@@ -32,6 +32,7 @@ class Linear(Layer):
     input_init: str | float = "he"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _check.at_least("Linear", "input_size", self.input_size, 1)
         _check.at_least("Linear", "output_size", self.output_size, 1)
         if isinstance(self.input_init, str):

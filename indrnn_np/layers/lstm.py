@@ -49,6 +49,7 @@ class LSTM(Cell):
     reverse: bool = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self._check_sizes()
         _check.finite_number("LSTM", "forget_bias", self.forget_bias)
 

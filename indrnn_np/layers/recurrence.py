@@ -39,6 +39,7 @@ class Recurrence(Independent):
     reverse: bool = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _check.at_least("Recurrence", "size", self.size, 1)
         self._check_recurrence()
 

@@ -87,6 +87,8 @@ class Independent(Recurrent):
         _check.at_least(where, "gamma", self.gamma, 0.0, strictly=True)
         if isinstance(self.recurrent_init, str):
             _check.choice(where, "recurrent_init", self.recurrent_init, init.RECURRENT)
+        else:
+            _check.finite_number(where, "recurrent_init", self.recurrent_init)
 
     def bounds(self, steps: int | None) -> dict[str, float]:
         return {"u": init.recurrent_bound(self.activation, self.gamma, steps)} if self.constrain else {}

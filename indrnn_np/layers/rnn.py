@@ -52,6 +52,7 @@ class RNN(Cell):
     reverse: bool = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self._check_sizes()
         _check.choice("RNN", "activation", self.activation, ACTIVATIONS)
         if isinstance(self.recurrent_init, str):

@@ -37,6 +37,7 @@ class Tied(Layer):
     to: int = 0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _check.at_least("Tied", "input_size", self.input_size, 1)
         _check.at_least("Tied", "output_size", self.output_size, 1)
         _check.at_least("Tied", "to", self.to, 0)

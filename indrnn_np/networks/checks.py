@@ -31,8 +31,7 @@ def check_input(net: Network, x: AnyArray, lengths: Array | None, training: bool
     Values of symbols in GPU memory are checked by ops.embedding.
     """
     where = "Sequential.forward"
-    if not isinstance(training, (bool, np.bool_, int)):
-        _check.fail(where, f"training is a {type(training).__name__}", "True or False", error=TypeError)
+    _check.boolean(where, "training", training)
     _check_kind(where, "x", net, x)
     _check.arrays(where, "x: any T B D" if net.symbols is None else "x: int T B", x)
     T, B = x.shape[:2]

@@ -86,13 +86,8 @@ def dense(
     sequences of pixels and skeletons use "after", the default. Their code also has a transition after
     the last block, whose recurrent weights start with long memories if only the last step is read.
     """
-    if not isinstance(blocks, Sequence) or isinstance(blocks, str | bytes):
-        _check.fail("dense", f"blocks is a {type(blocks).__name__}", "numbers of layers", error=TypeError)
-    for name, value in (("growth", growth), ("bottleneck", bottleneck), ("blocks", len(blocks))):
-        _check.at_least("dense", name, value, 1)
-    for number, count in enumerate(blocks):
-        _check.at_least("dense", f"blocks[{number}]", count, 1)
-    _check.between("dense", "the sum of blocks", sum(blocks), 1, MOST_LAYERS + 1)
+    _check_sizes(growth, blocks, bottleneck, reduction)
+    _check.boolean("dense", "first", first)
     ends = Ends("dense", input_size, output_size, output, embedding, tied, embedding_dropout)
     units, options = units_of("dense", output, options)
     rate = rates("dense", dropout, PLACES)
@@ -109,6 +104,18 @@ def dense(
         stack += units.weighted(width, after, 0.0 if last else rate["transition"], last)
         width = after
     return ends.net(stack, width, units, rate["last"], {"steps": steps, **options})
+
+
+def _check_sizes(growth: int, blocks: Sequence[int], bottleneck: int, reduction: float) -> None:
+    """Check the numbers of layers and their widths."""
+    if not isinstance(blocks, Sequence) or isinstance(blocks, str | bytes):
+        _check.fail("dense", f"blocks is a {type(blocks).__name__}", "numbers of layers", error=TypeError)
+    for name, value in (("growth", growth), ("bottleneck", bottleneck), ("blocks", len(blocks))):
+        _check.at_least("dense", name, value, 1)
+    for number, count in enumerate(blocks):
+        _check.at_least("dense", f"blocks[{number}]", count, 1)
+    _check.between("dense", "the sum of blocks", sum(blocks), 1, MOST_LAYERS + 1)
+    _check.at_least("dense", "reduction", reduction, 0.0)
 
 
 def _dense_layer(units: Units, width: int, growth: int, bottleneck: int, rate: Mapping[str, float]) -> Layer:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from .. import _check
 from .._types import AnyArray, Array, ArrayInput, State
 from ..layers.chain import named_layers, network_input
 from ..workspace import Workspace
@@ -64,6 +65,7 @@ def recompute_statistics(net: Network, batches: Iterable[ArrayInput], carried: b
     windows of one stream and the state is carried between them. After an error the running statistics
     are as before.
     """
+    _check.boolean("Sequential.recompute_statistics", "carried", carried)
     running, device = net.buffers.flat, net.device
     before = np.array(device.to_host(running))
     unset = np.finfo(before.dtype).max  # marks rows that a batch does not set

@@ -130,6 +130,7 @@ class Network:
 
     def load_state_dict(self, arrays: Mapping[str, AnyArray], allow_nonfinite: bool = False) -> None:
         """Load all parameters and buffers; after an error, none is changed."""
+        _check.boolean("Sequential.load_state_dict", "allow_nonfinite", allow_nonfinite)
         targets = {**self.params, **self.buffers}
         load_arrays("Sequential.load_state_dict", targets, arrays, self.device.assign, allow_nonfinite)
         self.identity.version += 1

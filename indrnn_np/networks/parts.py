@@ -85,7 +85,9 @@ def units_of(where: str, output: str, options: Json) -> tuple[Units, Json]:
     chosen = {name: value for name, value in options.items() if name in names}
     _check.choice(where, "norm_place", chosen.get("norm_place", AFTER), NORMS)
     units = Units(**chosen)
-    if units.last_init is None and output == LAST and units.recurrent_init == "uniform":
+    _check.options(where, units)
+    uniform = isinstance(units.recurrent_init, str) and units.recurrent_init == "uniform"
+    if units.last_init is None and output == LAST and uniform:
         units = dataclasses.replace(units, last_init="long")
     return units, {name: value for name, value in options.items() if name not in names}
 
@@ -95,8 +97,9 @@ def rates(where: str, dropout: float | Mapping[str, float], places: tuple[str, .
     if not isinstance(dropout, Mapping):
         _check.real(where, "dropout", dropout)
         return dict.fromkeys(places, dropout)
-    for place in dropout:
+    for place, rate in dropout.items():
         _check.choice(where, "a place of dropout", place, places)
+        _check.real(where, f"dropout[{place!r}]", rate)
     return dict.fromkeys(places, 0.0) | dict(dropout)
 
 
@@ -123,6 +126,11 @@ class Ends:
     embedding_dropout: float = 0.0
 
     def __post_init__(self) -> None:
+        _check.options(self.where, self)
+        _check.at_least(self.where, "input_size", self.input_size, 1)
+        _check.at_least(self.where, "output_size", self.output_size, 1)
+        if self.embedding is not None:
+            _check.at_least(self.where, "embedding", self.embedding, 1)
         _check.between(self.where, "embedding_dropout", self.embedding_dropout, 0.0, 1.0)
         if self.embedding is None and (self.tied or self.embedding_dropout):
             problem = "tied is True" if self.tied else f"embedding_dropout is {self.embedding_dropout}"

@@ -82,6 +82,7 @@ def plain(
     -------
     Sequential
     """
+    _check.at_least("plain", "hidden", hidden, 1)
     _check.between("plain", "layers", layers, 1, MOST_LAYERS + 1)
     _check.choice("plain", "cell", cell, CELLS)
     ends = Ends("plain", input_size, output_size, output, embedding, tied, embedding_dropout)

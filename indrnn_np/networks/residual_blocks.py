@@ -69,6 +69,7 @@ def residual(
     The figures show "before". "after" is the default because the authors' runs on sequences of pixels
     and skeletons use it; their runs on language use "before".
     """
+    _check.at_least("residual", "hidden", hidden, 1)
     _check.between("residual", "blocks", blocks, 1, MOST_LAYERS + 1)
     ends = Ends("residual", input_size, output_size, output, embedding, tied, embedding_dropout)
     units, options = units_of("residual", output, options)

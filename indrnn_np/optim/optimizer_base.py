@@ -57,6 +57,7 @@ class Optimizer:
             for them is skipped.
         """
         where = f"{type(self).__name__}.update"
+        _check.boolean(where, "allow_nonfinite", allow_nonfinite)
         if not isinstance(net, Sequential):
             _check.fail(where, f"net is a {type(net).__name__}", "a Sequential", error=TypeError)
         check_gradients(where, grads, net.params, net.identity)
@@ -116,6 +117,7 @@ class Optimizer:
             Accept moments with NaN or infinity.
         """
         where = f"{type(self).__name__}.load_state_dict"
+        _check.boolean(where, "allow_nonfinite", allow_nonfinite)
         self.t, arrays = loaded(where, state, self.moments, allow_nonfinite)
         self._decay = self._rate = self._identity = self._shapes = None
         if any(self._arrays[name].shape != value.shape or self._arrays[name].dtype != value.dtype

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from .. import _check
 from .._files import forms
 from .._types import Array, Json
@@ -62,8 +60,7 @@ class SGD(Optimizer):
     ) -> None:  # fmt: skip
         super().__init__(lr, weight_decay, decay_on, lr_of)
         _check.between("SGD", "momentum", momentum, 0.0, 1.0)
-        if not isinstance(nesterov, bool | np.bool_):
-            _check.fail("SGD", f"nesterov is {nesterov!r:.40}", "True or False", error=TypeError)
+        _check.boolean("SGD", "nesterov", nesterov)
         self.momentum, self.nesterov = momentum, bool(nesterov)
 
     def _update(self, net: Sequential, g: Array) -> None:
@@ -83,7 +80,7 @@ class Adam(Optimizer):
     b1, b2 : float
         Decay rates of the first and second moment.
     eps : float
-        Added to √v̂.
+        Added to √v̂. It must be a normal number in the dtype of the network: at least 1.2e-38 in float32.
     weight_decay : float
         Coefficient of the decay. Its L2 gradient is added to the gradient unless `decoupled`.
     decoupled : bool
@@ -116,8 +113,9 @@ class Adam(Optimizer):
         super().__init__(lr, weight_decay, decay_on, lr_of)
         _check.between("Adam", "b1", b1, 0.0, 1.0)
         _check.between("Adam", "b2", b2, 0.0, 1.0)
-        _check.at_least("Adam", "eps", eps, 0.0)
-        self.b1, self.b2, self.eps, self.decoupled = b1, b2, eps, decoupled
+        _check.at_least("Adam", "eps", eps, 0.0, strictly=True)
+        _check.boolean("Adam", "decoupled", decoupled)
+        self.b1, self.b2, self.eps, self.decoupled = b1, b2, eps, bool(decoupled)
 
     def _update(self, net: Sequential, g: Array) -> None:
         net.ops.adam.update(

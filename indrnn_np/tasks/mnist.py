@@ -63,6 +63,7 @@ class Mnist:
         self, data: str | Path | None = None, permuted: bool = False, seed: int = 0, dtype: str = "float32",
         held_out: float | None = None, batches_per_epoch: int | None = None, name: str | None = None,
     ):  # fmt: skip
+        _check.boolean("tasks.Mnist", "permuted", permuted)
         self.name = "mnist-permuted" if permuted else "mnist"
         self.seed, self.permuted, self.batches_per_epoch = seed, permuted, batches_per_epoch or None
         self.dtype = _check.dtype("tasks.Mnist", dtype)

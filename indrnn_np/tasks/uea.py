@@ -53,6 +53,7 @@ class Uea(Arrays):
         standardise: bool = True, missing: str = ts.REFUSE, seed: int = 0, dtype: str = "float32",
     ):  # fmt: skip
         _check.between(WHERE, "held_out", held_out, 0.0, 1.0)
+        _check.boolean(WHERE, "standardise", standardise)
         self.problem, files = _find(data, name)
         train, test = (ts.read(path, missing) for path in files)
         D, test_D = (series.samples[0].shape[1] for series in (train, test))

@@ -220,6 +220,7 @@ def load(path: str | Path, backend: str | None = None, allow_nonfinite: bool = F
     from .. import backend as backends
     from ..networks.specs import described_shapes
 
+    _check.boolean("checkpoint.load", "allow_nonfinite", allow_nonfinite)
     if backend is not None:
         backends.get(backend)  # raise errors of the argument before the file is read
     contents = read(path)

@@ -143,6 +143,7 @@ def train(
         contents = None if resume is None else run_directory.read_checkpoint(resume)
         whole = plan.complete(task, optimizer.lr, net.iteration if contents is None else 0)
         if not isinstance(progress, Reporter):
+            _check.boolean("fit", "progress", progress)
             progress = Reporter(progress, None if directory is None else directory.log)
         extra = {"settings": dict(settings or {}), "plan": whole.spec()}
         trainer = Trainer(net, task, optimizer, whole, directory, progress, extra, callbacks)

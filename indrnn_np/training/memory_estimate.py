@@ -72,6 +72,7 @@ def estimate(
         Whether batches have lengths.
     """
     _check.choice("memory.estimate", "memory", memory, MEMORY)
+    _check.boolean("memory.estimate", "lengths", lengths)
     _check.at_least("memory.estimate", "T", T, 1)
     _check.at_least("memory.estimate", "B", B, 1)
     batch = Batch(T, B, lengths)

@@ -90,6 +90,7 @@ class Plan:
     graph: bool = False
 
     def __post_init__(self) -> None:
+        _check.options("Plan", self)
         for name, value in vars(self).items():
             if value is None and name not in LEFT_OPEN:
                 _check.fail("Plan", f"{name} is None", "a value", error=TypeError)

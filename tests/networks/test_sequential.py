@@ -372,7 +372,7 @@ def test_sizes_that_would_overflow_are_refused():
 
 @pytest.mark.parametrize("wrap", [lambda layer: layer, lambda layer: ir.Concat((layer,)), ir.Bidirectional])
 def test_switches_are_true_or_false(wrap):
-    with pytest.raises(TypeError, match=r"layers\[0\] .*: constrain is 'no', expected True or False"):
+    with pytest.raises(TypeError, match=r"IndRNN: constrain is 'no', expected True or False"):
         ir.Sequential([wrap(ir.IndRNN(2, 3, constrain="no"))], steps=4)
 
 

@@ -33,11 +33,11 @@ def state(P, dtype="float64"):
 @each_backend
 @each_dtype
 def test_two_steps_by_hand(ops, dtype):
-    """b1 = b2 = 1/2, lr = 1, eps = 0, gradient 4 then 2."""
+    """b1 = b2 = 1/2, lr = 1, the smallest eps, gradient 4 then 2."""
     p, (m, v) = np.array([10.0], dtype), state(1, dtype)
-    ops.adam.update(p, np.array([4.0], dtype), m, v, 1, 1.0, 0.5, 0.5, 0.0)
+    ops.adam.update(p, np.array([4.0], dtype), m, v, 1, 1.0, 0.5, 0.5, np.finfo(dtype).tiny)
     assert (m[0], v[0], p[0]) == (2, 8, 9)  # m̂ = 4, v̂ = 16
-    ops.adam.update(p, np.array([2.0], dtype), m, v, 2, 1.0, 0.5, 0.5, 0.0)
+    ops.adam.update(p, np.array([2.0], dtype), m, v, 2, 1.0, 0.5, 0.5, np.finfo(dtype).tiny)
     assert (m[0], v[0]) == (2, 6)  # m̂ = 2 / (3/4), v̂ = 8
     assert_close(p, np.array([9 - 8 / 3 / np.sqrt(8)], dtype))
 

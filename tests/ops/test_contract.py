@@ -128,6 +128,41 @@ def test_twins_agree_on_numbers(op, name):
 
 
 @each_function
+def test_a_number_of_numpy_counts_as_the_same_number_of_python(op, name):
+    """np.float32(0.1) is converted before it meets another number: 1 - b1 would be rounded to float32."""
+    given = arguments(op, name)
+    numbers = [key for key, value in given.items() if type(value) is float]
+    single = {key: np.float32(given[key]) for key in numbers}
+    for twin in serving(op) if numbers else ():
+        one, other = (
+            run(twin, op, name, **{k: kind(v) for k, v in single.items()}) for kind in (np.float32, float)
+        )
+        assert [found.tobytes() for found in one] == [found.tobytes() for found in other], twin
+
+
+@each_function
+def test_a_switch_is_true_or_false(op, name):
+    given = arguments(op, name)
+    for key, value in given.items():
+        for other in (1, "no", np.array([]), np.ones(2)) if isinstance(value, bool) else ():
+            for twin in serving(op):
+                with pytest.raises(TypeError, match=rf"{op}\.\w+: {key} is .*, expected True or False"):
+                    ENTRIES[op, name].function(hosted(twin))(**given | {key: other})
+
+
+@each_function
+def test_an_eps_that_is_zero_in_the_dtype_is_refused(op, name):
+    for dtype in DTYPES:
+        given = arguments(op, name, dtype)
+        for eps in (0.0, np.finfo(dtype).tiny / 2) if "eps" in given else ():
+            for twin in serving(op):
+                with pytest.raises(
+                    ValueError, match=rf"{op}\.\w+: eps is .* may be 0 in {dtype}, and 0 / 0 is NaN"
+                ):
+                    ENTRIES[op, name].function(hosted(twin))(**given | {"eps": eps})
+
+
+@each_function
 def test_sizes_of_zero_are_refused_or_computed(op, name):
     """A twin accepts what the reference accepts, whichever of T, B, D, H and K are 0."""
     for sizes in itertools.product((0, 2), repeat=5):

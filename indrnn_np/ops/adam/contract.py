@@ -7,16 +7,21 @@ from ..catalogue import BOTH, Entry
 from ..sgd import contract as sgd
 
 
-def check(where, p, g, m, v, t, decay=None, rate=None):
-    """Check the arguments of update."""
-    sgd.check(where, p, g, decay, rate, m=m, v=v)
+def check(where, p, g, m, v, t, lr, b1, b2, eps, weight_decay=0.0, decoupled=False, decay=None, rate=None):
+    """Check the arguments of update; return lr, b1, b2, eps and weight_decay as Python numbers."""
+    sgd.check_arrays(where, p, g, decay, rate, m=m, v=v)
     _check.at_least(where, "t", t, 1)
+    _check.boolean(where, "decoupled", decoupled)
+    lr, weight_decay = _check.real(where, "lr", lr), _check.real(where, "weight_decay", weight_decay)
+    b1, b2 = _check.between(where, "b1", b1, 0.0, 1.0), _check.between(where, "b2", b2, 0.0, 1.0)
+    return lr, b1, b2, _check.normal(where, "eps", eps, p.dtype), weight_decay
 
 
 def draw(d, t=2, weight_decay=0.1, decoupled=False, decay=False, rate=False):
     """Draw arguments of update."""
     arrays = sgd.draw_parameters(d, decay, rate) | {"v": d.positive(d.H * d.K + 1)}
-    return arrays | {"t": t, "lr": 0.1, "weight_decay": weight_decay, "decoupled": decoupled}
+    numbers = {"t": t, "lr": 0.1, "b1": 0.9, "b2": 0.999, "eps": 1e-8}
+    return arrays | numbers | {"weight_decay": weight_decay, "decoupled": decoupled}
 
 
 OPTIONS = {"t": (1, 2, 3), "weight_decay": (0.0, 0.1), "decoupled": BOTH, "decay": BOTH, "rate": BOTH}

@@ -12,7 +12,9 @@ def update(
     p, g, m, v, t, lr, b1=0.9, b2=0.999, eps=1e-8, weight_decay=0.0, decoupled=False, decay=None, rate=None
 ):
     """Twin of reference.update."""
-    check("adam.update", p, g, m, v, t, decay, rate)
+    lr, b1, b2, eps, weight_decay = check(
+        "adam.update", p, g, m, v, t, lr, b1, b2, eps, weight_decay, decoupled, decay, rate
+    )
     scales = 1 / (1 - b1**t), 1 / (1 - b2**t)
     _kernel(p, g, m, v, lr, b1, b2, *scales, eps, weight_decay, decoupled, decay, rate)
 

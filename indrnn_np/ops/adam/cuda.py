@@ -21,7 +21,9 @@ def update(
 ):
     """Twin of reference.update."""
     on_device("adam.update", p=p, g=g, m=m, v=v, decay=decay, rate=rate)
-    check("adam.update", p, g, m, v, t, decay, rate)
+    lr, b1, b2, eps, weight_decay = check(
+        "adam.update", p, g, m, v, t, lr, b1, b2, eps, weight_decay, decoupled, decay, rate
+    )
     fixed = (p.dtype.type(number) for number in (b1, 1 - b1, b2, 1 - b2, eps))
 
     def changing(t, lr):

@@ -15,7 +15,7 @@ from .contract import check
 def update(p, g, m, v, t, lr, b1=0.9, b2=0.999, eps=1e-8):
     """Twin of reference.update."""
     on_device("adam.update", p=p, g=g, m=m, v=v)
-    check("adam.update", p, g, m, v, t)
+    lr, b1, b2, eps, _ = check("adam.update", p, g, m, v, t, lr, b1, b2, eps)
     update_kernel(p.size, p, g, m, v, float(t), lr, b1, b2, eps)
 
 

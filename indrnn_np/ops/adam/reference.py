@@ -37,7 +37,9 @@ def update(
     ValueError
         If an argument has the wrong shape, dtype or layout.
     """
-    contract.check("adam.update", p, g, m, v, t, decay, rate)
+    lr, b1, b2, eps, weight_decay = contract.check(
+        "adam.update", p, g, m, v, t, lr, b1, b2, eps, weight_decay, decoupled, decay, rate
+    )
     decayed = weight_decay * (p if decay is None else decay * p)
     if not decoupled:
         g = g + decayed

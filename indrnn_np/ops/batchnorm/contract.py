@@ -8,32 +8,38 @@ from ... import _check
 from ..catalogue import BOTH, Entry
 
 
-def check_forward(where, x, scale, shift, lengths, out):
+def check_forward(where, x, scale, shift, eps, lengths, per_step, out):
     """Check the arguments of forward."""
     _check.arrays(where, "x: T B H, scale: H, shift: H, out?: written T B H", x, scale, shift, out)
+    _check.normal(where, "eps", eps, x.dtype)
     _check.lengths(where, lengths, *x.shape[:2])
+    _check.boolean(where, "per_step", per_step)
 
 
-def check_statistics(where, x, lengths):
+def check_statistics(where, x, lengths, per_step):
     """Check the arguments of statistics, and that at least one value is counted."""
     _check.arrays(where, "x: T B H", x)
     _check.lengths(where, lengths, *x.shape[:2])
+    _check.boolean(where, "per_step", per_step)
     check_count(where, len(x) * x.shape[1] if lengths is None else lengths.sum(), lengths)
 
 
-def check_backward(where, dy, x, mean, var, scale, lengths, per_step, out):
+def check_backward(where, dy, x, mean, var, scale, eps, lengths, per_step, out):
     """Check the arguments of backward."""
     table = "x: T B H, mean: S H, var: S H, scale: H, dy: T B H, out?: written T B H"
     _check.arrays(where, table, x, mean, var, scale, dy, out)
+    _check.normal(where, "eps", eps, x.dtype)
     _check.lengths(where, lengths, *x.shape[:2])
+    _check.boolean(where, "per_step", per_step)
     because = f"because per_step is {per_step} and x has shape {x.shape}"
     _check.shape(where, "mean", mean, (len(x) if per_step else 1, x.shape[2]), because)
 
 
-def check_apply(where, x, mean, var, scale, shift, lengths, out):
+def check_apply(where, x, mean, var, scale, shift, eps, lengths, out):
     """Check the arguments of apply."""
     table = "x: T B H, mean: S H, var: S H, scale: H, shift: H, out?: written T B H"
     _check.arrays(where, table, x, mean, var, scale, shift, out)
+    _check.normal(where, "eps", eps, x.dtype)
     _check.lengths(where, lengths, *x.shape[:2])
     if len(mean) not in (1, len(x)):
         _check.shape(
@@ -41,12 +47,13 @@ def check_apply(where, x, mean, var, scale, shift, lengths, out):
         )
 
 
-def check_update(where, running_mean, running_var, mean, var, counts, t0):
-    """Check the arguments of update."""
+def check_update(where, running_mean, running_var, mean, var, counts, t0, momentum):
+    """Check the arguments of update; return the momentum as a Python number."""
     table = "running_mean: written R H, running_var: written R H, mean: S H, var: S H, counts: int S"
     _check.arrays(where, table, running_mean, running_var, mean, var, counts)
     _check.at_least(where, "the number of rows of running_mean", len(running_mean), 1)
     _check.between(where, "t0", t0, 0, 2**62)
+    return _check.real(where, "momentum", momentum)
 
 
 def check_rows(where, running, t0, T):

@@ -28,14 +28,14 @@ update, rows = reference.update, reference.rows  # their arrays are small: (S, H
 
 def forward(x, scale, shift, eps=1e-5, lengths=None, per_step=False, out=None):
     """Twin of reference.forward."""
-    contract.check_forward("batchnorm.forward", x, scale, shift, lengths, out)
+    contract.check_forward("batchnorm.forward", x, scale, shift, eps, lengths, per_step, out)
     mean, var = _statistics("batchnorm.forward", x, lengths, per_step)
     return apply(x, mean, var, scale, shift, eps, lengths, out), mean, var
 
 
 def statistics(x, lengths=None, per_step=False):
     """Twin of reference.statistics."""
-    contract.check_statistics("batchnorm.statistics", x, lengths)
+    contract.check_statistics("batchnorm.statistics", x, lengths, per_step)
     return _statistics("batchnorm.statistics", x, lengths, per_step)
 
 
@@ -56,7 +56,7 @@ def _statistics(where, x, lengths, per_step):
 
 def backward(dy, x, mean, var, scale, eps=1e-5, lengths=None, per_step=False, out=None):
     """Twin of reference.backward."""
-    contract.check_backward("batchnorm.backward", dy, x, mean, var, scale, lengths, per_step, out)
+    contract.check_backward("batchnorm.backward", dy, x, mean, var, scale, eps, lengths, per_step, out)
     _check.floats("batchnorm.backward", x=x)
     T, B, H = x.shape
     ends, edges = _ends(lengths, T, B), _segments(T, per_step)
@@ -77,7 +77,7 @@ def backward(dy, x, mean, var, scale, eps=1e-5, lengths=None, per_step=False, ou
 
 def apply(x, mean, var, scale, shift, eps=1e-5, lengths=None, out=None):
     """Twin of reference.apply."""
-    contract.check_apply("batchnorm.apply", x, mean, var, scale, shift, lengths, out)
+    contract.check_apply("batchnorm.apply", x, mean, var, scale, shift, eps, lengths, out)
     _check.floats("batchnorm.apply", x=x)
     T, B, _ = x.shape
     y = arrays.empty_like(x) if out is None else out

@@ -40,7 +40,7 @@ def forward(x, scale, shift, eps=1e-5, lengths=None, per_step=False, out=None):
     """Twin of reference.forward."""
     where = "batchnorm.forward"
     on_device(where, x=x, scale=scale, shift=shift, out=out)
-    contract.check_forward(where, x, scale, shift, lengths, out)
+    contract.check_forward(where, x, scale, shift, eps, lengths, per_step, out)
     mean, var = _statistics(where, x, lengths, per_step)
     return apply(x, mean, var, scale, shift, eps, lengths, out), mean, var
 
@@ -48,7 +48,7 @@ def forward(x, scale, shift, eps=1e-5, lengths=None, per_step=False, out=None):
 def statistics(x, lengths=None, per_step=False):
     """Twin of reference.statistics."""
     on_device("batchnorm.statistics", x=x)
-    contract.check_statistics("batchnorm.statistics", x, lengths)
+    contract.check_statistics("batchnorm.statistics", x, lengths, per_step)
     return _statistics("batchnorm.statistics", x, lengths, per_step)
 
 
@@ -68,7 +68,7 @@ def backward(dy, x, mean, var, scale, eps=1e-5, lengths=None, per_step=False, ou
     """Twin of reference.backward."""
     where = "batchnorm.backward"
     on_device(where, dy=dy, x=x, mean=mean, var=var, scale=scale, out=out)
-    contract.check_backward(where, dy, x, mean, var, scale, lengths, per_step, out)
+    contract.check_backward(where, dy, x, mean, var, scale, eps, lengths, per_step, out)
     (T, B, H), S, eps = x.shape, len(mean), x.dtype.type(eps)
     N, R, G, total = _segments(x, S)
     padding = ends_of(lengths, T, B), lengths is not None
@@ -90,7 +90,7 @@ def apply(x, mean, var, scale, shift, eps=1e-5, lengths=None, out=None):
     """Twin of reference.apply."""
     where = "batchnorm.apply"
     on_device(where, x=x, mean=mean, var=var, scale=scale, shift=shift, out=out)
-    contract.check_apply(where, x, mean, var, scale, shift, lengths, out)
+    contract.check_apply(where, x, mean, var, scale, shift, eps, lengths, out)
     (T, B, H), S = x.shape, len(mean)
     y = arrays.empty_like(x) if out is None else out
     N = T * B // max(1, S)
@@ -104,7 +104,7 @@ def update(running_mean, running_var, mean, var, counts, t0, momentum):
     """Twin of reference.update."""
     where = "batchnorm.update"
     on_device(where, running_mean=running_mean, running_var=running_var, mean=mean, var=var)
-    contract.check_update(where, running_mean, running_var, mean, var, counts, t0)
+    momentum = contract.check_update(where, running_mean, running_var, mean, var, counts, t0, momentum)
     counted = np.flatnonzero(counts > 0)
     if counted.size:
         n = ends_of(counts, 0, 0)  # cached by value, because a copy to the GPU waits for running kernels

@@ -16,14 +16,14 @@ from .contract import check_backward, check_count, check_forward
 
 def forward(x, scale, shift, eps=1e-5):
     """Twin of reference.forward."""
-    check_forward("batchnorm.forward", x, scale, shift, None, None)
+    check_forward("batchnorm.forward", x, scale, shift, eps, None, False, None)
     check_count("batchnorm.forward", x[:, :, :1].size, None)
     return forward_loop(x, scale, shift, eps)
 
 
 def backward(dy, x, mean, var, scale, eps=1e-5):
     """Twin of reference.backward."""
-    check_backward("batchnorm.backward", dy, x, mean, var, scale, None, False, None)
+    check_backward("batchnorm.backward", dy, x, mean, var, scale, eps, None, False, None)
     return backward_loop(dy, x, mean, var, scale, eps)
 
 

@@ -17,7 +17,7 @@ from .contract import check_backward, check_count, check_forward
 def forward(x, scale, shift, eps=1e-5):
     """Twin of reference.forward."""
     on_device("batchnorm.forward", x=x, scale=scale, shift=shift)
-    check_forward("batchnorm.forward", x, scale, shift, None, None)
+    check_forward("batchnorm.forward", x, scale, shift, eps, None, False, None)
     check_count("batchnorm.forward", x.shape[0] * x.shape[1], None)
     y, mean, var = (
         arrays.empty_like(x),
@@ -31,7 +31,7 @@ def forward(x, scale, shift, eps=1e-5):
 def backward(dy, x, mean, var, scale, eps=1e-5):
     """Twin of reference.backward."""
     on_device("batchnorm.backward", dy=dy, x=x, mean=mean, var=var, scale=scale)
-    check_backward("batchnorm.backward", dy, x, mean, var, scale, None, False, None)
+    check_backward("batchnorm.backward", dy, x, mean, var, scale, eps, None, False, None)
     dx, dscale, dshift = arrays.empty_like(x), arrays.empty_like(scale), arrays.empty_like(scale)
     backward_kernel(scale.size, dy, x, mean, var, scale, eps, dx, dscale, dshift)
     return dx, dscale, dshift

@@ -41,7 +41,7 @@ def forward(x, scale, shift, eps=1e-5, lengths=None, per_step=False, out=None):
     ValueError
         If an array has the wrong shape, dtype or layout, or if no value is counted.
     """
-    contract.check_forward("batchnorm.forward", x, scale, shift, lengths, out)
+    contract.check_forward("batchnorm.forward", x, scale, shift, eps, lengths, per_step, out)
     mean, var = statistics(x, lengths, per_step)
     return apply(x, mean, var, scale, shift, eps, lengths, out), mean, var
 
@@ -73,7 +73,7 @@ def statistics(x, lengths=None, per_step=False):
     The mean of the deviations corrects the rounding of the mean, so the mean of equal values is
     their value, and x - mean is zero.
     """
-    contract.check_statistics("batchnorm.statistics", x, lengths)
+    contract.check_statistics("batchnorm.statistics", x, lengths, per_step)
     valid, n = counts(x, lengths, per_step)
     axes = 1 if per_step else (0, 1)
     wide = np.result_type(x.dtype, np.float64)
@@ -115,7 +115,7 @@ def backward(dy, x, mean, var, scale, eps=1e-5, lengths=None, per_step=False, ou
     ValueError
         If an argument has the wrong shape, dtype or layout.
     """
-    contract.check_backward("batchnorm.backward", dy, x, mean, var, scale, lengths, per_step, out)
+    contract.check_backward("batchnorm.backward", dy, x, mean, var, scale, eps, lengths, per_step, out)
     valid, n = counts(x, lengths, per_step)
     axes = 1 if per_step else (0, 1)
     wide = np.result_type(x.dtype, np.float64)
@@ -162,7 +162,7 @@ def apply(x, mean, var, scale, shift, eps=1e-5, lengths=None, out=None):
     ValueError
         If an argument has the wrong shape, dtype or layout.
     """
-    contract.check_apply("batchnorm.apply", x, mean, var, scale, shift, lengths, out)
+    contract.check_apply("batchnorm.apply", x, mean, var, scale, shift, eps, lengths, out)
     y = scale * ((x - mean[:, None]) / np.sqrt(var + eps)[:, None]) + shift
     y = np.where(counts(x, lengths, False)[0], y, 0).astype(x.dtype)
     if out is None:
@@ -199,7 +199,9 @@ def update(running_mean, running_var, mean, var, counts, t0, momentum):
     ValueError
         If an argument has the wrong shape, dtype or layout.
     """
-    contract.check_update("batchnorm.update", running_mean, running_var, mean, var, counts, t0)
+    momentum = contract.check_update(
+        "batchnorm.update", running_mean, running_var, mean, var, counts, t0, momentum
+    )
     counted = counts > 0
     r = np.minimum(t0 + np.flatnonzero(counted), len(running_mean) - 1)
     n = counts[counted][:, None]

@@ -7,15 +7,14 @@ from ..catalogue import Entry
 
 
 def check(where, x, rate, out, name="x"):
-    """Check the arguments of forward or backward; `name` is the name of the array x there."""
+    """Check the arguments of forward or backward, where x is called `name`; return the rate as a Python number."""
     _check.arrays(where, f"{name}: T? B H, out?: written T? B H", x, out)
-    _check.between(where, "rate", rate, 0.0, 1.0)
+    return _check.between(where, "rate", rate, 0.0, 1.0)
 
 
 def check_mask(where, rate, dtype):
-    """Check the arguments of mask, and return the dtype."""
-    _check.between(where, "rate", rate, 0.0, 1.0)
-    return _check.dtype(where, dtype, _check.FLOATS)
+    """Check the arguments of mask; return the rate as a Python number, and the dtype."""
+    return _check.between(where, "rate", rate, 0.0, 1.0), _check.dtype(where, dtype, _check.FLOATS)
 
 
 def draw(d, rate=0.3):

@@ -25,7 +25,7 @@ def backward(dy, rate, key, out=None):
 
 
 def _apply(where, name, x, rate, key, out):
-    contract.check(where, x, rate, out, name)
+    rate = contract.check(where, x, rate, out, name)
     _check.floats(where, **{name: x})
     y = arrays.empty_like(x) if out is None else out
     columns, T = math.prod(x.shape[-2:]), math.prod(x.shape[:-2])
@@ -37,7 +37,7 @@ def _apply(where, name, x, rate, key, out):
 
 def mask(shape, rate, key, dtype):
     """Twin of reference.mask."""
-    dtype = contract.check_mask("dropout.mask", rate, dtype)
+    rate, dtype = contract.check_mask("dropout.mask", rate, dtype)
     number, bits = np.dtype(dtype).type, random.bits(key, math.prod(shape))
     kept = bits >= np.uint32(reference.threshold(rate))
     return np.where(kept, number(1 / (1 - rate)), number(0)).reshape(shape)

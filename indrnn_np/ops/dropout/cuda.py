@@ -35,7 +35,7 @@ def backward(dy, rate, key, out=None):
 
 def mask(shape, rate, key, dtype):
     """Twin of reference.mask."""
-    dtype = contract.check_mask("dropout.mask", rate, dtype)
+    rate, dtype = contract.check_mask("dropout.mask", rate, dtype)
     out = arrays.empty(tuple(shape), dtype)
     mask_kernel(out.size, *_mask_arguments(rate, key, out.dtype), out.flat)
     return out
@@ -43,7 +43,7 @@ def mask(shape, rate, key, dtype):
 
 def _apply(where, name, x, rate, key, out):
     on_device(where, **{name: x}, out=out)
-    contract.check(where, x, rate, out, name)
+    rate = contract.check(where, x, rate, out, name)
     y = arrays.empty_like(x) if out is None else out
     columns, T = math.prod(x.shape[-2:]), math.prod(x.shape[:-2])
     mask_arguments, runs = _mask_arguments(rate, key, x.dtype), -(-T // ROWS)

@@ -36,7 +36,7 @@ def forward(x, rate, key, out=None):
     ValueError
         If an argument has the wrong shape, dtype or layout.
     """
-    contract.check("dropout.forward", x, rate, out)
+    rate = contract.check("dropout.forward", x, rate, out)
     y = x * mask(x.shape[-2:], rate, key, x.dtype)
     if out is None:
         return y
@@ -46,14 +46,14 @@ def forward(x, rate, key, out=None):
 
 def backward(dy, rate, key, out=None):
     """Return the gradient of x, which has the same mask: dx = m ⊙ dy / (1 - rate)."""
-    contract.check("dropout.backward", dy, rate, out, "dy")
+    rate = contract.check("dropout.backward", dy, rate, out, "dy")
     # forward: y = x * mask
     return forward(dy, rate, key, out)
 
 
 def mask(shape, rate, key, dtype):
     """Return the mask of `shape` (B, H), with the values 0 and 1 / (1 - rate)."""
-    dtype = contract.check_mask("dropout.mask", rate, dtype)
+    rate, dtype = contract.check_mask("dropout.mask", rate, dtype)
     kept = random.bits(key, math.prod(shape)) >= np.uint32(threshold(rate))
     return (kept / (1 - rate)).astype(dtype).reshape(shape)
 

@@ -6,11 +6,15 @@ from ... import _check
 from ..catalogue import Entry
 
 
-def check(where, g, *limits):
-    """Check g and its limits; a function with a limit writes to g."""
-    _check.arrays(where, "g: written real P" if limits else "g: real P", g)
-    for limit in limits:
-        _check.at_least(where, "limit", limit, 0.0, strictly=True)
+def check(where, g):
+    """Check g; a function that writes to g uses check_limit."""
+    _check.arrays(where, "g: real P", g)
+
+
+def check_limit(where, g, limit):
+    """Check the arguments of clip_norm or clip_value; return the limit as a Python number."""
+    _check.arrays(where, "g: written real P", g)
+    return _check.at_least(where, "limit", limit, 0.0, strictly=True)
 
 
 def draw(d):

@@ -20,7 +20,7 @@ def norm(g):
 
 def clip_norm(g, limit):
     """Twin of reference.clip_norm."""
-    contract.check("gradient.clip_norm", g, limit)
+    limit = contract.check_limit("gradient.clip_norm", g, limit)
     before = norm(g)
     if before > limit:
         g *= g.dtype.type(limit / before)

@@ -34,7 +34,7 @@ def norm(g):
 def clip_norm(g, limit):
     """Twin of reference.clip_norm."""
     on_device("gradient.clip_norm", g=g)
-    contract.check("gradient.clip_norm", g, limit)
+    limit = contract.check_limit("gradient.clip_norm", g, limit)
     norm_and_factor = _norm(g, limit)
     scale_kernel(g.size, g, norm_and_factor)
     return result(norm_and_factor, _first)
@@ -43,7 +43,7 @@ def clip_norm(g, limit):
 def clip_value(g, limit):
     """Twin of reference.clip_value."""
     on_device("gradient.clip_value", g=g)
-    contract.check("gradient.clip_value", g, limit)
+    limit = contract.check_limit("gradient.clip_value", g, limit)
     clip_kernel(g.size, g, g.dtype.type(limit))
 
 

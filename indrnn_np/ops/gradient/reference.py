@@ -15,7 +15,7 @@ def norm(g):
 
 def clip_norm(g, limit):
     """Scale g (P,) in place so that its norm is at most `limit`, and return the norm before scaling."""
-    contract.check("gradient.clip_norm", g, limit)
+    limit = contract.check_limit("gradient.clip_norm", g, limit)
     before = norm(g)
     if before > limit:
         g *= g.dtype.type(limit / before)
@@ -24,5 +24,5 @@ def clip_norm(g, limit):
 
 def clip_value(g, limit):
     """Clip every element of g (P,) to [-limit, limit], in place."""
-    contract.check("gradient.clip_value", g, limit)
+    limit = contract.check_limit("gradient.clip_value", g, limit)
     np.clip(g, -limit, limit, out=g)

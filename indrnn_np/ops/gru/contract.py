@@ -7,16 +7,18 @@ from ..catalogue import Entry
 from ..rnn.contract import ENDS, draw_cell
 
 
-def check_forward(where, x, W, U, b, c, h0, lengths):
+def check_forward(where, x, W, U, b, c, h0, lengths, reverse):
     """Check the arguments of forward."""
     _check.arrays(where, "x: T B D, U: 3H H, W: 3H D, b: 3H, c: 3H, h0: B H", x, U, W, b, c, h0)
+    _check.boolean(where, "reverse", reverse)
     _check.lengths(where, lengths, *x.shape[:2])
 
 
-def check_backward(where, dh, x, h, gates, W, U, dhT, lengths):
+def check_backward(where, dh, x, h, gates, W, U, dhT, lengths, reverse):
     """Check the arguments of backward."""
     table = "x: T B D, U: 3H H, W: 3H D, h: T+1 B H, gates: T B 4H, dh?: T B H, dhT?: B H"
     _check.arrays(where, table, x, U, W, h, gates, dh, dhT)
+    _check.boolean(where, "reverse", reverse)
     _check.lengths(where, lengths, *x.shape[:2])
 
 

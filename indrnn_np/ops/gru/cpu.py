@@ -18,7 +18,7 @@ from . import contract
 
 def forward(x, W, U, b, c, h0, lengths=None, reverse=False, work=None):
     """Twin of reference.forward; a workspace holds h and gates in its buffers of these names."""
-    contract.check_forward("gru.forward", x, W, U, b, c, h0, lengths)
+    contract.check_forward("gru.forward", x, W, U, b, c, h0, lengths, reverse)
     _check.floats("gru.forward", x=x)
     (T, B, _), H, ends = x.shape, U.shape[1], steps.ends_of(x, lengths)
     h = steps.empty(work, "h", (T + 1, B, H), x.dtype)
@@ -34,7 +34,7 @@ def forward(x, W, U, b, c, h0, lengths=None, reverse=False, work=None):
 
 def backward(dh, x, h, gates, W, U, dhT=None, lengths=None, reverse=False, work=None, probe=None):
     """Twin of reference.backward; a workspace holds dx in its buffer "dx"."""
-    contract.check_backward("gru.backward", dh, x, h, gates, W, U, dhT, lengths)
+    contract.check_backward("gru.backward", dh, x, h, gates, W, U, dhT, lengths, reverse)
     _check.floats("gru.backward", x=x)
     walk = steps.Backward(x, h, W, U, dhT, lengths, reverse, work, two=True)
     kernel, dh_or_h = backward_kernel(dh is not None), h if dh is None else dh

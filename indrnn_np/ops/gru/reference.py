@@ -48,7 +48,7 @@ def forward(x, W, U, b, c, h0, lengths=None, reverse=False, work=None):
     ValueError
         If an argument has the wrong shape, dtype or layout.
     """
-    contract.check_forward("gru.forward", x, W, U, b, c, h0, lengths)
+    contract.check_forward("gru.forward", x, W, U, b, c, h0, lengths, reverse)
     (T, B, _), H = x.shape, U.shape[1]
     a = x @ W.T + b  # (T, B, 3 H)
     h, gates = np.empty((T + 1, *h0.shape), a.dtype), np.empty((T, B, 4 * H), a.dtype)
@@ -102,7 +102,7 @@ def backward(dh, x, h, gates, W, U, dhT=None, lengths=None, reverse=False, work=
     ValueError
         If an argument has the wrong shape, dtype or layout.
     """
-    contract.check_backward("gru.backward", dh, x, h, gates, W, U, dhT, lengths)
+    contract.check_backward("gru.backward", dh, x, h, gates, W, U, dhT, lengths, reverse)
     (T, B, _), H, ends = x.shape, U.shape[1], ends_of(x, lengths)
     da, dv = (np.empty((T, B, 3 * H), h.dtype) for _ in range(2))
     whole = np.empty_like(h[1:])

@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ... import _check
 from ..._types import Array
 
 
@@ -47,6 +48,7 @@ class Norm(NamedTuple):
     @classmethod
     def of_statistics(cls, mean: Array, var: Array, scale: Array, shift: Array, eps: float) -> Norm:
         """Return the normalisation by these statistics (D,), with factor = scale / √(var + eps)."""
+        _check.normal("Norm.of_statistics", "eps", eps, var.dtype)
         return cls(mean, scale / np.sqrt(var + var.dtype.type(eps)), shift)
 
     def with_mask(self, mask: Array) -> Norm:

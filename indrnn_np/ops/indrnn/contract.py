@@ -10,18 +10,20 @@ NORM = ", norm.mean?: D, norm.factor?: D, norm.shift?: D, norm.mask?: B D"
 NO_NORM = (None, None, None, None)
 
 
-def check_forward(where, x, W, u, b, h0, activation, lengths, norm=None):
+def check_forward(where, x, W, u, b, h0, activation, lengths, reverse, norm=None):
     """Check the arguments of forward."""
     _check.choice(where, "activation", activation, ACTIVATIONS)
     _check.arrays(where, "x: T B D, W: H D, u: H, b: H, h0: B H" + NORM, x, W, u, b, h0, *(norm or NO_NORM))
+    _check.boolean(where, "reverse", reverse)
     _check.lengths(where, lengths, *x.shape[:2])
 
 
-def check_backward(where, dh, x, h, W, u, dhT, activation, lengths, norm=None):
+def check_backward(where, dh, x, h, W, u, dhT, activation, lengths, reverse, norm=None):
     """Check the arguments of backward."""
     _check.choice(where, "activation", activation, ACTIVATIONS)
     table = "x: T B D, h: T+1 B H, W: H D, u: H, dh?: T B H, dhT?: B H" + NORM
     _check.arrays(where, table, x, h, W, u, dh, dhT, *(norm or NO_NORM))
+    _check.boolean(where, "reverse", reverse)
     _check.lengths(where, lengths, *x.shape[:2])
 
 

@@ -25,7 +25,7 @@ FEW_INPUTS, TILES, BLAS = "few inputs", "tiles", "BLAS"
 
 def forward(x, W, u, b, h0, activation="relu", lengths=None, reverse=False, work=None, norm=None):
     """Twin of reference.forward; the states live in `work`'s buffer "h" if a workspace is given."""
-    contract.check_forward("indrnn.forward", x, W, u, b, h0, activation, lengths, norm)
+    contract.check_forward("indrnn.forward", x, W, u, b, h0, activation, lengths, reverse, norm)
     _check.floats("indrnn.forward", x=x)
     (T, B, D), H = x.shape, len(W)
     h = room(work, "h", (T + 1, B, H), x.dtype)
@@ -47,7 +47,7 @@ def forward(x, W, u, b, h0, activation="relu", lengths=None, reverse=False, work
 def backward(dh, x, h, W, u, dhT=None, activation="relu", lengths=None, reverse=False, work=None, probe=None,
              norm=None):  # fmt: skip
     """Twin of reference.backward; dx lives in `work`'s buffer "dx" if a workspace is given."""
-    contract.check_backward("indrnn.backward", dh, x, h, W, u, dhT, activation, lengths, norm)
+    contract.check_backward("indrnn.backward", dh, x, h, W, u, dhT, activation, lengths, reverse, norm)
     _check.floats("indrnn.backward", x=x)
     (T, B, D), H = x.shape, len(W)
     dx = room(work, "dx", x.shape, x.dtype)

@@ -22,7 +22,7 @@ def forward(x, W, u, b, h0, activation="relu", lengths=None, reverse=False, work
     where = "indrnn.forward"
     written_out(where, norm)
     on_device(where, x=x, W=W, u=u, b=b, h0=h0)
-    contract.check_forward(where, x, W, u, b, h0, activation, lengths)
+    contract.check_forward(where, x, W, u, b, h0, activation, lengths, reverse)
     (T, B, D), H = x.shape, len(W)
     h = _empty(work, "h", (T + 1, B, H), x.dtype)
     matmul(x.reshape(T * B, D), W, h[1:].reshape(T * B, H), transpose_b=True)
@@ -36,7 +36,7 @@ def backward(dh, x, h, W, u, dhT=None, activation="relu", lengths=None, reverse=
     where = "indrnn.backward"
     written_out(where, norm)
     on_device(where, dh=dh, x=x, h=h, W=W, u=u, dhT=dhT)
-    contract.check_backward(where, dh, x, h, W, u, dhT, activation, lengths)
+    contract.check_backward(where, dh, x, h, W, u, dhT, activation, lengths, reverse)
     (T, B, D), H = x.shape, len(W)
     da, dx = _empty(work, "da", (T, B, H), x.dtype), _empty(work, "dx", x.shape, x.dtype)
     dW = arrays.empty_like(W)

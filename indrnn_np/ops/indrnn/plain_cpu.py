@@ -17,13 +17,13 @@ from .contract import check_backward, check_forward
 
 def forward(x, W, u, b, h0, activation="relu"):
     """Twin of reference.forward."""
-    check_forward("indrnn.forward", x, W, u, b, h0, activation, None)
+    check_forward("indrnn.forward", x, W, u, b, h0, activation, None, False)
     return forward_loop(activation)(x, W, u, b, h0)
 
 
 def backward(dh, x, h, W, u, dhT=None, activation="relu"):
     """Twin of reference.backward."""
-    check_backward("indrnn.backward", dh, x, h, W, u, dhT, activation, None)
+    check_backward("indrnn.backward", dh, x, h, W, u, dhT, activation, None, False)
     da, du, dh0 = recurrence.backward(dh, h, u, dhT, activation)
     dx, dW, db = product_loop(da, x, W)
     return dx, dW, du, db, dh0

@@ -22,7 +22,7 @@ from .contract import check_backward, check_forward
 def forward(x, W, u, b, h0, activation="relu"):
     """Twin of reference.forward."""
     on_device("indrnn.forward", x=x, W=W, u=u, b=b, h0=h0)
-    check_forward("indrnn.forward", x, W, u, b, h0, activation, None)
+    check_forward("indrnn.forward", x, W, u, b, h0, activation, None, False)
     h = arrays.empty((x.shape[0] + 1, *h0.shape), x.dtype)
     forward_kernel(activation)(h0.size, x, W, u, b, h0, h)
     return h
@@ -31,7 +31,7 @@ def forward(x, W, u, b, h0, activation="relu"):
 def backward(dh, x, h, W, u, dhT=None, activation="relu"):
     """Twin of reference.backward."""
     on_device("indrnn.backward", dh=dh, x=x, h=h, W=W, u=u, dhT=dhT)
-    check_backward("indrnn.backward", dh, x, h, W, u, dhT, activation, None)
+    check_backward("indrnn.backward", dh, x, h, W, u, dhT, activation, None, False)
     da, du, dh0 = recurrence.backward(dh, h, u, dhT, activation)
     dx, dW, db = arrays.empty_like(x), arrays.empty_like(W), arrays.empty_like(u)
     input_kernel(x.size, da, W, dx)

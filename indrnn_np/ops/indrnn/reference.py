@@ -44,7 +44,7 @@ def forward(x, W, u, b, h0, activation="relu", lengths=None, reverse=False, work
     ValueError
         If an argument has the wrong shape, dtype or layout.
     """
-    contract.check_forward("indrnn.forward", x, W, u, b, h0, activation, lengths, norm)
+    contract.check_forward("indrnn.forward", x, W, u, b, h0, activation, lengths, reverse, norm)
     x = x if norm is None else norm.apply(x)
     a = x @ W.T + b  # (T, B, H)
     return recurrence.forward(np.ascontiguousarray(a), u, h0, activation, lengths, reverse)
@@ -93,7 +93,7 @@ def backward(dh, x, h, W, u, dhT=None, activation="relu", lengths=None, reverse=
     ValueError
         If an argument has the wrong shape, dtype or layout.
     """
-    contract.check_backward("indrnn.backward", dh, x, h, W, u, dhT, activation, lengths, norm)
+    contract.check_backward("indrnn.backward", dh, x, h, W, u, dhT, activation, lengths, reverse, norm)
     x = x if norm is None else norm.apply(x)
     da, du, dh0 = recurrence.backward(dh, h, u, dhT, activation, lengths, reverse)
     if probe is not None:

@@ -6,9 +6,10 @@ from ... import _check
 from ..catalogue import Entry
 
 
-def check_forward(where, x, scale, shift, out):
+def check_forward(where, x, scale, shift, eps, out):
     """Check the arguments of forward."""
     _check.arrays(where, "x: T? B H, scale: H, shift: H, out?: written T? B H", x, scale, shift, out)
+    _check.normal(where, "eps", eps, x.dtype)
     _check.at_least(where, "the number of units H", x.shape[-1], 1)
 
 

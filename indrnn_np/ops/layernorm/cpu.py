@@ -22,7 +22,7 @@ SEGMENTS = 16
 
 def forward(x, scale, shift, eps=1e-5, out=None):
     """Twin of reference.forward."""
-    contract.check_forward("layernorm.forward", x, scale, shift, out)
+    contract.check_forward("layernorm.forward", x, scale, shift, eps, out)
     _check.floats("layernorm.forward", x=x)
     y = empty_like(x) if out is None else out
     rows, y_rows = _rows(x), _rows(y)

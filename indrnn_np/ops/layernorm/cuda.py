@@ -27,7 +27,7 @@ def forward(x, scale, shift, eps=1e-5, out=None):
     """Twin of reference.forward."""
     where = "layernorm.forward"
     on_device(where, x=x, scale=scale, shift=shift, out=out)
-    contract.check_forward(where, x, scale, shift, out)
+    contract.check_forward(where, x, scale, shift, eps, out)
     y = arrays.empty_like(x) if out is None else out
     mean, rstd = (arrays.empty(x.shape[:-1], x.dtype) for _ in range(2))
     _launch(normalise_kernel, x, x.flat, scale, shift, x.dtype.type(eps), y.flat, mean.flat, rstd.flat)

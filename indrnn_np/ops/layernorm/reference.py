@@ -37,7 +37,7 @@ def forward(x, scale, shift, eps=1e-5, out=None):
     ValueError
         If an argument has the wrong shape, dtype or layout.
     """
-    contract.check_forward("layernorm.forward", x, scale, shift, out)
+    contract.check_forward("layernorm.forward", x, scale, shift, eps, out)
     wide = x.astype(np.result_type(x.dtype, np.float64))
     mean = wide.mean(axis=-1, keepdims=True)
     var = ((wide - mean) ** 2).mean(axis=-1, keepdims=True)

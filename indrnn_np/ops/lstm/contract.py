@@ -7,18 +7,20 @@ from ..catalogue import Entry
 from ..rnn.contract import ENDS, draw_cell
 
 
-def check_forward(where, x, W, U, b, h0, c0, lengths):
+def check_forward(where, x, W, U, b, h0, c0, lengths, reverse):
     """Check the arguments of forward."""
     _check.arrays(where, "x: T B D, U: 4H H, W: 4H D, b: 4H, h0: B H, c0: B H", x, U, W, b, h0, c0)
+    _check.boolean(where, "reverse", reverse)
     _check.lengths(where, lengths, *x.shape[:2])
 
 
-def check_backward(where, dh, x, h, c, gates, W, U, dhT, dcT, lengths):
+def check_backward(where, dh, x, h, c, gates, W, U, dhT, dcT, lengths, reverse):
     """Check the arguments of backward."""
     table = (
         "x: T B D, U: 4H H, W: 4H D, h: T+1 B H, c: T+1 B H, gates: T B 4H, dh?: T B H, dhT?: B H, dcT?: B H"
     )
     _check.arrays(where, table, x, U, W, h, c, gates, dh, dhT, dcT)
+    _check.boolean(where, "reverse", reverse)
     _check.lengths(where, lengths, *x.shape[:2])
 
 

@@ -19,7 +19,7 @@ from . import contract
 
 def forward(x, W, U, b, h0, c0, lengths=None, reverse=False, work=None):
     """Twin of reference.forward; a workspace holds h, c and gates in its buffers of these names."""
-    contract.check_forward("lstm.forward", x, W, U, b, h0, c0, lengths)
+    contract.check_forward("lstm.forward", x, W, U, b, h0, c0, lengths, reverse)
     _check.floats("lstm.forward", x=x)
     (T, B, _), ends = x.shape, steps.ends_of(x, lengths)
     h, c = (steps.empty(work, name, (T + 1, *h0.shape), x.dtype) for name in ("h", "c"))
@@ -37,7 +37,7 @@ def backward(
     dh, x, h, c, gates, W, U, dhT=None, dcT=None, lengths=None, reverse=False, work=None, probe=None
 ):
     """Twin of reference.backward; a workspace holds dx in its buffer "dx"."""
-    contract.check_backward("lstm.backward", dh, x, h, c, gates, W, U, dhT, dcT, lengths)
+    contract.check_backward("lstm.backward", dh, x, h, c, gates, W, U, dhT, dcT, lengths, reverse)
     _check.floats("lstm.backward", x=x)
     walk = steps.Backward(x, h, W, U, dhT, lengths, reverse, work)
     kernel, dh_or_h, dc = backward_kernel(dh is not None), h if dh is None else dh, steps.start(dcT, h)

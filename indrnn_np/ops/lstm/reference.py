@@ -46,7 +46,7 @@ def forward(x, W, U, b, h0, c0, lengths=None, reverse=False, work=None):
     ValueError
         If an argument has the wrong shape, dtype or layout.
     """
-    contract.check_forward("lstm.forward", x, W, U, b, h0, c0, lengths)
+    contract.check_forward("lstm.forward", x, W, U, b, h0, c0, lengths, reverse)
     T, B, _ = x.shape
     a = x @ W.T + b  # (T, B, 4 H)
     h, c = (np.empty((T + 1, *h0.shape), a.dtype) for _ in range(2))
@@ -103,7 +103,7 @@ def backward(
     ValueError
         If an argument has the wrong shape, dtype or layout.
     """
-    contract.check_backward("lstm.backward", dh, x, h, c, gates, W, U, dhT, dcT, lengths)
+    contract.check_backward("lstm.backward", dh, x, h, c, gates, W, U, dhT, dcT, lengths, reverse)
     (T, B, _), ends = x.shape, ends_of(x, lengths)
     da, whole = np.empty_like(gates), np.empty_like(h[1:])
     dU = np.zeros(U.shape, np.result_type(h.dtype, np.float64))

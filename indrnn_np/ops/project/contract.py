@@ -7,9 +7,9 @@ from ..catalogue import Entry
 
 
 def check(where, u, bound):
-    """Check the arguments of project."""
+    """Check the arguments of project; return the bound as a Python number."""
     _check.arrays(where, "u: written real H", u)
-    _check.at_least(where, "bound", bound, 0.0, strictly=True)
+    return _check.at_least(where, "bound", bound, 0.0, strictly=True)
 
 
 def draw(d):

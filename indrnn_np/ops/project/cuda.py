@@ -10,7 +10,7 @@ from . import contract
 def project(u, bound):
     """Twin of reference.project."""
     on_device("project.project", u=u)
-    contract.check("project.project", u, bound)
+    bound = contract.check("project.project", u, bound)
     clip_kernel(u.size, u, u.dtype.type(bound))
 
 

@@ -9,5 +9,5 @@ from . import contract
 
 def project(u, bound):
     """Clip u (H,) to [-bound, bound], in place; NaN stays NaN."""
-    contract.check("project.project", u, bound)
+    bound = contract.check("project.project", u, bound)
     np.clip(u, -bound, bound, out=u)

@@ -7,25 +7,28 @@ from ..catalogue import BOTH, Entry
 from .activation import ACTIVATIONS
 
 
-def check_forward(where, a, u, h0, activation, lengths, out):
+def check_forward(where, a, u, h0, activation, lengths, reverse, out):
     """Check the arguments of forward."""
     _check.choice(where, "activation", activation, ACTIVATIONS)
     _check.arrays(where, "a: T B H, u: H, h0: B H, out?: written T+1 B H", a, u, h0, out)
+    _check.boolean(where, "reverse", reverse)
     _check.lengths(where, lengths, *a.shape[:2])
     if out is not None and a.size and _check.shares_memory(a, out) and not _check.same_start(a, out[1:]):
         _check.fail(where, "a overlaps out", "a to be out[1:] itself or an array of its own")
 
 
-def check_last(where, h, lengths):
+def check_last(where, h, lengths, reverse):
     """Check the arguments of last."""
     _check.arrays(where, "h: any T+1 B H", h)
+    _check.boolean(where, "reverse", reverse)
     _check.lengths(where, lengths, len(h) - 1, h.shape[1])
 
 
-def check_backward(where, dh, h, u, dhT, activation, lengths, out):
+def check_backward(where, dh, h, u, dhT, activation, lengths, reverse, out):
     """Check the arguments of backward."""
     _check.choice(where, "activation", activation, ACTIVATIONS)
     _check.arrays(where, "h: T+1 B H, u: H, dh?: T B H, dhT?: B H, out?: written T B H", h, u, dh, dhT, out)
+    _check.boolean(where, "reverse", reverse)
     _check.lengths(where, lengths, len(h) - 1, h.shape[1])
 
 

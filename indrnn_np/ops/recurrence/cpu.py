@@ -25,7 +25,7 @@ FLUSH = 16  # steps: a few, so that float32 partial sums stay exact to rounding;
 
 def forward(a, u, h0, activation="relu", lengths=None, reverse=False, out=None):
     """Twin of reference.forward."""
-    contract.check_forward("recurrence.forward", a, u, h0, activation, lengths, out)
+    contract.check_forward("recurrence.forward", a, u, h0, activation, lengths, reverse, out)
     _check.floats("recurrence.forward", a=a)
     T, B, H = a.shape
     h = empty((T + 1, B, H), a.dtype) if out is None else out
@@ -38,7 +38,7 @@ def forward(a, u, h0, activation="relu", lengths=None, reverse=False, out=None):
 
 def backward(dh, h, u, dhT=None, activation="relu", lengths=None, reverse=False, out=None):
     """Twin of reference.backward."""
-    contract.check_backward("recurrence.backward", dh, h, u, dhT, activation, lengths, out)
+    contract.check_backward("recurrence.backward", dh, h, u, dhT, activation, lengths, reverse, out)
     _check.floats("recurrence.backward", h=h)
     da = empty_like(h[1:]) if out is None else out
     walk = BackwardPass(h, u, dhT, activation, lengths, reverse)
@@ -48,7 +48,7 @@ def backward(dh, h, u, dhT=None, activation="relu", lengths=None, reverse=False,
 
 def last(h, lengths=None, reverse=False):
     """Twin of reference.last."""
-    contract.check_last("recurrence.last", h, lengths)
+    contract.check_last("recurrence.last", h, lengths, reverse)
     T, B = h.shape[0] - 1, h.shape[1]
     if lengths is None:
         return h[min(T, 1) if reverse else T].copy()

@@ -54,7 +54,7 @@ def forward(a, u, h0, activation="relu", lengths=None, reverse=False, out=None):
     """Twin of reference.forward."""
     where = "recurrence.forward"
     on_device(where, a=a, u=u, h0=h0, out=out)
-    contract.check_forward(where, a, u, h0, activation, lengths, out)
+    contract.check_forward(where, a, u, h0, activation, lengths, reverse, out)
     T, B, H = a.shape
     h = arrays.empty((T + 1, B, H), a.dtype) if out is None else out
     in_place = out is not None and _check.shares_memory(a, out)
@@ -66,7 +66,7 @@ def backward(dh, h, u, dhT=None, activation="relu", lengths=None, reverse=False,
     """Twin of reference.backward."""
     where = "recurrence.backward"
     on_device(where, dh=dh, h=h, u=u, dhT=dhT, out=out)
-    contract.check_backward(where, dh, h, u, dhT, activation, lengths, out)
+    contract.check_backward(where, dh, h, u, dhT, activation, lengths, reverse, out)
     da = arrays.empty_like(h[1:]) if out is None else out
     du, _, dh0 = launch_backward(dh, h, u, dhT, da, activation, lengths, reverse)
     return da, du, dh0
@@ -75,7 +75,7 @@ def backward(dh, h, u, dhT=None, activation="relu", lengths=None, reverse=False,
 def last(h, lengths=None, reverse=False):
     """Twin of reference.last."""
     on_device("recurrence.last", h=h)
-    contract.check_last("recurrence.last", h, lengths)
+    contract.check_last("recurrence.last", h, lengths, reverse)
     T, B, H = h.shape[0] - 1, h.shape[1], h.shape[2]
     out = arrays.empty((B, H), h.dtype)
     last_kernel(B * H, h.flat, B * H, H, ends_of(lengths, T, B), reverse, out.flat)

@@ -16,13 +16,13 @@ from .contract import check_backward, check_forward
 
 def forward(a, u, h0, activation="relu"):
     """Twin of reference.forward."""
-    check_forward("recurrence.forward", a, u, h0, activation, None, None)
+    check_forward("recurrence.forward", a, u, h0, activation, None, False, None)
     return forward_loop(activation)(a, u, h0)
 
 
 def backward(dh, h, u, dhT=None, activation="relu"):
     """Twin of reference.backward."""
-    check_backward("recurrence.backward", dh, h, u, dhT, activation, None, None)
+    check_backward("recurrence.backward", dh, h, u, dhT, activation, None, False, None)
     dh = np.zeros_like(h[1:]) if dh is None else dh
     dhT = np.zeros_like(h[0]) if dhT is None else dhT
     return backward_loop(activation)(dh, h, u, dhT)

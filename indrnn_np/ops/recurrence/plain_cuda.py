@@ -20,7 +20,7 @@ from .cuda_steps import DPHI, PHI
 def forward(a, u, h0, activation="relu"):
     """Twin of reference.forward."""
     on_device("recurrence.forward", a=a, u=u, h0=h0)
-    check_forward("recurrence.forward", a, u, h0, activation, None, None)
+    check_forward("recurrence.forward", a, u, h0, activation, None, False, None)
     T, B, H = a.shape
     h = arrays.empty((T + 1, B, H), a.dtype)
     forward_kernel(activation)(B * H, a, u, h0, h)
@@ -30,7 +30,7 @@ def forward(a, u, h0, activation="relu"):
 def backward(dh, h, u, dhT=None, activation="relu"):
     """Twin of reference.backward."""
     on_device("recurrence.backward", dh=dh, h=h, u=u, dhT=dhT)
-    check_backward("recurrence.backward", dh, h, u, dhT, activation, None, None)
+    check_backward("recurrence.backward", dh, h, u, dhT, activation, None, False, None)
     da, du, dh0 = arrays.empty_like(h[1:]), arrays.empty_like(u), arrays.empty_like(h[0])
     run = backward_kernel(activation, dh is not None, dhT is not None)
     run(u.size, da if dh is None else dh, h, u, dh0 if dhT is None else dhT, da, du, dh0)

@@ -43,7 +43,7 @@ def forward(a, u, h0, activation="relu", lengths=None, reverse=False, out=None):
     ValueError
         If an argument has the wrong shape, dtype or layout.
     """
-    contract.check_forward("recurrence.forward", a, u, h0, activation, lengths, out)
+    contract.check_forward("recurrence.forward", a, u, h0, activation, lengths, reverse, out)
     T, B, _ = a.shape
     h = np.empty((T + 1, *h0.shape), a.dtype) if out is None else out
     h[0] = h0
@@ -95,7 +95,7 @@ def backward(dh, h, u, dhT=None, activation="relu", lengths=None, reverse=False,
     ValueError
         If an argument has the wrong shape, dtype or layout.
     """
-    contract.check_backward("recurrence.backward", dh, h, u, dhT, activation, lengths, out)
+    contract.check_backward("recurrence.backward", dh, h, u, dhT, activation, lengths, reverse, out)
     T, B, H = h.shape[0] - 1, h.shape[1], h.shape[2]
     da = np.empty((T, B, H), h.dtype) if out is None else out
     ends = np.full(B, T) if lengths is None else lengths
@@ -127,7 +127,7 @@ def previous(h, t, ends, reverse):
 
 def last(h, lengths=None, reverse=False):
     """Return a copy of the last state of each sample (B, H): h[lengths] or h[T], in reverse row 1."""
-    contract.check_last("recurrence.last", h, lengths)
+    contract.check_last("recurrence.last", h, lengths, reverse)
     T, B = h.shape[0] - 1, h.shape[1]
     if lengths is None:
         return h[min(T, 1) if reverse else T].copy()

@@ -7,17 +7,19 @@ from ..catalogue import BOTH, Entry
 from ..recurrence.activation import ACTIVATIONS
 
 
-def check_forward(where, x, W, U, b, h0, activation, lengths):
+def check_forward(where, x, W, U, b, h0, activation, lengths, reverse):
     """Check the arguments of forward."""
     _check.choice(where, "activation", activation, ACTIVATIONS)
     _check.arrays(where, "x: T B D, U: H H, W: H D, b: H, h0: B H", x, U, W, b, h0)
+    _check.boolean(where, "reverse", reverse)
     _check.lengths(where, lengths, *x.shape[:2])
 
 
-def check_backward(where, dh, x, h, W, U, dhT, activation, lengths):
+def check_backward(where, dh, x, h, W, U, dhT, activation, lengths, reverse):
     """Check the arguments of backward."""
     _check.choice(where, "activation", activation, ACTIVATIONS)
     _check.arrays(where, "x: T B D, U: H H, W: H D, h: T+1 B H, dh?: T B H, dhT?: B H", x, U, W, h, dh, dhT)
+    _check.boolean(where, "reverse", reverse)
     _check.lengths(where, lengths, *x.shape[:2])
 
 

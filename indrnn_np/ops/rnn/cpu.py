@@ -15,7 +15,7 @@ from . import contract, steps
 
 def forward(x, W, U, b, h0, activation="tanh", lengths=None, reverse=False, work=None):
     """Twin of reference.forward; a workspace holds the states in its buffer "h"."""
-    contract.check_forward("rnn.forward", x, W, U, b, h0, activation, lengths)
+    contract.check_forward("rnn.forward", x, W, U, b, h0, activation, lengths, reverse)
     _check.floats("rnn.forward", x=x)
     h, ends = steps.empty(work, "h", (len(x) + 1, *h0.shape), x.dtype), steps.ends_of(x, lengths)
     h[0] = h0
@@ -30,7 +30,7 @@ def forward(x, W, U, b, h0, activation="tanh", lengths=None, reverse=False, work
 
 def backward(dh, x, h, W, U, dhT=None, activation="tanh", lengths=None, reverse=False, work=None, probe=None):
     """Twin of reference.backward; a workspace holds dx in its buffer "dx"."""
-    contract.check_backward("rnn.backward", dh, x, h, W, U, dhT, activation, lengths)
+    contract.check_backward("rnn.backward", dh, x, h, W, U, dhT, activation, lengths, reverse)
     _check.floats("rnn.backward", x=x)
     walk = steps.Backward(x, h, W, U, dhT, lengths, reverse, work)
     kernel, dh_or_h = backward_kernel(activation, dh is not None), h if dh is None else dh

@@ -44,7 +44,7 @@ def forward(x, W, U, b, h0, activation="tanh", lengths=None, reverse=False, work
     ValueError
         If an argument has the wrong shape, dtype or layout.
     """
-    contract.check_forward("rnn.forward", x, W, U, b, h0, activation, lengths)
+    contract.check_forward("rnn.forward", x, W, U, b, h0, activation, lengths, reverse)
     (T, B, _), φ = x.shape, ACTIVATIONS[activation].array_phi
     a = x @ W.T + b  # (T, B, H)
     h = np.empty((T + 1, *h0.shape), a.dtype)
@@ -96,7 +96,7 @@ def backward(dh, x, h, W, U, dhT=None, activation="tanh", lengths=None, reverse=
     ValueError
         If an argument has the wrong shape, dtype or layout.
     """
-    contract.check_backward("rnn.backward", dh, x, h, W, U, dhT, activation, lengths)
+    contract.check_backward("rnn.backward", dh, x, h, W, U, dhT, activation, lengths, reverse)
     (T, B, _), ends, dφ = x.shape, ends_of(x, lengths), ACTIVATIONS[activation].array_dphi
     da, whole = np.empty_like(h[1:]), np.empty_like(h[1:])
     dU = np.zeros(U.shape, np.result_type(h.dtype, np.float64))

@@ -41,8 +41,9 @@ def check_at_last(where, row, steps, lengths, out):
     _check.lengths(where, lengths, steps, len(row))
 
 
-def check_reached(where, row, lengths):
+def check_reached(where, row, lengths, wanted):
     """Check the arguments of reached."""
+    _check.boolean(where, "wanted", wanted)
     _check.arrays(where, "row: B H, lengths: int B", row, lengths)
 
 

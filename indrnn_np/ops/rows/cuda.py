@@ -77,7 +77,7 @@ def at_last(row, steps, lengths=None, out=None):
 def reached(row, lengths, wanted=True):
     """Twin of reference.reached."""
     on_device("rows.reached", row=row)
-    contract.check_reached("rows.reached", row, lengths)
+    contract.check_reached("rows.reached", row, lengths, wanted)
     result = arrays.empty_like(row)
     ends = ends_of(lengths, 0, len(row))
     reached_kernel(row.size, row.flat, row.shape[1], ends, wanted, result.flat)

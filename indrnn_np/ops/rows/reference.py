@@ -106,7 +106,7 @@ def at_last(row, steps, lengths=None, out=None):
 
 def reached(row, lengths, wanted=True):
     """Return row (B, H) with zeros where a sample has no steps, or with wanted=False where it has steps."""
-    contract.check_reached("rows.reached", row, lengths)
+    contract.check_reached("rows.reached", row, lengths, wanted)
     return np.where(((lengths > 0) == wanted)[:, None], row, row.dtype.type(0))
 
 

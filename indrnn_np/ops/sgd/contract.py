@@ -6,7 +6,15 @@ from ... import _check
 from ..catalogue import BOTH, Entry
 
 
-def check(where, p, g, decay, rate, **moments):
+def check(where, p, g, m, lr, momentum, nesterov, weight_decay, decay, rate):
+    """Check the arguments of update; return lr, momentum and weight_decay as Python numbers."""
+    check_arrays(where, p, g, decay, rate, m=m)
+    _check.boolean(where, "nesterov", nesterov)
+    numbers = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
+    return [_check.real(where, name, value) for name, value in numbers.items()]
+
+
+def check_arrays(where, p, g, decay, rate, **moments):
     """Check the arrays of an optimizer's update."""
     table = "p: written real P, g: P, decay?: P, rate?: P" + "".join(
         f", {name}: written P" for name in moments

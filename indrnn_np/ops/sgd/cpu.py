@@ -8,8 +8,10 @@ from . import contract
 
 def update(p, g, m, lr, momentum=0.0, nesterov=False, weight_decay=0.0, decay=None, rate=None):
     """Twin of reference.update."""
-    contract.check("sgd.update", p, g, decay, rate, m=m)
-    _kernel(p, g, m, float(lr), float(momentum), nesterov, float(weight_decay), decay, rate)
+    lr, momentum, weight_decay = contract.check(
+        "sgd.update", p, g, m, lr, momentum, nesterov, weight_decay, decay, rate
+    )
+    _kernel(p, g, m, float(lr), float(momentum), bool(nesterov), float(weight_decay), decay, rate)
 
 
 @njit

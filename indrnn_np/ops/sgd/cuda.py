@@ -14,7 +14,9 @@ from . import contract
 def update(p, g, m, lr, momentum=0.0, nesterov=False, weight_decay=0.0, decay=None, rate=None):
     """Twin of reference.update."""
     on_device("sgd.update", p=p, g=g, m=m, decay=decay, rate=rate)
-    contract.check("sgd.update", p, g, decay, rate, m=m)
+    lr, momentum, weight_decay = contract.check(
+        "sgd.update", p, g, m, lr, momentum, nesterov, weight_decay, decay, rate
+    )
     fixed = (p.dtype.type(number) for number in (momentum, weight_decay))
     factors = (p if array is None else array for array in (decay, rate))
     run = update_kernel(bool(nesterov), decay is not None, rate is not None)

@@ -31,7 +31,9 @@ def update(p, g, m, lr, momentum=0.0, nesterov=False, weight_decay=0.0, decay=No
     ValueError
         If an argument has the wrong shape, dtype or layout.
     """
-    contract.check("sgd.update", p, g, decay, rate, m=m)
+    lr, momentum, weight_decay = contract.check(
+        "sgd.update", p, g, m, lr, momentum, nesterov, weight_decay, decay, rate
+    )
     step = g + weight_decay * (p if decay is None else decay * p)
     m[...] = momentum * m + step
     lr = lr if rate is None else lr * rate
