@@ -20,7 +20,7 @@ from .networks import ANY, REFERENCE, ROUNDING
 # Groups of families, each with the largest number (a larger one may ask for memory) and the comparison.
 SMALL, LARGE, PASSES = (1000, difference), (np.inf, difference), (1000, networks.passes_differ)
 FAMILIES = (
-    {networks.op: SMALL},
+    {networks.op: (1000, networks.op_differs)},
     dict.fromkeys(networks.FAMILIES, SMALL) | dict.fromkeys((networks.built, networks.training), PASSES),
     dict.fromkeys(functions.FAMILIES, SMALL) | dict.fromkeys(functions.OF_NUMBERS, LARGE),
 )

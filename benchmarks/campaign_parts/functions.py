@@ -187,7 +187,8 @@ def saved(rng, draw):
             return net.state_dict(), np.asarray(own), note
         with TemporaryDirectory() as folder:
             loaded = ir.load(ir.save(Path(folder) / "a.npz", net, ir.Adam(), {"own": own}, note=note))
-        return loaded.net.state_dict(), loaded.arrays["own"], loaded.meta["note"]
+        own = loaded.arrays["own"]
+        return loaded.net.state_dict(), own.astype(own.dtype.newbyteorder("=")), loaded.meta["note"]
 
     return f"save, {name}", {"own": np.arange(4.0), "note": strange(rng)}, run
 

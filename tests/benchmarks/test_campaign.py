@@ -174,6 +174,40 @@ def test_a_wrong_gradient_is_found(part_of, tmp_path, monkeypatch):
     assert "silent" in kinds(part_of, api.Part(tmp_path), 40)
 
 
+def test_rounding_is_that_of_the_reference_in_the_same_dtype(part_of):
+    differs = part_of("networks").op_differs
+    exact, rounded = np.array([1e-9, 0.0]), np.array([25.0, 0.0])  # of terms near 1e9
+    assert not differs(np.float32([-25, 0]), (exact, rounded), "result", 2e-4)
+    assert differs(np.float32([-25, 0]), (exact, exact), "result", 2e-4)
+    assert differs(np.float32([300, 0]), (exact, rounded), "result", 2e-4)
+    assert differs(np.float32([np.nan, 0]), (exact, rounded), "result", 2e-4)
+    assert not differs(np.float32([np.nan, 0]), (exact, np.array([np.inf, 0.0])), "result", 2e-4)
+    assert differs(np.float32([0, np.inf]), (exact, np.array([np.inf, 0.0])), "result", 2e-4)
+
+
+@pytest.mark.parametrize(
+    ("op", "name"), [("batchnorm", "backward"), ("indrnn", "backward"), ("lstm", "forward")]
+)
+def test_a_wrong_op_is_found(part_of, tmp_path, monkeypatch, op, name):
+    """The last element is off by a thousandth of the largest one, also where weights are infinite."""
+    api, networks = part_of("api"), part_of("networks")
+    entry = next(entry for entry in networks.ENTRIES if (entry.op, entry.name) == (op, name))
+    get = networks.get
+
+    def off(**given):
+        first, *others = entry.function(get("cpu"))(**given)
+        first.flat[-1] += np.float32(1e-3) * max(1, np.abs(first[np.isfinite(first)]).max(initial=0))
+        return first, *others
+
+    wrong = SimpleNamespace(**{op: SimpleNamespace(**{name: off})})
+    monkeypatch.setattr(networks, "ENTRIES", [entry])
+    monkeypatch.setattr(networks, "get", lambda backend: wrong if backend == "cpu" else get(backend))
+    monkeypatch.setattr(api, "FAMILIES", ({networks.op: (1000, networks.op_differs)},))
+    found = [verdict.kind for _, verdict in verdicts(part_of, api.Part(tmp_path), 80)]
+    compared = found.count("compared")
+    assert found.count("silent") > 5 * compared
+
+
 def test_a_resumed_run_that_lost_a_line_is_found(part_of, tmp_path, monkeypatch):
     kills = part_of("kills")
     part, trained = kills.Part(tmp_path), kills.trained
