@@ -1,6 +1,6 @@
-"""The operations: each is one folder with its equation, a plain NumPy reference and its fast twins.
+"""Operations: each folder holds an equation, a reference in plain NumPy, and fast twins.
 
-    op                       equation                                        twins beside the reference
+    op                       equation                                        other twins
     recurrence               h_t = φ(a_t + u ⊙ h_{t-1})                      cpu,cuda
     indrnn                   h_t = φ(W x_t + u ⊙ h_{t-1} + b)                cpu,cuda
     affine                   y = W x + b                                     cpu,cuda
@@ -24,10 +24,10 @@
 
 Letters in this package: T time steps, B batch size, D inputs, H units, K classes, P parameters.
 Arrays are time-major and C-contiguous: x (T, B, D), a (T, B, H), W (H, D), u and b (H,), h0 (B, H).
-States have T+1 rows with h[0] = h0. The name of a gradient is the name of the array after a `d`.
+States have T+1 rows with h[0] = h0. The gradient of an array has the name of the array after a `d`.
 
 `TWINS` in the `__init__` of each op lists the backends that have a module for the op. The reference
-serves the other CPU backends. It takes no arrays in GPU memory, so "cuda" refuses an op without a
-twin. An op writes to `out=` only. Exceptions are the optimizers, which change parameters and moments,
-and batchnorm.update, which changes the running statistics.
+serves the other CPU backends. It does not accept arrays in GPU memory, so "cuda" refuses an op
+without a twin. An op writes to `out=` only. Exceptions are the optimizers, which change parameters
+and moments, and batchnorm.update, which changes the running statistics.
 """

@@ -1,7 +1,8 @@
-"""The catalogue of the operations: how to call each public function with small random arguments.
+"""Catalogue of the operations: how to call each public function with small random arguments.
 
-The contract of each op lists its entries in `CATALOGUE`. The tests that all ops share, `indrnn check` and the gradient
-check of an op by its name walk over `entries()`, so a new function joins them with its entry.
+The contract of each op lists its entries in `CATALOGUE`. The shared tests of all ops, `indrnn
+check` and `gradcheck` of an op's name read `entries()`, so they cover a new function as soon as it
+has an entry.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ BOTH = (False, True)
 
 @dataclass(frozen=True)
 class Draw:
-    """Random arrays of one dtype and of the sizes T, B, D, H, K: odd numbers, as users' arrays have them."""
+    """Source of random arrays of one dtype. The sizes T, B, D, H and K are odd by default."""
 
     rng: np.random.Generator
     dtype: str = "float64"
@@ -41,14 +42,14 @@ class Draw:
         return np.abs(self.real(*shape))
 
     def recurrent_weight(self) -> np.ndarray:
-        """Draw u (H,) between the bounds of the recurrent weight; 1, -1 and 0 come first."""
+        """Draw u (H,) within the bounds of a recurrent weight; the first values are 1, -1 and 0."""
         bound = 2.0 ** (1.0 / max(1, self.T))
         u = self.rng.uniform(-bound, bound, self.H)
         u[:3] = (1, -1, 0)[: self.H]
         return u.astype(self.dtype)
 
     def lengths(self) -> np.ndarray:
-        """Draw lengths (B,) from 0 to T; with two samples or more both ends occur."""
+        """Draw lengths (B,) from 0 to T; with two or more samples, both 0 and T occur."""
         lengths = self.rng.integers(0, self.T + 1, self.B)
         lengths[-1] = self.T
         if self.B > 1:
@@ -68,36 +69,37 @@ class Draw:
 
 @dataclass(frozen=True)
 class Entry:
-    """How to call one public function of an op.
+    """Describe how to call one public function of an op.
 
     Attributes
     ----------
     name : str
         The name of the function.
     draw : callable or None
-        draw(d, **options) returns the arguments by name, for a `Draw` d. None for the backward pass of `forward`: its
-        arguments are those of `forward`, the results of `forward`, and a gradient for each name in `cotangents`.
+        draw(d, **options) returns the arguments by name, for a `Draw` d. None for the backward pass
+        of `forward`, whose arguments are those of `forward`, the results of `forward`, and a
+        gradient for each name in `cotangents`.
     options : mapping
         The values of each option of `draw` that `indrnn check` combines.
     rows : str
-        The option whose values get a row each in `indrnn check`.
+        The option that has a row for each of its values in `indrnn check`.
     results : tuple of str
-        The names of the results, where a backward pass takes or returns them by name.
+        The names of the results, if a backward pass takes or returns them by name.
     out : str
-        The result that `out=` receives; empty for the first one.
+        The result that `out=` receives; empty for the first result.
     changes : tuple of str
         The arguments that the function modifies in place.
     exact : bool
-        Whether the results of all twins have the same bits; otherwise they agree up to rounding.
+        Whether the results of all twins have the same bits. Otherwise they agree up to rounding.
     forward : Entry or None
-        The function that this one differentiates; a loss with `gradients` differentiates itself.
+        The function that a backward pass differentiates. A loss with `gradients` returns its own.
     gradients : tuple of str
-        The arguments of `forward` that the results are the gradients of.
+        The arguments of `forward` whose gradients the function returns, in the order of results.
     cotangents : tuple of str
-        The arguments that are gradients of results of `forward`: "dy" of y, "dh" of the states h without row 0, "dhT"
-        of the last state of h.
+        The arguments that are gradients of results of `forward`: "dy" of y, "dh" of the states h
+        without row 0, "dhT" of the last state of h.
     leaves_out : mapping
-        The parameters that a plain twin does not take, by the name of its module.
+        The parameters that a plain twin lacks, by the name of its module.
     op : str
         The name of the op; `entries` fills it in.
     """
@@ -126,18 +128,18 @@ class Entry:
         return getattr(module, self.name)
 
     def variants(self, **fixed: Any) -> list[Arguments]:
-        """Return every combination of the options; `fixed` ones have one value."""
+        """Return every combination of the options; an option in `fixed` has one value."""
         values = {**self.source.options, **{name: (value,) for name, value in fixed.items()}}
         return [dict(zip(values, choice, strict=True)) for choice in itertools.product(*values.values())]
 
     @property
     def source(self) -> Entry:
-        """The entry that draws the arguments."""
+        """Entry that draws the arguments."""
         return self.forward or self
 
     @property
     def full(self) -> Arguments:
-        """The options with which no array argument is None."""
+        """Options with which no array argument is None."""
         return {name: True for name, values in self.source.options.items() if values == BOTH}
 
     def arguments(self, d: Draw, **options: Any) -> Arguments:
@@ -154,20 +156,23 @@ class Entry:
         return dict(zip(self.results, results if isinstance(results, tuple) else (results,), strict=True))
 
     def outputs(self, results: Mapping[str, Any], inputs: Arguments) -> dict[str, np.ndarray]:
-        """Return the outputs of `forward` by the names of their gradients; of a loss the loss."""
+        """Return the outputs of `forward` by the names of their gradients; for a loss, the loss."""
         if self.forward is None:
             return {"loss": np.asarray(results["loss"])}
-        from_state = f"{self.cotangents[0]}T" in self.cotangents
-        return {
-            name: _last(results[name[1:-1]], inputs) if name.endswith("T")
-            else results[name[1:]][1 if from_state else 0 :]
-            for name in self.cotangents
-        }  # fmt: skip
+        first_row = 1 if f"{self.cotangents[0]}T" in self.cotangents else 0  # states begin with h0
+        outputs = {}
+        for name in self.cotangents:
+            last = name.endswith("T")
+            outputs[name] = _last(results[name[1:-1]], inputs) if last else results[name[1:]][first_row:]
+        return outputs
 
     def backward_arguments(
         self, inputs: Arguments, results: Mapping[str, Any], gradients: Mapping[str, np.ndarray]
     ) -> Arguments:
-        """Return the arguments of a backward pass from those of `forward`, its results and their gradients."""
+        """Return the arguments of a backward pass.
+
+        The sources are the arguments and results of `forward` and the gradients.
+        """
         known = {**inputs, **results, **gradients, "symbols": len(inputs.get("E", ()))}
         return {name: known[name] for name in inspect.signature(self.reference()).parameters if name in known}
 

@@ -307,7 +307,7 @@ def test_empty_arrays(ops, per_step, shape, lengths):
 def test_a_statistic_over_nothing_is_an_error(ops, per_step):
     x, one = np.ones((3, 2, 4)), np.ones(4)
     with pytest.raises(
-        ValueError, match="no value to take a statistic over, expected at least one but every length is 0"
+        ValueError, match="value to take a statistic over, expected at least one value but every length is 0"
     ):
         ops.batchnorm.forward(x, one, one, lengths=np.array([0, 0]), per_step=per_step)
     with pytest.raises(ValueError, match="no value to take a statistic over"):

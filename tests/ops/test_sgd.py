@@ -100,6 +100,6 @@ def test_a_gradient_that_is_the_parameter_itself_is_refused(ops):
     p = np.ones(4)
     for g, m, name in ((p, np.zeros(4), "g"), (np.zeros(4), p, "m")):
         with pytest.raises(
-            ValueError, match=rf"sgd\.update: {name} shares memory with p, expected an array of its own"
+            ValueError, match=rf"sgd\.update: {name} shares memory with p, expected a separate array"
         ):
             ops.sgd.update(p, g, m, 0.1)

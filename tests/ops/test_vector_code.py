@@ -58,7 +58,7 @@ def arguments(dtype):
     return {
         "h": flat(T + 1, B * H), "a": flat(T, B * H), "dh": flat(T, B * H), "da": flat(T, B * H), "u": flat(B * H),
         "b": flat(B * H), "carry": flat(B * H), "partial": flat(2, B * H), "total": np.zeros((2, B * H)),
-        "starts": np.array([0, B * H]), "ends": np.array([T]),
+        "edges": np.array([0, B * H]), "ends": np.array([T]),
     }  # fmt: skip
 
 
@@ -71,7 +71,7 @@ each_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_recurrence_forward(activation, in_place, dtype):
     v = arguments(dtype)
     kernel = recurrence.forward_kernel(activation, in_place)
-    args = v["h" if in_place else "a"], 0, 0, v["h"], v["u"], v["b"], v["starts"], v["ends"], 0, T, False
+    args = v["h" if in_place else "a"], v["h"], v["u"], v["b"], v["edges"], v["ends"], 0, T, False
     text = assembly(kernel, args)
     assert not CALLS.search(text)
     assert packed(text, dtype) >= {"relu": 3, "identity": 3, "tanh": 12, "sigmoid": 12}[activation]
@@ -85,7 +85,7 @@ def test_recurrence_backward(activation, has_dh, dtype):
     v = arguments(dtype)
     kernel = recurrence.backward_kernel(activation, has_dh)
     text = assembly(kernel, (v["dh"], v["h"], v["u"], v["carry"], v["partial"], v["total"], v["da"], 0, 0,
-                             v["starts"], v["ends"], 0, T, False))  # fmt: skip
+                             v["edges"], v["ends"], 0, T, False))  # fmt: skip
     assert packed(text, dtype) >= 4 * (1 + 1 + 2)
 
 

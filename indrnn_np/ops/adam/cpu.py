@@ -21,7 +21,7 @@ def update(
 
 @njit
 def _kernel(p, g, m, v, lr, b1, b2, m_scale, v_scale, eps, weight_decay, decoupled, decay, rate):
-    number = p.dtype.type
+    number = p.dtype.type  # constants in the dtype of p keep float32 arithmetic in float32
     b1, b2, not_b1, not_b2 = number(b1), number(b2), number(1 - b1), number(1 - b2)
     lr_decay, weight_decay = number(lr * weight_decay), number(weight_decay)
     lr, m_scale, v_scale, eps = number(lr), number(m_scale), number(v_scale), number(eps)
@@ -30,6 +30,6 @@ def _kernel(p, g, m, v, lr, b1, b2, m_scale, v_scale, eps, weight_decay, decoupl
         gradient = g[i] if decoupled else g[i] + weight_decay * decayed
         m[i] = b1 * m[i] + not_b1 * gradient
         v[i] = b2 * v[i] + not_b2 * gradient * gradient
-        step = lr * (m[i] * m_scale) / (math.sqrt(v[i] * v_scale) + eps)
-        step = step + lr_decay * decayed if decoupled else step
-        p[i] -= step if rate is None else rate[i] * step
+        change = lr * (m[i] * m_scale) / (math.sqrt(v[i] * v_scale) + eps)
+        change = change + lr_decay * decayed if decoupled else change
+        p[i] -= change if rate is None else rate[i] * change

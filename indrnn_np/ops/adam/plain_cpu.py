@@ -1,4 +1,4 @@
-"""A straightforward njit loop for Adam.
+"""Plain njit loop for Adam.
 
 The tuned twin is cpu.py. This twin leaves out `weight_decay`, `decoupled`, `decay` and `rate`.
 """
@@ -19,7 +19,10 @@ def update(p, g, m, v, t, lr, b1=0.9, b2=0.999, eps=1e-8):
 
 @njit
 def update_loop(p, g, m, v, t, lr, b1, b2, eps):
-    """m ← b1 m + (1-b1) g;  v ← b2 v + (1-b2) g²;  p ← p - lr m̂ / (√v̂ + eps): 7 words a parameter."""
+    """Update p, m and v in place: 7 words a parameter.
+
+    m ← b1 m + (1 - b1) g,   v ← b2 v + (1 - b2) g²,   p ← p - lr m̂ / (√v̂ + eps)
+    """
     for i in range(p.size):
         m[i] = b1 * m[i] + (1 - b1) * g[i]
         v[i] = b2 * v[i] + (1 - b2) * g[i] ** 2

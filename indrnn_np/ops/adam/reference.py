@@ -22,7 +22,7 @@ def update(
     p, m, v : array (P,)
         Parameters, first moments and second moments. All three change in place.
     g : array (P,)
-        Gradient. It is only read.
+        Gradient. It does not change.
     t : int
         Number of this iteration, from 1.
     lr, b1, b2, eps : float
@@ -47,5 +47,5 @@ def update(
     v[...] = b2 * v + (1 - b2) * g**2
     m_hat, v_hat = m / (1 - b1**t), v / (1 - b2**t)
     lr = lr if rate is None else lr * rate
-    step = lr * m_hat / (np.sqrt(v_hat) + eps)
-    p -= (step + lr * decayed if decoupled else step).astype(p.dtype)
+    change = lr * m_hat / (np.sqrt(v_hat) + eps)
+    p -= (change + lr * decayed if decoupled else change).astype(p.dtype)

@@ -1,4 +1,4 @@
-"""Argument checks that the twins of adding share, and the op's entries in the catalogue."""
+"""Argument checks shared by the twins of adding, and its entries in the catalogue."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..random import contract as random
 
 
 def check(where, key, steps, size, dtype, first, count):
-    """Check the arguments of draw; return the dtype, the key of the markers and the number of samples."""
+    """Check the arguments of draw; return the dtype, the key of the markers, and `count`."""
     seed, stream, iteration = random.check_key(where, key)
     _check.at_least(where, "steps", steps, 2)
     dtype = random.check_uniform(where, (steps, size), dtype)

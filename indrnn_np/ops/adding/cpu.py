@@ -1,4 +1,4 @@
-"""Compiled twin of reference.py: it draws the numbers of the requested samples only."""
+"""Compiled twin of reference.py: draws the numbers of the requested samples only."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def draw(key, steps, size, dtype="float32", first=0, count=None):
 
 @njit
 def _fill(seed, stream, iteration, size, first, x):
-    """x[t, b] = (number t · size + first + b of the stream, 0)."""
+    """Set x[t, b] to (number t · size + first + b of the stream, 0)."""
     width = x.itemsize // 4  # 32-bit words in a number
-    words = np.empty(4 * ((width * x.shape[1] + 6) // 4), np.uint32)  # up to 3 precede a row
+    words = np.empty(4 * ((width * x.shape[1] + 6) // 4), np.uint32)  # up to 3 words precede a row
     for t in range(len(x)):
         start = width * (t * size + first)
         random.fill(seed, stream, iteration, start // 4, words)

@@ -1,4 +1,4 @@
-"""The adding problem in plain NumPy."""
+"""Sequences of the adding problem in plain NumPy."""
 
 from __future__ import annotations
 

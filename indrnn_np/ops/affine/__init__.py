@@ -1,4 +1,4 @@
-"""The affine map of a vector, for any leading axes.
+"""Affine map of a vector, for any leading axes.
 
 forward     y = W x + b
 backward    dx = Wᵀ dy,   dW = Σ dy xᵀ,   db = Σ dy          (sums over all leading axes)

@@ -1,4 +1,4 @@
-"""Argument checks that the twins of affine share, and the op's entries in the catalogue."""
+"""Argument checks shared by the twins of affine, and its entries in the catalogue."""
 
 from __future__ import annotations
 

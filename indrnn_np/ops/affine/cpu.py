@@ -1,4 +1,4 @@
-"""Twin of reference.py: products over all rows, written into their destination; threads share the rows."""
+"""CPU twin of reference.py: threads share the rows and write products to their destination."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The affine map in plain NumPy."""
+"""Affine map in plain NumPy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Argument checks that the twins of batchnorm share, and the op's entries in the catalogue."""
+"""Argument checks shared by the twins of batchnorm, and its entries in the catalogue."""
 
 from __future__ import annotations
 
@@ -42,9 +42,8 @@ def check_apply(where, x, mean, var, scale, shift, eps, lengths, out):
     _check.normal(where, "eps", eps, x.dtype)
     _check.lengths(where, lengths, *x.shape[:2])
     if len(mean) not in (1, len(x)):
-        _check.shape(
-            where, "mean", mean, (1, x.shape[2]), f"or {x.shape[::2]} to match x with shape {x.shape}"
-        )
+        because = f"or {x.shape[::2]} to match x with shape {x.shape}"
+        _check.shape(where, "mean", mean, (1, x.shape[2]), because)
 
 
 def check_update(where, running_mean, running_var, mean, var, counts, t0, momentum):
@@ -65,10 +64,10 @@ def check_rows(where, running, t0, T):
 
 
 def check_count(where, count, lengths):
-    """Refuse statistics over no value, which would be NaN."""
+    """Raise an error if a statistic has no values; it would be NaN."""
     if count == 0:
         because = "" if lengths is None else "but every length is 0"
-        _check.fail(where, "there is no value to take a statistic over", "at least one", because)
+        _check.fail(where, "there is no value to take a statistic over", "at least one value", because)
 
 
 def draw(d, lengths=False, per_step=False, eps=1e-5):
@@ -84,10 +83,10 @@ def draw_statistics(d, lengths=False, per_step=False):
 
 def draw_apply(d, lengths=False, per_step=False):
     """Draw arguments of apply."""
-    given = draw(d, lengths)
-    del given["per_step"]
+    arguments = draw(d, lengths)
+    del arguments["per_step"]
     S = d.T if per_step else 1
-    return given | {"mean": d.real(S, d.H), "var": d.positive(S, d.H)}
+    return arguments | {"mean": d.real(S, d.H), "var": d.positive(S, d.H)}
 
 
 def draw_update(d):

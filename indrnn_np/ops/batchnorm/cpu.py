@@ -1,11 +1,11 @@
 """Compiled twin of reference.py: each pass reads each array once.
 
-Time is cut into `SEGMENTS` pieces for any number of threads, so no bit depends on that number.
-Within a segment two passes over each block in cache compute its mean and its centred squares.
-Blocks and segments are joined in float64 (Chan, Golub & LeVeque 1983), so one pass over memory is
-as exact as two. Gradient sums run in the arrays' dtype within a block and in float64 across blocks.
-For statistics at each time step, a segment is a time step. Sums add four of the short rows (H
-elements) at a time, so they read and write the totals a quarter as often.
+Time is cut into `SEGMENTS` segments for any number of threads, so no bit depends on that number.
+Two passes over each block, which is in cache, compute its mean and its centred squares. Blocks and
+segments are joined in float64 (Chan, Golub & LeVeque 1983), so one pass over memory is as exact as
+two. Gradient sums run in the arrays' dtype within a block and in float64 across blocks. With
+`per_step`, a segment is a time step. Sums add four rows of H elements at a time, so they read and
+write the totals a quarter as often.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from . import contract, reference
 SEGMENTS = 16
 BLOCK_ROWS = 64  # rows of H elements that stay in the L1 or L2 cache for two passes
 
-update, rows = reference.update, reference.rows  # their arrays are small: (S, H)
+update, rows = reference.update, reference.rows  # the arrays are small: (S, H)
 
 
 def forward(x, scale, shift, eps=1e-5, lengths=None, per_step=False, out=None):
@@ -87,17 +87,18 @@ def apply(x, mean, var, scale, shift, eps=1e-5, lengths=None, out=None):
 
 
 def _ends(lengths, T, B):
+    """Return the number of valid time steps of each sample as int64 (B,)."""
     return np.full(B, T) if lengths is None else lengths.astype(np.int64)
 
 
 def _segments(T, per_step):
-    """Return the start of each segment, followed by the end of the last one."""
+    """Return the edges of the segments: the start of each, and the end of the last."""
     return np.arange(T + 1) if per_step else np.arange(SEGMENTS + 1) * T // SEGMENTS
 
 
 @njit
 def _moments(x, ends, edges, n, mean, square, k0, k1):
-    """Fill n (K,), mean and the sum of centred squares (K, H) of segments k0 to k1, all float64 and zero on entry."""
+    """Fill n, mean and the sums of centred squares, all float64 and zero, of segments k0 to k1."""
     B, H = x.shape[1], x.shape[2]
     total, centre, squares = np.zeros(H, x.dtype), np.zeros(H, x.dtype), np.zeros(H, x.dtype)
     steps = max(1, BLOCK_ROWS // max(1, B))
@@ -115,7 +116,7 @@ def _moments(x, ends, edges, n, mean, square, k0, k1):
 
 @njit
 def _add_rows(x, ends, t0, t1, total):
-    """total = Σ x over the valid rows of time steps t0 to t1; return the number of these rows."""
+    """Set total to Σ x over the valid rows of time steps t0 to t1; return the number of rows."""
     B, H, count = x.shape[1], x.shape[2], 0
     total[:] = x.dtype.type(0)
     for t in range(t0, t1):
@@ -136,7 +137,7 @@ def _add_rows(x, ends, t0, t1, total):
 
 @njit
 def _add_deviations(x, centre, ends, t0, t1, deviation, square):
-    """deviation = Σ (x - centre) and square = Σ (x - centre)² over the same rows."""
+    """Set deviation to Σ (x - centre) and square to Σ (x - centre)² over the same rows."""
     B, H = x.shape[1], x.shape[2]
     deviation[:] = x.dtype.type(0)
     square[:] = x.dtype.type(0)
@@ -163,7 +164,8 @@ def _add_deviations(x, centre, ends, t0, t1, deviation, square):
 def _join_block(centre, deviation, squares, count, n, mean, square):
     """Join a block of `count` rows to the n previous rows (Chan, Golub & LeVeque).
 
-    The mean of equal values is their value: delta is zero for all blocks but the first, whose quotient is one.
+    The mean of equal values is their value: delta is zero for all blocks except the first, whose
+    quotient is one.
     """
     for j in range(len(mean)):
         correction = np.float64(deviation[j]) / count  # rounding error of centre, the mean of the block
@@ -182,7 +184,7 @@ def _join(mean_k, square_k, n_k, n, mean, square):
 
 @njit
 def _scale_and_shift(x, mean, factor, shift, ends, y, t0, t1):
-    """y = (x - mean) factor + shift for steps t0 to t1, zero in padding; mean and factor (S, H)."""
+    """Set y to (x - mean) factor + shift for time steps t0 to t1, to zero in padding."""
     for t in range(t0, t1):
         row = t if len(mean) > 1 else 0
         for b in range(x.shape[1]):
@@ -195,7 +197,7 @@ def _scale_and_shift(x, mean, factor, shift, ends, y, t0, t1):
 
 @njit
 def _sums(dy, x, mean, ends, edges, sum_dy, sum_dy_x, k0, k1):
-    """Σ dy and Σ dy (x - mean) of segments k0 to k1 into float64 (K, H), zero on entry."""
+    """Add Σ dy and Σ dy (x - mean) of segments k0 to k1 to float64 arrays (K, H)."""
     B, H = x.shape[1], x.shape[2]
     dy_sum, dy_x_sum = np.zeros(H, x.dtype), np.zeros(H, x.dtype)
     steps = max(1, BLOCK_ROWS // max(1, B))
@@ -213,7 +215,7 @@ def _sums(dy, x, mean, ends, edges, sum_dy, sum_dy_x, k0, k1):
 
 @njit
 def _add_gradients(dy, x, mean, row, ends, t, dy_sum, dy_x_sum):
-    """Add Σ dy and Σ dy (x - mean) of the samples of step t."""
+    """Add Σ dy and Σ dy (x - mean) over the samples of time step t."""
     B, H, b = x.shape[1], x.shape[2], 0
     while b < B:
         if b + 4 <= B and t < min(ends[b], ends[b + 1], ends[b + 2], ends[b + 3]):
@@ -235,7 +237,7 @@ def _add_gradients(dy, x, mean, row, ends, t, dy_sum, dy_x_sum):
 
 @njit
 def _input_gradient(dy, x, mean, factor, mean_dy, slope, ends, dx, t0, t1):
-    """dx = factor (dy - mean_dy - (x - mean) slope) for steps t0 to t1, zero in padding."""
+    """Set dx to factor (dy - mean_dy - (x - mean) slope) for steps t0 to t1, to zero in padding."""
     for t in range(t0, t1):
         row = t if len(mean) > 1 else 0
         for b in range(x.shape[1]):

@@ -1,4 +1,4 @@
-"""Straightforward njit loops for batch normalisation: one neuron after another.
+"""Plain njit loops for batch normalisation: one neuron after another.
 
 The tuned twin is cpu.py. This twin has `forward` and `backward`, and leaves out `lengths`,
 `per_step` and `out`.
@@ -29,7 +29,7 @@ def backward(dy, x, mean, var, scale, eps=1e-5):
 
 @njit
 def forward_loop(x, scale, shift, eps):
-    """y = scale ⊙ (x - mean) / √(var + eps) + shift: three walks over x."""
+    """Return y = scale ⊙ (x - mean) / √(var + eps) + shift, mean and var: three walks over x."""
     T, B, H = x.shape
     y, mean, var = np.empty_like(x), np.empty((1, H), x.dtype), np.empty((1, H), x.dtype)
     for n in range(H):
@@ -50,7 +50,10 @@ def forward_loop(x, scale, shift, eps):
 
 @njit
 def backward_loop(dy, x, mean, var, scale, eps):
-    """dx = scale ⊙ rstd ⊙ (dy - dshift / N - x̂ dscale / N) with N = T B values: two walks over dy and x."""
+    """Return dx, dscale and dshift: two walks over dy and x.
+
+    dx = scale ⊙ rstd ⊙ (dy - dshift / N - x̂ dscale / N) with N = T B values
+    """
     T, B, H = x.shape
     dx, dscale, dshift = np.empty_like(x), np.empty_like(scale), np.empty_like(scale)
     for n in range(H):

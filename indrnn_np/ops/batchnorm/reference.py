@@ -25,7 +25,7 @@ def forward(x, scale, shift, eps=1e-5, lengths=None, per_step=False, out=None):
     lengths : integer array (B,), optional
         Number of valid steps of each sample. None means all T steps.
     per_step : bool
-        Take statistics at each time step, and not over all steps.
+        Take separate statistics at each time step.
     out : array (T, B, H), optional
         Array for y. It may be x.
 
@@ -47,7 +47,7 @@ def forward(x, scale, shift, eps=1e-5, lengths=None, per_step=False, out=None):
 
 
 def statistics(x, lengths=None, per_step=False):
-    """Return the mean and the variance of each neuron, over batch and time or over the batch at each step.
+    """Return the mean and the variance of each neuron over batch and time, or at each time step.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def statistics(x, lengths=None, per_step=False):
     lengths : integer array (B,), optional
         Number of valid steps of each sample. None means all T steps.
     per_step : bool
-        Take statistics at each time step, and not over all steps.
+        Take separate statistics at each time step.
 
     Returns
     -------
@@ -101,7 +101,7 @@ def backward(dy, x, mean, var, scale, eps=1e-5, lengths=None, per_step=False, ou
     lengths : integer array (B,), optional
         Number of valid steps of each sample. None means all T steps.
     per_step : bool
-        Whether the statistics are those of each time step.
+        Whether the statistics are separate for each time step.
     out : array (T, B, H), optional
         Array for dx. It may be dy.
 
@@ -176,9 +176,8 @@ def update(running_mean, running_var, mean, var, counts, t0, momentum):
 
         r ← (1 - momentum) r + momentum · batch
 
-    The variance of the batch enters as var · n / (n - 1). A single value has no variance; the
-    running
-    variance then stays as it is.
+    The variance of the batch enters as var · n / (n - 1). A statistic over a single value does not
+    change the running variance.
 
     Parameters
     ----------
@@ -190,7 +189,7 @@ def update(running_mean, running_var, mean, var, counts, t0, momentum):
     counts : integer array (S,)
         Number n of values of each statistic.
     t0 : int
-        Number of time steps before the first one of this batch.
+        Number of time steps before this batch.
     momentum : float
         Weight of the batch.
 
@@ -231,7 +230,10 @@ def rows(running, t0, T):
 
 
 def counts(x, lengths, per_step):
-    """Return the valid rows (T, B, 1) and the number of values of each statistic (S, 1), at least 1."""
+    """Return the mask of valid rows (T, B, 1), and the number of values, at least 1, of statistics.
+
+    The numbers have the shape (S, 1).
+    """
     T, B, _ = x.shape
     ends = np.full(B, T) if lengths is None else lengths
     valid = np.arange(T)[:, None] < ends  # (T, B)

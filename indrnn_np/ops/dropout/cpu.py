@@ -25,6 +25,7 @@ def backward(dy, rate, key, out=None):
 
 
 def _apply(where, name, x, rate, key, out):
+    """Multiply x by the mask; `name` is the name of x in errors."""
     rate = contract.check(where, x, rate, out, name)
     _check.floats(where, **{name: x})
     y = arrays.empty_like(x) if out is None else out
@@ -45,7 +46,7 @@ def mask(shape, rate, key, dtype):
 
 @njit
 def _multiply(x, mask, y, t0, t1):
-    """y = mask x for rows t0 to t1."""
+    """Set rows t0 to t1 of y to mask ⊙ x."""
     for t in range(t0, t1):
         for j in range(x.shape[1]):
             y[t, j] = x[t, j] * mask[j]

@@ -1,4 +1,4 @@
-"""Compiled twin of reference.py: threads share the columns, so one thread sums each row, in order."""
+"""Compiled twin of reference.py: threads share the columns, so each sum has a fixed order."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def forward(ids, E, factors=None, out=None):
     y = arrays.empty((*ids.shape, E.shape[1]), E.dtype) if out is None else out
     flat_ids, rows = ids.reshape(-1), arrays.as_rows(y)
     scale = np.ones(len(E), E.dtype) if factors is None else factors
-    parallel_for(len(rows), y.size, lambda i, j: _take(flat_ids, E, scale, rows, i, j))
+    parallel_for(len(rows), y.size, lambda i, j: _look_up(flat_ids, E, scale, rows, i, j))
     return y
 
 
@@ -37,7 +37,7 @@ def backward(dy, ids, symbols, factors=None):
 
 
 @njit
-def _take(ids, E, scale, y, i, j):
+def _look_up(ids, E, scale, y, i, j):
     """Fill rows i to j of y."""
     for r in range(i, j):
         symbol = ids[r]

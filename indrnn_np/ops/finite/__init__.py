@@ -1,3 +1,3 @@
-"""The index of the first NaN or Inf of an array, which explains a diverging run."""
+"""Index of the first NaN or infinity of an array, which explains a diverging run."""
 
 TWINS = ("reference", "cpu", "cuda")

@@ -1,4 +1,4 @@
-"""Argument checks that the twins of finite share, and the op's entries in the catalogue."""
+"""Argument checks shared by the twins of finite, and its entries in the catalogue."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Compiled twin of reference.py: it stops at the first block with a hit and allocates no array.
+"""Compiled twin of reference.py: stops at the first block with a hit and allocates no array.
 
-The hits of a block are counted without a branch, so the compiler vectorises the loop.
+The loop counts the hits of a block without a branch, so the compiler vectorises it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Compiled twin of reference.py: it allocates no array."""
+"""Compiled twin of reference.py, without temporary arrays."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from ..._cpu.jit import njit
 from . import contract, reference
 
-clip_value = reference.clip_value  # one NumPy call in place is already one pass
+clip_value = reference.clip_value  # a NumPy call in place is one pass
 
 
 def norm(g):

@@ -8,13 +8,13 @@ from . import contract
 
 
 def norm(g):
-    """Return ‖g‖₂ of a flat gradient (P,) as a float; it is not finite if any element is not finite."""
+    """Return ‖g‖₂ of a flat gradient (P,) as a float; it is finite only if all elements are."""
     contract.check("gradient.norm", g)
     return float(np.sqrt(np.sum(g.astype(np.float64) ** 2)))
 
 
 def clip_norm(g, limit):
-    """Scale g (P,) in place so that its norm is at most `limit`, and return the norm before scaling."""
+    """Scale g (P,) in place so that its norm is at most `limit`; return the norm before scaling."""
     limit = contract.check_limit("gradient.clip_norm", g, limit)
     before = norm(g)
     if before > limit:

@@ -1,7 +1,7 @@
-"""Compiled twin of reference.py: products by BLAS (ops/rnn/steps.py), one kernel a step for all gates.
+"""Compiled twin of reference.py: products by BLAS (ops/rnn/steps.py), one kernel each time step.
 
-Within a kernel, short loops over few arrays follow one another, as in ops/lstm. The bits of the
-kernels depend neither on threads nor on chunks.
+A kernel has several short loops over few arrays, as in ops/lstm. The bits of the kernels depend
+neither on threads nor on chunks.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from . import contract
 
 
 def forward(x, W, U, b, c, h0, lengths=None, reverse=False, work=None):
-    """Twin of reference.forward; a workspace holds h and gates in its buffers of these names."""
+    """Twin of reference.forward; with a workspace, h and gates are its buffers."""
     contract.check_forward("gru.forward", x, W, U, b, c, h0, lengths, reverse)
     _check.floats("gru.forward", x=x)
-    (T, B, _), H, ends = x.shape, U.shape[1], steps.ends_of(x, lengths)
+    (T, B, _), H, ends = x.shape, U.shape[1], steps.sample_ends(x, lengths)
     h = steps.empty(work, "h", (T + 1, B, H), x.dtype)
     gates = steps.empty(work, "gates", (T, B, 4 * H), x.dtype)
     h[0] = h0
@@ -33,14 +33,15 @@ def forward(x, W, U, b, c, h0, lengths=None, reverse=False, work=None):
 
 
 def backward(dh, x, h, gates, W, U, dhT=None, lengths=None, reverse=False, work=None, probe=None):
-    """Twin of reference.backward; a workspace holds dx in its buffer "dx"."""
+    """Twin of reference.backward; with a workspace, dx is its buffer "dx"."""
     contract.check_backward("gru.backward", dh, x, h, gates, W, U, dhT, lengths, reverse)
     _check.floats("gru.backward", x=x)
-    walk = steps.Backward(x, h, W, U, dhT, lengths, reverse, work, two=True)
-    kernel, dh_or_h = backward_kernel(dh is not None), h if dh is None else dh
+    walk = steps.Backward(x, h, W, U, dhT, lengths, reverse, work, separate_dv=True)
+    kernel = backward_kernel(dh is not None)
+    dh_or_h = h if dh is None else dh  # the kernel ignores h in place of dh
 
-    def step(t, k, total, kt, da, dv, back, b0, b1):
-        kernel(t, dh_or_h, h, gates, walk.carry, back, total, kt, da, dv, k, walk.ends, b0, b1, reverse)
+    def step(t, k, total_dh, row, da, dv, back, b0, b1):
+        kernel(t, dh_or_h, h, gates, walk.carry, back, total_dh, row, da, dv, k, walk.ends, b0, b1, reverse)
 
     walk.run(dh, probe, step)
     dW, dU, db, dc = walk.sums()
@@ -49,7 +50,10 @@ def backward(dh, x, h, gates, W, U, dhT=None, lengths=None, reverse=False, work=
 
 @njit(rounding=AS_WRITTEN)
 def forward_kernel(t, a, k, v, b, c, h, gates, ends, b0, b1, reverse):
-    """Fill gates and h_t of samples b0 to b1 from a[k] = W x_t and v = U h_{t-1}, with zeros in padding."""
+    """Fill gates and h_t of samples b0 to b1 from a[k] = W x_t and v = U h_{t-1}.
+
+    They are zero in padding.
+    """
     zero, one, H = h.dtype.type(0), h.dtype.type(1), h.shape[2]
     for s in range(b0, b1):
         gates_t, h_t = gates[t, s], h[t + 1, s]
@@ -71,28 +75,33 @@ def forward_kernel(t, a, k, v, b, c, h, gates, ends, b0, b1, reverse):
 
 @functools.cache
 def backward_kernel(has_dh):
-    """Fill da[k] and dv[k] of samples b0 to b1, and set carry to z ∂L/∂h_t; zeros in padding."""
+    """Return a kernel that fills da[k] and dv[k] of samples b0 to b1, and sets carry to z ∂L/∂h_t.
+
+    da and dv are zero in padding.
+    """
 
     @njit(rounding=AS_WRITTEN)
-    def kernel(t, dh, h, gates, carry, back, total, kt, da, dv, k, ends, b0, b1, reverse):
+    def kernel(t, dh, h, gates, carry, back, total_dh, row, da, dv, k, ends, b0, b1, reverse):
         zero = h.dtype.type(0)
         for s in range(b0, b1):
             i, end = s - b0, ends[s]
-            begun, d, da_t, dv_t = steps.walked_before(t, end, reverse), total[kt, i], da[k, i], dv[k, i]
+            begun, total_dh_t = steps.walked_before(t, end, reverse), total_dh[row, i]
+            da_t, dv_t = da[k, i], dv[k, i]
             if t >= end:
                 if begun:
                     steps.update_carry(True, carry[s], back[i])
-                d[:], da_t[:], dv_t[:] = zero, zero, zero
+                total_dh_t[:], da_t[:], dv_t[:] = zero, zero, zero
                 continue
-            steps.collect(has_dh, True, dh[t, s], carry[s], back[i], begun, d)
-            gates_back(gates[t, s], h[row_before(t, end, reverse), s], d, carry[s], da_t, dv_t)
+            steps.collect(has_dh, True, dh[t, s], carry[s], back[i], begun, total_dh_t)
+            h_prev = h[row_before(t, end, reverse), s]
+            gates_back(gates[t, s], h_prev, total_dh_t, carry[s], da_t, dv_t)
 
     return kernel
 
 
 @njit(rounding=AS_WRITTEN)
 def gates_back(gates, h_prev, dh, carry, da, dv):
-    """Compute da, the gradient of W x_t, and dv, the gradient of U h_{t-1}, of one sample."""
+    """Compute da, the gradient of W x_t, and dv, that of U h_{t-1}, of a sample from dh = ∂L/∂h_t."""
     one, H = carry.dtype.type(1), len(carry)
     r, z, n, m = gates[:H], gates[H : 2 * H], gates[2 * H : 3 * H], gates[3 * H :]
     da_r, da_z, da_n, dv_n = da[:H], da[H : 2 * H], da[2 * H :], dv[2 * H :]

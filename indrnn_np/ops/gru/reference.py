@@ -1,4 +1,4 @@
-"""The gated recurrent unit in plain NumPy: one loop over time that mirrors the equations line by line."""
+"""Gated recurrent unit in plain NumPy: one loop over time that mirrors the equations."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from ..recurrence.activation import ACTIVATIONS
 from ..recurrence.reference import previous
-from ..rnn.reference import ends_of, of_inputs, total, walk
+from ..rnn.reference import bias_gradient, input_gradients, sample_ends, walk
 from . import contract
 
 σ = ACTIVATIONS["sigmoid"].array_phi
@@ -15,7 +15,8 @@ from . import contract
 def forward(x, W, U, b, c, h0, lengths=None, reverse=False, work=None):
     """Run one layer over all T time steps.
 
-        h_t = (1 - z_t) ⊙ n_t + z_t ⊙ h_{t-1},   n_t = tanh(W_n x_t + b_n + r_t ⊙ (U_n h_{t-1} + c_n))
+        n_t = tanh(W_n x_t + b_n + r_t ⊙ (U_n h_{t-1} + c_n))
+        h_t = (1 - z_t) ⊙ n_t + z_t ⊙ h_{t-1}
 
     Cho et al. 2014, arXiv:1406.1078. The op's `__init__` has the equations of the gates r and z.
 
@@ -53,14 +54,14 @@ def forward(x, W, U, b, c, h0, lengths=None, reverse=False, work=None):
     a = x @ W.T + b  # (T, B, 3 H)
     h, gates = np.empty((T + 1, *h0.shape), a.dtype), np.empty((T, B, 4 * H), a.dtype)
     h[0] = state = h0
-    for t, counts in walk(T, B, lengths, reverse):
+    for t, active in walk(T, B, lengths, reverse):
         (a_r, a_z, a_n), (v_r, v_z, m) = parts(a[t], 3), parts(state @ U.T + c, 3)
         r, z = σ(a_r + v_r), σ(a_z + v_z)
         n = np.tanh(a_n + r * m)
         h_t = (1 - z) * n + z * state
-        gates[t] = np.where(counts, np.concatenate([r, z, n, m], axis=1), 0)
-        h[t + 1] = np.where(counts, h_t, 0)
-        state = np.where(counts, h_t, state)
+        gates[t] = np.where(active, np.concatenate([r, z, n, m], axis=1), 0)
+        h[t + 1] = np.where(active, h_t, 0)
+        state = np.where(active, h_t, state)
     return h, gates
 
 
@@ -103,29 +104,30 @@ def backward(dh, x, h, gates, W, U, dhT=None, lengths=None, reverse=False, work=
         If an argument has the wrong shape, dtype or layout.
     """
     contract.check_backward("gru.backward", dh, x, h, gates, W, U, dhT, lengths, reverse)
-    (T, B, _), H, ends = x.shape, U.shape[1], ends_of(x, lengths)
+    (T, B, _), H, ends = x.shape, U.shape[1], sample_ends(x, lengths)
     da, dv = (np.empty((T, B, 3 * H), h.dtype) for _ in range(2))
-    whole = np.empty_like(h[1:])
+    total_dh = np.empty_like(h[1:])  # ∂L/∂h_t
     dU = np.zeros(U.shape, np.result_type(h.dtype, np.float64))
-    carry = np.zeros_like(h[0]) if dhT is None else dhT  # from step t+1, or the gradient on the last state
-    for t, counts in walk(T, B, lengths, not reverse):
+    carry = np.zeros_like(h[0]) if dhT is None else dhT  # from time step t + 1; at the end dhT
+    for t, active in walk(T, B, lengths, not reverse):
         h_prev, (r, z, n, m) = previous(h, t, ends, reverse), parts(gates[t], 4)
-        whole[t] = np.where(counts, carry if dh is None else dh[t] + carry, 0)
+        total_dh[t] = np.where(active, carry if dh is None else dh[t] + carry, 0)
         # forward: h_t = (1 - z) ⊙ n + z ⊙ h_prev
-        dn, dz = whole[t] * (1 - z), whole[t] * (h_prev - n)
+        dn, dz = total_dh[t] * (1 - z), total_dh[t] * (h_prev - n)
         # forward: n = tanh(a_n + r ⊙ m)
         da_n = dn * (1 - n * n)
         dr, dm = da_n * m, da_n * r
         # forward: r, z = σ(a + v)
         da_r, da_z = dr * r * (1 - r), dz * z * (1 - z)
-        da[t] = np.where(counts, np.concatenate([da_r, da_z, da_n], axis=1), 0)
-        # forward: v = U h_prev + c, of which m is the last part
-        dv[t] = np.where(counts, np.concatenate([da_r, da_z, dm], axis=1), 0)
-        dU += dv[t].T @ np.where(counts, h_prev, 0)
-        carry = np.where(counts, z * whole[t] + dv[t] @ U, carry)
+        da[t] = np.where(active, np.concatenate([da_r, da_z, da_n], axis=1), 0)
+        # forward: v = U h_prev + c, whose last part is m
+        dv[t] = np.where(active, np.concatenate([da_r, da_z, dm], axis=1), 0)
+        dU += dv[t].T @ np.where(active, h_prev, 0)
+        carry = np.where(active, z * total_dh[t] + dv[t] @ U, carry)
     if probe is not None:
-        probe(0, T, whole, da)
-    return *of_inputs(da, x, W, lengths), dU.astype(h.dtype), total(da), total(dv), carry.copy()
+        probe(0, T, total_dh, da)
+    dx, dW = input_gradients(da, x, W, lengths)
+    return dx, dW, dU.astype(h.dtype), bias_gradient(da), bias_gradient(dv), carry.copy()
 
 
 def parts(rows, count):

@@ -1,18 +1,21 @@
-"""The IndRNN cell: the input projection of all time steps, and the recurrence.
+"""IndRNN cell: the input projection of all time steps, and the recurrence.
 
-    forward     h_t = φ(W x_t + u ⊙ h_{t-1} + b)                    Li et al. 2018, arXiv:1803.04831, eq. 2
+    forward     h_t = φ(W x_t + u ⊙ h_{t-1} + b)
     backward    da from the recurrence (see ops/recurrence), then
                 dx_t = Wᵀ da_t,   dW = Σ_t da_tᵀ x_t,   db = Σ_{t,b} da_t
 
-The reference composes the two operations. The cpu twin processes time in chunks. It writes the product
-of a chunk into the state buffer, and runs the recurrence over it in place while it is in cache. In the
-backward pass, the gradient of the pre-activation exists for one chunk only. The cuda twin does the
-same with all time steps as one chunk.
+Li et al. 2018, arXiv:1803.04831, eq. 2.
 
-Backward calls `probe(t0, t1, dh, da)` for every chunk, in the order of the walk, with the gradients of
-its outputs (or None) and of its pre-activations. The call is on the calling thread, unless the probe
-has a true attribute `any_thread`. With `norm`, which cuda does not take, the cell reads x̃ (see Norm)
-in place of x, and dx is the gradient of the array that the mask multiplies: the output of batch norm.
+The reference composes the two operations. The cpu twin processes time in chunks. It writes the
+product of a chunk into the state buffer, and runs the recurrence over it in place while it is in
+cache. In the backward pass, the gradient of the pre-activation exists for one chunk only. The cuda
+twin does the same with all time steps as one chunk.
+
+Backward calls `probe(t0, t1, dh, da)` for every chunk, in the order of the walk, with the gradients
+of its outputs (or None) and of its pre-activations. The call is on the calling thread, unless the
+probe has a true attribute `any_thread`. With `norm`, which cuda does not accept, the cell reads x̃
+(see Norm) in place of x, and dx is the gradient of the output of batch norm, which the mask
+multiplies.
 """
 
 from __future__ import annotations
@@ -60,7 +63,7 @@ class Norm(NamedTuple):
         return self.masked((x - self.mean) * self.factor + self.shift)
 
     def masked(self, y: Array) -> Array:
-        """Return mask ⊙ y; for the gradient y of x̃ this is the gradient of the output of batch norm."""
+        """Return mask ⊙ y, which turns a gradient of x̃ into that of the output of batch norm."""
         return y if self.mask is None else y * self.mask
 
 

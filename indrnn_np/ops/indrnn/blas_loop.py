@@ -1,10 +1,11 @@
-"""The cell where BLAS multiplies: a loop over chunks in Python.
+"""Run the cell with products by BLAS: a loop over chunks in Python.
 
-Thread k of n takes the chunks k, k + n, ...: products of different chunks run side by side, and the recurrence, which
-is short, passes from chunk to chunk. The rows that a product reads and writes are contiguous; nothing is copied.
+Thread k of n processes the chunks k, k + n, ... The products of different chunks run at the same
+time; the recurrence, which is short, passes from chunk to chunk. The rows that a product reads and
+writes are contiguous, so nothing is copied.
 
-A W for which tiles would multiply comes here only with a probe. Its products are then the tiles' too, so that a probe
-does not change the bits of the result.
+A probe needs this loop even if tiles would multiply by W. The products then use the same tiles, so
+a probe does not change the bits of the result.
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ from .tiled_products import columns_kernel, rows_kernel, tile_for
 
 
 def forward(x, inputs, spans, W, recurrence):
-    """Fill the states of the recurrence's forward pass.
+    """Fill the states h of `recurrence`, a ForwardPass.
 
-    inputs
-        For each thread an InputChunk, or None where x itself is read.
-    spans
-        The chunks of time [t0, t1), in walking order.
+    Parameters
+    ----------
+    inputs : list of InputChunk or None
+        Buffer of each thread for its part of the input; None if x itself is read.
+    spans : tuple of (int, int)
+        Chunks of time [t0, t1) in the order of the walk.
     """
     T, B, H = len(x), recurrence.B, len(W)
     n, WT, h = len(inputs), right_factor(W.T), recurrence.h
@@ -38,7 +41,7 @@ def forward(x, inputs, spans, W, recurrence):
 
 
 def backward(dh, x, inputs, spans, W, recurrence, mask, dx, work, probe):
-    """Fill dx (T, B, D), scaled by mask (B, D) or None, and return dW; call the probe for each chunk."""
+    """Fill dx (T, B, D), scaled by mask (B, D) or None, and return dW; probe may be None."""
     (T, B, D), H, n = x.shape, len(W), len(inputs)
     da = room(work, "da", (n, longest(spans), B, H), x.dtype)  # each thread's current chunk
     dW = room(work, "dW of a thread", (n, H, D), W.dtype)
@@ -65,7 +68,7 @@ def backward(dh, x, inputs, spans, W, recurrence, mask, dx, work, probe):
 
 
 def rows_of(x, chunk, t0, t1):
-    """Return steps t0 to t1 of the input as rows (steps · B, D)."""
+    """Return time steps t0 to t1 of the input as rows (steps · B, D)."""
     return as_rows(x[t0:t1] if chunk is None else read(x, chunk, t0, t1))
 
 

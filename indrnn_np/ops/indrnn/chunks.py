@@ -9,19 +9,18 @@ import math
 from ... import _machine
 from ..._cpu.threads import threads
 
-# Shares of a cache for the states of a chunk.
-BLAS_SHARE = 0.5  # of a core's L2 cache with BLAS; the rest is for x, da, W and the packed matrices
-TURNS = 2  # times that share if threads take turns, because each turn costs a hand-over
-L3_SHARE = 0.25  # of the L3 cache for the chunks of all threads
-TILES_SHARE = 0.25  # of a core's L2 cache with tiles, and as much for each of x, dx and dh
+BLAS_SHARE = 0.5  # share of the L2 cache for the states of a chunk; x, da, W and packed matrices use the rest
+TURNS = 2  # factor of BLAS_SHARE if threads take turns, because each turn costs a hand-over
+L3_SHARE = 0.25  # share of the L3 cache for the chunks of all threads
+TILES_SHARE = 0.25  # share of the L2 cache for the states with tiles; x, dx and dh take as much each
 CUTS = 64  # cached results; the sequence length changes from batch to batch
 
 
 def steps_for_blas(step_bytes, weight_bytes, n):
-    """Return the steps of a chunk whose products BLAS computes on n threads; one step's states take `step_bytes`.
+    """Return the time steps of a chunk whose products BLAS computes on n threads.
 
-    The states of a chunk are at least twice as large as W, as far as the L3 cache allows, because BLAS packs W for
-    each product.
+    `step_bytes` is the size of the states of one time step. The states of a chunk are at least
+    twice as large as W, as far as the L3 cache allows, because BLAS packs W for each product.
     """
     caches = _caches()
     L2 = caches.get("L2", 2**20)
@@ -31,15 +30,16 @@ def steps_for_blas(step_bytes, weight_bytes, n):
 
 
 def steps_for_tiles(step_bytes):
-    """Return the steps of a chunk whose products tiles compute; it is short, because nothing is packed."""
+    """Return the time steps of a chunk for tiles; it is short, because nothing is packed."""
     return max(1, int(TILES_SHARE * _caches().get("L2", 2**20) // max(1, step_bytes)))
 
 
 @functools.lru_cache(CUTS)
 def cut(T, steps, n, from_the_end):
-    """Cut T steps into chunks [t0, t1) of about `steps`, in walking order: of equal length, as many for each thread.
+    """Cut T time steps into chunks [t0, t1) of about `steps`, in the order of the walk.
 
-    Chunks start at even steps where they are longer than 2, since the kernels take steps in pairs.
+    The chunks have equal lengths, and each of n threads gets the same number of chunks. Chunks
+    longer than 2 start at even steps, because the kernels process steps in pairs.
     """
     count = min(T, math.ceil(math.ceil(T / steps) / n) * n)
     grain = 2 if steps > 2 else 1
@@ -50,13 +50,13 @@ def cut(T, steps, n, from_the_end):
 
 @functools.lru_cache(CUTS)
 def shortest(spans):
-    """Return the steps of the shortest chunk, 0 if there are none."""
+    """Return the time steps of the shortest chunk, 0 without chunks."""
     return min((t1 - t0 for t0, t1 in spans), default=0)
 
 
 @functools.lru_cache(CUTS)
 def longest(spans):
-    """Return the steps of the longest chunk, 0 if there are none."""
+    """Return the time steps of the longest chunk, 0 without chunks."""
     return max((t1 - t0 for t0, t1 in spans), default=0)
 
 

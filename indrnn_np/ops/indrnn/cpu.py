@@ -1,12 +1,12 @@
-"""CPU twin of reference.py: time is cut into chunks whose hidden states stay in the cache of a core.
+"""CPU twin of reference.py: cut time into chunks whose hidden states stay in a core's cache.
 
 The product of a chunk is written into the state buffer, and the recurrence runs over it in place.
-Backward, the gradient da of the pre-activations exists for one chunk only. `strategy` chooses one of
-three ways to multiply by W:
+In the backward pass, the gradient da of the pre-activations exists for one chunk only. `strategy`
+chooses one of three ways to multiply by W:
 
     few inputs   few_inputs.py   D <= 3: W x_t is computed inside the recurrence
-    tiles        tiled_loop.py   W fits in half of the L2 cache: tiles of vector code multiply, in one compiled loop
-    BLAS         blas_loop.py    any other W, and a probe, which is Python that runs between chunks
+    tiles        tiled_loop.py   W fits in half of the L2 cache: one compiled loop with vector code
+    BLAS         blas_loop.py    any other W, and a probe, which is Python code between chunks
 
 `indrnn info --explain T,B,D,H` prints the strategy of a shape.
 """
@@ -24,7 +24,7 @@ FEW_INPUTS, TILES, BLAS = "few inputs", "tiles", "BLAS"
 
 
 def forward(x, W, u, b, h0, activation="relu", lengths=None, reverse=False, work=None, norm=None):
-    """Twin of reference.forward; the states live in `work`'s buffer "h" if a workspace is given."""
+    """Twin of reference.forward; with a workspace, h is its buffer "h"."""
     contract.check_forward("indrnn.forward", x, W, u, b, h0, activation, lengths, reverse, norm)
     _check.floats("indrnn.forward", x=x)
     (T, B, D), H = x.shape, len(W)
@@ -38,15 +38,16 @@ def forward(x, W, u, b, h0, activation="relu", lengths=None, reverse=False, work
     spans = cut(way, T, B, D, H, x.itemsize, n, reverse)
     inputs = [None] * n
     if norm is not None or lengths is not None:
-        inputs = input_chunks.of_threads(x, norm, lengths, n, chunks.longest(spans), work)
+        inputs = input_chunks.for_threads(x, norm, lengths, n, chunks.longest(spans), work)
     loop = tiled_loop if way == TILES else blas_loop
     loop.forward(x, inputs, spans, W, ForwardPass(h, u, b, activation, lengths, reverse))
     return h
 
 
-def backward(dh, x, h, W, u, dhT=None, activation="relu", lengths=None, reverse=False, work=None, probe=None,
-             norm=None):  # fmt: skip
-    """Twin of reference.backward; dx lives in `work`'s buffer "dx" if a workspace is given."""
+def backward(
+    dh, x, h, W, u, dhT=None, activation="relu", lengths=None, reverse=False, work=None, probe=None, norm=None
+):
+    """Twin of reference.backward; with a workspace, dx is its buffer "dx"."""
     contract.check_backward("indrnn.backward", dh, x, h, W, u, dhT, activation, lengths, reverse, norm)
     _check.floats("indrnn.backward", x=x)
     (T, B, D), H = x.shape, len(W)
@@ -61,7 +62,7 @@ def backward(dh, x, h, W, u, dhT=None, activation="relu", lengths=None, reverse=
     spans = cut(way, T, B, D, H, x.itemsize, n, not reverse)
     inputs = [None] * n
     if norm is not None or lengths is not None:
-        inputs = input_chunks.of_threads(x, norm, lengths, n, chunks.longest(spans), work)
+        inputs = input_chunks.for_threads(x, norm, lengths, n, chunks.longest(spans), work)
     mask = None if norm is None else norm.mask
     if way == TILES:
         dW = tiled_loop.backward(dh, x, inputs, spans, W, recurrence, mask, dx, work)
@@ -71,7 +72,7 @@ def backward(dh, x, h, W, u, dhT=None, activation="relu", lengths=None, reverse=
 
 
 def strategy(T, B, D, H, itemsize, n, norm=None, probe=None):
-    """Return the way in which the cell multiplies by W (H, D) on n threads: FEW_INPUTS, TILES or BLAS."""
+    """Return how the cell multiplies by W (H, D) on n threads: FEW_INPUTS, TILES or BLAS."""
     if probe is not None:
         return BLAS
     if D <= few_inputs.INPUTS:
@@ -84,7 +85,7 @@ def strategy(T, B, D, H, itemsize, n, norm=None, probe=None):
 
 
 def cut(way, T, B, D, H, itemsize, n, from_the_end):
-    """Return the chunks of time [t0, t1), in walking order."""
+    """Return the chunks of time [t0, t1) in the order of the walk."""
     step = B * H * itemsize
     steps = chunks.steps_for_tiles(step) if way == TILES else chunks.steps_for_blas(step, H * D * itemsize, n)
     return chunks.cut(T, steps, n, from_the_end)

@@ -1,4 +1,4 @@
-"""Explain which strategy the CPU cell takes for a shape, for `indrnn info --explain`."""
+"""Explain the strategy of the CPU cell for a shape, for `indrnn info --explain`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FILES = {cpu.FEW_INPUTS: "few_inputs.py", cpu.TILES: "tiled_loop.py", cpu.BLAS: 
 
 
 def explain(T: int, B: int, D: int, H: int, dtype: str = "float32") -> dict[str, Any]:
-    """Return the strategy for x (T, B, D) and W (H, D), its file, the reason, and the sizes that decide, in bytes."""
+    """Return the strategy for x (T, B, D) and W (H, D), its file, its reason, and sizes (bytes)."""
     itemsize = np.dtype(dtype).itemsize
     n = thread_count(T * B * H, T)
     way = cpu.strategy(T, B, D, H, itemsize, n)
@@ -34,7 +34,7 @@ def explain(T: int, B: int, D: int, H: int, dtype: str = "float32") -> dict[str,
 
 
 def reason(way: str, B: int, D: int, H: int, itemsize: int, rows: int) -> str:
-    """Return in a sentence why a shape takes this strategy; `rows` are those of the shortest chunk."""
+    """Return a sentence with the reason for a strategy; `rows` are those of the shortest chunk."""
     half = tiled_products.L2_SHARE * _machine.caches().get("L2", 2**20)
     sizes = f"W takes {H * D * itemsize / 2**10:.4g} KiB, half of the L2 cache is {half / 2**10:.4g} KiB"
     if way == cpu.FEW_INPUTS:

@@ -1,4 +1,4 @@
-"""Chunks of the cell's input that are copies of x: normalised, or with zeros in the padding."""
+"""Copy chunks of the cell's input, normalised or with zeros in the padding."""
 
 from __future__ import annotations
 
@@ -11,12 +11,18 @@ from ..._cpu.jit import njit
 
 
 class InputChunk(NamedTuple):
-    """A thread's buffer for one chunk of the input, and the arrays that `read` computes it from.
+    """Buffer of a thread for one chunk of the input, and the arrays that `read` fills it from.
 
+    Parameters
+    ----------
     buffer : array (steps, B, D)
-    mean, factor, shift : array (D,); empty without batch norm
-    mask : array (B, D); ones without dropout
-    ends : array (B,), the length of each sample
+        Longest chunk.
+    mean, factor, shift : array (D,)
+        Normalisation; empty without batch norm.
+    mask : array (B, D)
+        Dropout mask; ones without dropout.
+    ends : array (B,)
+        Length of each sample.
     """
 
     buffer: np.ndarray
@@ -27,8 +33,8 @@ class InputChunk(NamedTuple):
     ends: np.ndarray
 
 
-def of_threads(x, norm, lengths, n, steps, work):
-    """Return an InputChunk of `steps` steps for each of n threads; norm and lengths may be None, but not both."""
+def for_threads(x, norm, lengths, n, steps, work):
+    """Return an InputChunk of `steps` steps for each of n threads; norm or lengths may be None."""
     T, B, D = x.shape
     buffers = room(work, "x of a chunk", (n, steps, B, D), x.dtype)
     mean, factor, shift = (np.empty(0, x.dtype),) * 3 if norm is None else norm[:3]
@@ -41,9 +47,9 @@ def of_threads(x, norm, lengths, n, steps, work):
 
 @njit
 def read(x, chunk, t0, t1):
-    """Write steps t0 to t1 of x̃ = mask ((x - mean) factor + shift) into the chunk's buffer and return them.
+    """Write steps t0 to t1 of x̃ = mask ((x - mean) factor + shift) to the buffer; return them.
 
-    Without batch norm x̃ = x. Steps after a sample's end are zero. Moves 2 words an element.
+    Without batch norm x̃ = x. Time steps after a sample's end are zero. Moves 2 words an element.
     """
     buffer, mean, factor, shift, mask, ends = chunk
     y = buffer[: t1 - t0]

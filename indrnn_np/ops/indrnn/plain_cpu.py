@@ -1,4 +1,4 @@
-"""A straightforward njit loop for the IndRNN cell: the products are inside the time loop.
+"""Plain njit loops for the IndRNN cell: the products are inside the time loop.
 
 The tuned twin is cpu.py. This twin leaves out `lengths`, `reverse`, `work`, `probe` and `norm`.
 """
@@ -31,7 +31,7 @@ def backward(dh, x, h, W, u, dhT=None, activation="relu"):
 
 @functools.cache
 def forward_loop(activation):
-    """h_t = φ(W x_t + u ⊙ h_{t-1} + b): D multiplications an element."""
+    """Return a loop for h_t = φ(W x_t + u ⊙ h_{t-1} + b): D multiplications an element."""
     phi = ACTIVATIONS[activation].phi
 
     @njit
@@ -54,7 +54,7 @@ def forward_loop(activation):
 
 @njit
 def product_loop(da, x, W):
-    """dx_t = Wᵀ da_t, dW = Σ da_t x_tᵀ, db = Σ da_t: 2 D multiplications an element."""
+    """Return dx_t = Wᵀ da_t, dW = Σ da_t x_tᵀ and db = Σ da_t: 2 D multiplications an element."""
     T, B, H = da.shape
     dx, dW, db = np.zeros_like(x), np.zeros(W.shape), np.zeros(H)
     for t in range(T):

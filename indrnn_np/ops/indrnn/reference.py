@@ -1,4 +1,4 @@
-"""The cell in plain NumPy: the product over all steps, then the reference recurrence."""
+"""IndRNN cell in plain NumPy: the product of all time steps, then the reference recurrence."""
 
 from __future__ import annotations
 
@@ -50,8 +50,9 @@ def forward(x, W, u, b, h0, activation="relu", lengths=None, reverse=False, work
     return recurrence.forward(np.ascontiguousarray(a), u, h0, activation, lengths, reverse)
 
 
-def backward(dh, x, h, W, u, dhT=None, activation="relu", lengths=None, reverse=False, work=None, probe=None,
-             norm=None):  # fmt: skip
+def backward(
+    dh, x, h, W, u, dhT=None, activation="relu", lengths=None, reverse=False, work=None, probe=None, norm=None
+):
     """Return the gradients of the layer, by backpropagation through time.
 
         a_t = W x_t + b   gives   dx_t = Wᵀ da_t,   dW = Σ_{t,b} da_t x_tᵀ,   db = Σ_{t,b} da_t
@@ -108,5 +109,8 @@ def backward(dh, x, h, W, u, dhT=None, activation="relu", lengths=None, reverse=
 
 
 def valid(x, lengths, t0=0):
-    """Return which rows of x (T, B, D) are not padding, (T, B, 1); the first row is time step t0."""
+    """Return the mask (T, B, 1) of the rows of x (T, B, D) that are not padding.
+
+    The first row of x is time step t0.
+    """
     return (np.arange(t0, t0 + len(x))[:, None] < lengths)[:, :, None]

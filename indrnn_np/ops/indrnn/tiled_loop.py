@@ -1,8 +1,9 @@
-"""The cell where tiles multiply: one compiled loop over chunks on each thread.
+"""Run the cell with products by tiles: one compiled loop over chunks on each thread.
 
-Thread k of n takes the chunks k, k + n, ...: their products run side by side, and the recurrence passes from chunk to
-chunk in turns (_cpu/turns.py). While a tile multiplies, it prefetches what the thread reads and writes next, so that
-memory and arithmetic work at the same time. blas_loop.py computes the same, in the same order, by calls from Python.
+Thread k of n processes the chunks k, k + n, ... The products of different chunks run at the same
+time; the recurrence passes from chunk to chunk in turns (_cpu/turns.py). While a tile multiplies,
+it prefetches the rows that the thread reads and writes next, so memory and arithmetic work at the
+same time. blas_loop.py computes the same results, in the same order, by calls from Python.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from .tiled_products import ROWS, address, columns_block, rows_block, tile_for
 
 
 def forward(x, inputs, spans, W, recurrence):
-    """Fill the states of the recurrence's forward pass; the arguments are those of blas_loop.forward."""
+    """Fill the states h of `recurrence`, a ForwardPass; arguments as in blas_loop.forward."""
     kernel = forward_kernel(recurrence.activation, *tile_for(W.shape, W.itemsize), W.itemsize)
     n, spans, WT = len(inputs), _as_array(spans), np.ascontiguousarray(W.T)
     h, u, b, reverse = recurrence.h, recurrence.u, recurrence.b, recurrence.reverse
@@ -36,7 +37,7 @@ def forward(x, inputs, spans, W, recurrence):
 
 
 def backward(dh, x, inputs, spans, W, recurrence, mask, dx, work):
-    """Fill dx (T, B, D), scaled by mask (B, D) if there is one, and return dW."""
+    """Fill dx (T, B, D), scaled by mask (B, D) or None, and return dW."""
     (_, B, D), H, n = x.shape, len(W), len(inputs)
     kernel = backward_kernel(
         recurrence.activation, *tile_for(W.shape, W.itemsize), W.itemsize, dh is not None
@@ -44,7 +45,7 @@ def backward(dh, x, inputs, spans, W, recurrence, mask, dx, work):
     da = room(work, "da", (n, longest(spans), B, H), x.dtype)  # each thread's current chunk
     dW = room(work, "dW of a thread", (n, H, D), W.dtype)
     r, array_of_spans, W = recurrence, _as_array(spans), np.ascontiguousarray(W)
-    dh = r.h if dh is None else flat(dh)
+    dh = r.h if dh is None else flat(dh)  # h is a placeholder, which the kernel only prefetches
 
     def run(k, turns):
         kernel(k, n, array_of_spans, dh, x, inputs[k], W, r.h, r.u, r.carry, r.partial, r.total, flat(da[k]), dx,
@@ -61,16 +62,17 @@ def _as_array(spans):
 
 @functools.cache
 def forward_kernel(activation, rows, width, itemsize):
-    """h[t+1] = φ(W x[t] + b + u h[t]) for the chunks k, k + n, ... of thread k.
+    """Return a kernel for h[t+1] = φ(W x[t] + b + u h[t]) of the chunks k, k + n, ... of thread k.
 
-    The thread owns the rows of h that belong to its chunks. Moves 2 words an element between memory and cache: x is
-    read and h written once. `chunk` is an InputChunk, or None where x itself is read.
+    The thread owns the rows of h that belong to its chunks. Moves 2 words an element between memory
+    and cache: x is read once and h is written once. `chunk` is an InputChunk, or None if x itself
+    is read.
     """
     product = rows_block(rows, width, itemsize)
     steps = recurrence_forward(activation, True)
 
     @njit
-    def kernel(k, n, spans, x, chunk, WT, h, u, b, starts, ends, reverse, turns):
+    def kernel(k, n, spans, x, chunk, WT, h, u, b, edges, ends, reverse, turns):
         (_, B, D), H = x.shape, WT.shape[1]
         for i in range(k, len(spans), n):
             t0, t1 = spans[i]
@@ -87,7 +89,7 @@ def forward_kernel(activation, rows, width, itemsize):
                 next_h = address(hs, last) if last < M else address(h, next_t0 + 1)
                 product(xs, WT, hs, first, last, next_x, next_h, D)
             wait(turns, i)
-            steps(h, 0, 0, h, u, b, starts, ends, t0, t1, reverse)
+            steps(h, h, u, b, edges, ends, t0, t1, reverse)
             end(turns, i)
 
     return kernel
@@ -95,10 +97,11 @@ def forward_kernel(activation, rows, width, itemsize):
 
 @functools.cache
 def backward_kernel(activation, rows, width, itemsize, has_dh):
-    """da[t] = φ'(h[t+1]) (dh[t] + carry), then dx[t] = da[t] W and dW = Σ_t da[t]ᵀ x[t], for the chunks of thread k.
+    """Return a kernel for the backward pass over the chunks k, k + n, ... of thread k.
 
-    The thread owns `da` (one chunk), its rows of dx, and its own dW. Moves 4 words an element between memory and
-    cache: dh, h and x are read and dx is written once. `chunk` and `mask` may be None.
+    da[t] = φ'(h[t+1]) (dh[t] + carry), then dx[t] = da[t] W and dW = Σ_t da[t]ᵀ x[t]. The thread
+    owns `da` (one chunk), its rows of dx, and its dW. Moves 4 words an element between memory and
+    cache: dh, h and x are read once and dx is written once. `chunk` and `mask` may be None.
     """
     product = rows_block(rows, width, itemsize)
     sum_up = columns_block(rows, width, itemsize)
@@ -106,7 +109,7 @@ def backward_kernel(activation, rows, width, itemsize, has_dh):
 
     @njit
     def kernel(
-        k, n, spans, dh, x, chunk, W, h, u, carry, partial, total, da, dx, dW, mask, starts, ends, reverse, turns
+        k, n, spans, dh, x, chunk, W, h, u, carry, partial, total, da, dx, dW, mask, edges, ends, reverse, turns
     ):  # fmt: skip
         (_, B, D), H = x.shape, len(W)
         for i in range(k, len(spans), n):
@@ -115,7 +118,7 @@ def backward_kernel(activation, rows, width, itemsize, has_dh):
             M = (t1 - t0) * B
             xs, dxs, das = x[t0:t1].reshape((M, D)), dx[t0:t1].reshape((M, D)), da[: t1 - t0].reshape((M, H))
             wait(turns, i)
-            steps(dh, h, u, carry, partial, total, da, t0, 0, starts, ends, t0, t1, reverse)
+            steps(dh, h, u, carry, partial, total, da, t0, 0, edges, ends, t0, t1, reverse)
             end(turns, i)
             next_x = address(xs, 0)
             if chunk is not None:
@@ -135,7 +138,7 @@ def backward_kernel(activation, rows, width, itemsize, has_dh):
 
 @njit
 def multiply(dx, mask, t0, t1):
-    """dx_t = mask dx_t for the steps t0 to t1."""
+    """Compute dx_t = mask dx_t for time steps t0 to t1."""
     for t in range(t0, t1):
         for b in range(dx.shape[1]):
             for j in range(dx.shape[2]):

@@ -1,12 +1,12 @@
-"""The two matrix products of a chunk by tiles of vector code, for a W that fits in half of the L2 cache.
+"""Compute the two matrix products of a chunk by tiles, if W fits in half of the L2 cache.
 
-BLAS packs both matrices before it multiplies. For a W as narrow as 128 x 128 packing takes a notable
-share of the time, and memory is idle while BLAS multiplies. Tiles (_cpu/tiles.py) read the rows of x and
-da in place, and prefetch the next rows while they multiply. A larger W does not stay in the L2 cache; for
-it packing pays.
+BLAS packs both matrices before it multiplies. For a W as narrow as 128 x 128, packing takes a
+notable share of the time, and memory is idle while BLAS multiplies. Tiles (_cpu/tiles.py) read the
+rows of x and da in place, and prefetch the next rows while they multiply. A larger W does not stay
+in the L2 cache; then packing pays.
 
-An element of A B is one sum in the order of its terms, so it does not depend on the other rows of the
-chunk. Aᵀ B, which gives dW, is summed block by block.
+An element of A B is one sum in the order of its terms, so it does not depend on the other rows of
+the chunk. Aᵀ B, which gives dW, is summed block by block.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ... import _machine
 from ..._cpu.jit import njit
 from ..._cpu.tiles import Tile, size, tile
 
-LEAST_SIDE = 16  # of W; with a shorter side most of a tile would be empty
+LEAST_SIDE = 16  # smallest side of W; with a shorter side most of a tile would be empty
 L2_SHARE = 0.5  # the largest share of a core's L2 cache that W may take
 TERMS = 128  # terms of a sum at a time, so that their rows of B stay in the L1 cache
 ROWS = 128  # rows of x and da at a time, so that both products of a chunk read them from the caches
@@ -27,17 +27,20 @@ ROWS = 128  # rows of x and da at a time, so that both products of a chunk read 
 
 @functools.cache
 def tile_for(shape, itemsize):
-    """Return the tile for a W of that shape, or None where BLAS multiplies."""
-    of_this_cpu = size(itemsize)
-    if of_this_cpu is None or min(shape) < LEAST_SIDE:
+    """Return the tile for a W of this shape, or None if BLAS multiplies."""
+    cpu_tile = size(itemsize)
+    if cpu_tile is None or min(shape) < LEAST_SIDE:
         return None
     L2 = _machine.caches().get("L2", 2**20)
-    return of_this_cpu if shape[0] * shape[1] * itemsize <= L2_SHARE * L2 else None
+    return cpu_tile if shape[0] * shape[1] * itemsize <= L2_SHARE * L2 else None
 
 
 @functools.cache
 def rows_kernel(rows, width, itemsize):
-    """C = A B for all rows of A; one thread owns C. Reads A and writes C once: 2 words an element."""
+    """Return a kernel for C = A B; one thread owns C.
+
+    Reads A and writes C once: 2 words an element.
+    """
     block = rows_block(rows, width, itemsize)
 
     @njit
@@ -51,7 +54,10 @@ def rows_kernel(rows, width, itemsize):
 
 @functools.cache
 def columns_kernel(rows, width, itemsize):
-    """C = Aᵀ B, or C += Aᵀ B, over all rows of A; one thread owns C. Reads A and B once: 2 words an element."""
+    """Return a kernel for C = Aᵀ B, or C += Aᵀ B; one thread owns C.
+
+    Reads A and B once: 2 words an element.
+    """
     block = columns_block(rows, width, itemsize)
 
     @njit
@@ -65,11 +71,12 @@ def columns_kernel(rows, width, itemsize):
 
 @functools.cache
 def rows_block(rows, width, itemsize):
-    """Rows `first` to `last` of C = A B, a few terms at a time.
+    """Return a kernel for the rows `first` to `last` of C = A B, a few terms at a time.
 
-    Prefetches at least as many rows from each stream: rows of `length` elements from the address `stream1`, and
-    rows of C's length from `stream2`; both advance by the longer row. The last tile overlaps rows that are complete. It
-    computes all terms at once and writes the same values again.
+    It prefetches at least as many rows from each of two streams: rows of `length` elements from the
+    address `stream1`, and rows of C's length from `stream2`. Both advance by the longer row. The
+    last tile overlaps rows that are complete; it computes all terms at once and writes the same
+    values again.
     """
     columns = Tile(rows, width).columns
     whole, narrow = (tile_kernel(rows, full, width, itemsize, False) for full in (True, False))
@@ -77,7 +84,7 @@ def rows_block(rows, width, itemsize):
     @njit
     def kernel(A, B, C, first, last, stream1, stream2, length):
         (M, K), N = A.shape, B.shape[1]
-        tiles = -(-N // columns)  # in a row of C; its K terms in each tile share the bytes to prefetch
+        tiles = -(-N // columns)  # tiles in a row of C; their terms share the bytes to prefetch
         advance = -(-rows * max(length, N) * itemsize // (tiles * K))
         for k in range(0, K, TERMS):
             for j in range(0, N, columns):
@@ -103,9 +110,10 @@ def rows_block(rows, width, itemsize):
 
 @functools.cache
 def columns_block(rows, width, itemsize):
-    """C = Aᵀ B over the rows `first` to `last`, or C += Aᵀ B; prefetches as many rows of A's length from two streams.
+    """Return a kernel for C = Aᵀ B, or C += Aᵀ B, over the rows `first` to `last`.
 
-    Tiles of a single row compute the last rows of C, because overlapping tiles would add their sums twice.
+    It prefetches as many rows of A's length from each of two streams. Tiles of a single row compute
+    the last rows of C, because overlapping tiles would add their sums twice.
     """
     columns = Tile(rows, width).columns
     whole, narrow, whole_row, narrow_row = (

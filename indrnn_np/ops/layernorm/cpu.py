@@ -1,7 +1,7 @@
-"""Compiled twin of reference.py: one pass over a row in cache for its statistics, and one for the output.
+"""Compiled twin of reference.py: two passes over a row in cache for its statistics, one for y.
 
-Rows do not depend on each other. Sums over rows, for scale and shift, are computed in `SEGMENTS`
-pieces for any number of threads, so no bit depends on that number.
+Rows do not depend on each other. The sums over rows for dscale and dshift are computed in
+`SEGMENTS` pieces for any number of threads, so no bit depends on that number.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ def backward(dy, x, mean, rstd, scale, out=None):
 
 
 def _rows(x):
+    """Return an array (..., H) as rows (N, H)."""
     return x.reshape(-1, x.shape[-1])
 
 
@@ -68,7 +69,7 @@ def _normalise(x, scale, shift, eps, y, mean, rstd, i, j):
 
 @njit
 def _gradients(dy, x, mean, rstd, scale, dx, edges, dscale, dshift, k0, k1):
-    """Fill dx of segments k0 to k1; add to dscale and dshift (SEGMENTS, H), float64, zero on entry."""
+    """Fill dx of segments k0 to k1; add to dscale and dshift (SEGMENTS, H), float64."""
     H = x.shape[1]
     for s in range(k0, k1):
         for r in range(edges[s], edges[s + 1]):

@@ -8,7 +8,7 @@ from . import contract
 
 
 def forward(x, scale, shift, eps=1e-5, out=None):
-    """Normalise each row by its own mean and variance.
+    """Normalise each row by its mean and variance.
 
         y = scale ⊙ (x - mean) / √(var + eps) + shift
 

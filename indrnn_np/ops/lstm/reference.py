@@ -1,4 +1,4 @@
-"""Long short-term memory in plain NumPy: one loop over time that mirrors the equations line by line."""
+"""Long short-term memory in plain NumPy: one loop over time that mirrors the equations."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from ..recurrence.activation import ACTIVATIONS
 from ..recurrence.reference import previous
-from ..rnn.reference import ends_of, of_inputs, total, walk
+from ..rnn.reference import bias_gradient, input_gradients, sample_ends, walk
 from . import contract
 
 σ = ACTIVATIONS["sigmoid"].array_phi
@@ -15,7 +15,8 @@ from . import contract
 def forward(x, W, U, b, h0, c0, lengths=None, reverse=False, work=None):
     """Run one layer over all T time steps.
 
-        c_t = f_t ⊙ c_{t-1} + i_t ⊙ g_t,   h_t = o_t ⊙ tanh c_t,   gates i, f, g, o of W x_t + U h_{t-1} + b
+        [i_t f_t g_t o_t] = [σ σ tanh σ](W x_t + U h_{t-1} + b)
+        c_t = f_t ⊙ c_{t-1} + i_t ⊙ g_t,   h_t = o_t ⊙ tanh c_t
 
     Hochreiter & Schmidhuber 1997; forget gate: Gers, Schmidhuber & Cummins 2000.
 
@@ -52,14 +53,14 @@ def forward(x, W, U, b, h0, c0, lengths=None, reverse=False, work=None):
     h, c = (np.empty((T + 1, *h0.shape), a.dtype) for _ in range(2))
     gates = np.empty_like(a)
     h[0], c[0] = state, cell = h0, c0
-    for t, counts in walk(T, B, lengths, reverse):
+    for t, active in walk(T, B, lengths, reverse):
         i, f, g, o = parts(a[t] + state @ U.T)
         i, f, g, o = σ(i), σ(f), np.tanh(g), σ(o)
         c_t = f * cell + i * g
         h_t = o * np.tanh(c_t)
-        gates[t] = np.where(counts, np.concatenate([i, f, g, o], axis=1), 0)
-        h[t + 1], c[t + 1] = np.where(counts, h_t, 0), np.where(counts, c_t, 0)
-        state, cell = np.where(counts, h_t, state), np.where(counts, c_t, cell)
+        gates[t] = np.where(active, np.concatenate([i, f, g, o], axis=1), 0)
+        h[t + 1], c[t + 1] = np.where(active, h_t, 0), np.where(active, c_t, 0)
+        state, cell = np.where(active, h_t, state), np.where(active, c_t, cell)
     return h, c, gates
 
 
@@ -104,31 +105,30 @@ def backward(
         If an argument has the wrong shape, dtype or layout.
     """
     contract.check_backward("lstm.backward", dh, x, h, c, gates, W, U, dhT, dcT, lengths, reverse)
-    (T, B, _), ends = x.shape, ends_of(x, lengths)
-    da, whole = np.empty_like(gates), np.empty_like(h[1:])
+    (T, B, _), ends = x.shape, sample_ends(x, lengths)
+    da, total_dh = np.empty_like(gates), np.empty_like(h[1:])  # total_dh: ∂L/∂h_t
     dU = np.zeros(U.shape, np.result_type(h.dtype, np.float64))
-    carry_h = np.zeros_like(h[0]) if dhT is None else dhT  # Uᵀ da_{t+1}, or the gradient on the last state
-    carry_c = (
-        np.zeros_like(h[0]) if dcT is None else dcT
-    )  # f_{t+1} ⊙ ∂L/∂c_{t+1}, or the gradient on the last c
-    for t, counts in walk(T, B, lengths, not reverse):
+    carry_h = np.zeros_like(h[0]) if dhT is None else dhT  # Uᵀ da_{t+1}; at the end dhT
+    carry_c = np.zeros_like(h[0]) if dcT is None else dcT  # f_{t+1} ⊙ ∂L/∂c_{t+1}; at the end dcT
+    for t, active in walk(T, B, lengths, not reverse):
         h_prev, c_prev = (previous(state, t, ends, reverse) for state in (h, c))
         i, f, g, o = parts(gates[t])
         tanh_c = np.tanh(c[t + 1])
-        whole[t] = np.where(counts, carry_h if dh is None else dh[t] + carry_h, 0)
+        total_dh[t] = np.where(active, carry_h if dh is None else dh[t] + carry_h, 0)
         # forward: h_t = o ⊙ tanh c_t
-        do, dc = whole[t] * tanh_c, carry_c + whole[t] * o * (1 - tanh_c * tanh_c)
+        do, dc = total_dh[t] * tanh_c, carry_c + total_dh[t] * o * (1 - tanh_c * tanh_c)
         # forward: c_t = f ⊙ c_prev + i ⊙ g
         di, df, dg = dc * g, dc * c_prev, dc * i
         # forward: i, f, o = σ(a), g = tanh(a)
         da_t = [di * i * (1 - i), df * f * (1 - f), dg * (1 - g * g), do * o * (1 - o)]
-        da[t] = np.where(counts, np.concatenate(da_t, axis=1), 0)
+        da[t] = np.where(active, np.concatenate(da_t, axis=1), 0)
         # forward: a = W x_t + U h_prev + b
-        dU += da[t].T @ np.where(counts, h_prev, 0)
-        carry_h, carry_c = np.where(counts, da[t] @ U, carry_h), np.where(counts, dc * f, carry_c)
+        dU += da[t].T @ np.where(active, h_prev, 0)
+        carry_h, carry_c = np.where(active, da[t] @ U, carry_h), np.where(active, dc * f, carry_c)
     if probe is not None:
-        probe(0, T, whole, da)
-    return *of_inputs(da, x, W, lengths), dU.astype(h.dtype), total(da), carry_h.copy(), carry_c.copy()
+        probe(0, T, total_dh, da)
+    dx, dW = input_gradients(da, x, W, lengths)
+    return dx, dW, dU.astype(h.dtype), bias_gradient(da), carry_h.copy(), carry_c.copy()
 
 
 def parts(rows):

@@ -1,4 +1,4 @@
-"""Argument checks that the twins of mse share, and the op's entries in the catalogue."""
+"""Argument checks shared by the twins of mse, and its entries in the catalogue."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ def check(where, y, target, mask, out):
 
 
 def count(where, y, mask):
-    """Return the number of counted elements, at least one."""
+    """Return the number of counted elements, after checking that it is not 0."""
     n = y.size if mask is None else int(mask.sum()) * y.shape[-1]
     check_count(where, "element", n)
     return n
 
 
-def check_count(where, what, n):
-    """Refuse a mean over no value, which would be NaN."""
+def check_count(where, unit, n):
+    """Raise an error if a mean has no values; it would be NaN."""
     if n == 0:
-        _check.fail(where, f"no {what} is counted", "at least one", "to take a mean over")
+        _check.fail(where, f"no {unit} is counted", f"at least one {unit}", "to take a mean over")
 
 
 def draw(d, every=False, mask=False):

@@ -10,7 +10,9 @@ from . import contract
 def loss(y, target, mask=None, out=None):
     """Return the mean squared error and its gradient.
 
-        L = Σ (y - target)² / n,   dy = 2 (y - target) / n,   n counted elements
+        L = Σ (y - target)² / n,   dy = 2 (y - target) / n
+
+    n is the number of counted elements.
 
     Parameters
     ----------

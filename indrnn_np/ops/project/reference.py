@@ -1,4 +1,4 @@
-"""The projection of the recurrent weight in plain NumPy."""
+"""Projection of the recurrent weights in plain NumPy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Argument checks that the twins of random share, and the op's entries in the catalogue."""
+"""Argument checks shared by the twins of random, and its entries in the catalogue."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def uniform(key, shape, dtype="float32"):
 
 @njit
 def fill(seed, stream, iteration, first, words):
-    """Fill the words of the counter blocks from number `first` on."""
+    """Fill `words` with the counter blocks from block `first` on."""
     for i in range(len(words) // 4):
         c0, c1, c2, c3 = block(first + i, seed, stream, iteration)
         words[4 * i], words[4 * i + 1] = np.uint32(c0), np.uint32(c1)
@@ -46,7 +46,7 @@ def to_float32(words, out):
 
 @njit
 def to_float64(words, out):
-    """Compute a number in [0, 1) from 27 and 26 bits of each two words."""
+    """Compute a number in [0, 1) from 27 and 26 bits of two words."""
     for i in range(len(out)):
         high, low = np.uint64(words[2 * i] >> np.uint32(5)), np.uint64(words[2 * i + 1] >> np.uint32(6))
         out[i] = np.float64(high * np.uint64(2**26) + low) * 2.0**-53

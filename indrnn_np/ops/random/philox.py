@@ -1,4 +1,4 @@
-"""One counter block of Philox4x32-10 as scalars, shared by the loop on the CPU and the CUDA kernels.
+"""Compute a counter block of Philox4x32-10 as scalars, for the CPU loop and the CUDA kernels.
 
 All words are uint64, so the product of two 32-bit words does not overflow.
 """
@@ -16,7 +16,7 @@ ROUNDS = reference.ROUNDS
 LOW, HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
 
 
-@njit(inline="always")  # as a call it would keep the CPU's loop from vectorising: 9 times slower
+@njit(inline="always")  # a call would keep the CPU loop from vectorising, which is 9 times slower
 def block(i, seed, stream, iteration):
     """Return words 4 i to 4 i + 3 of the stream of a key (three uint64)."""
     c0, c1, c2, c3 = np.uint64(i), stream, iteration & LOW, iteration >> HALF

@@ -36,16 +36,14 @@ def bits(key, count):
     """
     seed, stream, iteration = contract.check_bits("random.bits", key, count)
     blocks = -(-count // 4)
-    counter = [np.arange(blocks, dtype=np.uint64)]
-    counter += [
-        np.full(blocks, word, np.uint64) for word in (stream, iteration & 0xFFFFFFFF, iteration >> 32)
-    ]
+    constants = (stream, iteration & 0xFFFFFFFF, iteration >> 32)
+    counter = [np.arange(blocks, dtype=np.uint64), *(np.full(blocks, c, np.uint64) for c in constants)]
     words = philox(counter, (seed & 0xFFFFFFFF, seed >> 32))
     return np.stack(words, axis=1).astype(np.uint32).reshape(-1)[:count]
 
 
 def philox(counter, key):
-    """Apply ten rounds to arrays of four counter words, in uint64 so that products do not overflow."""
+    """Apply ten rounds to arrays of four counter words; uint64 keeps products from overflowing."""
     c0, c1, c2, c3 = counter
     k0, k1 = key
     for _ in range(ROUNDS):
@@ -61,7 +59,7 @@ def philox(counter, key):
 
 
 def uniform(key, shape, dtype="float32"):
-    """Return numbers in [0, 1) on the grid of 2⁻²⁴ (float32) or 2⁻⁵³ (float64), filled in C order."""
+    """Return numbers in [0, 1), multiples of 2⁻²⁴ (float32) or 2⁻⁵³ (float64), in C order."""
     dtype = contract.check_uniform("random.uniform", shape, dtype)
     count = math.prod(shape)
     if dtype == np.float32:

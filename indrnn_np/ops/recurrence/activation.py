@@ -1,6 +1,7 @@
-"""The activations φ of the recurrence: one entry of ACTIVATIONS each.
+"""Define the activations φ of the recurrence in one table, ACTIVATIONS.
 
-The entry holds all that the package knows of an activation. docs/extending.md adds one.
+An entry holds everything that the package knows about an activation. docs/extending.md shows how to
+add an entry.
 """
 
 from __future__ import annotations
@@ -20,20 +21,21 @@ ArrayFunction = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class Activation:
-    """An activation φ, as functions of an array for the reference and as functions of a number for kernels.
+    """Activation φ: functions of arrays for the reference, and functions of numbers for kernels.
 
-    φ' is a function of the output h = φ(a), so the pre-activation is not kept. Comparisons are written so that NaN
-    stays NaN.
+    φ' is a function of the output h = φ(a), so the pre-activation is not kept. Comparisons are
+    written so that NaN stays NaN.
 
     Attributes
     ----------
     array_phi, array_dphi : callable
-        φ(a) and φ'(h) of NumPy arrays. Of complex numbers, which the complex step uses, they compare the real parts.
+        φ(a) and φ'(h) of NumPy arrays. For complex numbers, which the complex step uses, they
+        compare the real parts.
     phi, dphi : callable
-        φ(a, zero, one) and φ'(h, zero, one) of a number, compiled by `scalar`. `zero` and `one` have its dtype: a
-        literal 0.0 would widen float32 arithmetic to float64.
+        φ(a, zero, one) and φ'(h, zero, one) of a number, compiled by `scalar`. `zero` and `one`
+        have its dtype: a literal 0.0 would widen float32 arithmetic to float64.
     cuda_phi : callable, optional
-        φ(a, zero, one) on the GPU, where it differs from `phi`.
+        φ(a, zero, one) on the GPU, if it differs from `phi`.
     bound : float
         Bound on |u| as a multiple of γ^(1/T).
     rectified : bool
@@ -55,7 +57,7 @@ def decay(a: np.ndarray) -> np.ndarray:
 
 
 def cuda_sigmoid(a, zero, one):
-    """Return 1 / (1 + exp(-a)) by the GPU's exp."""
+    """Return 1 / (1 + exp(-a)), computed with the exp of the GPU."""
     e = math.exp(-abs(a))
     return e / (one + e) if a < zero else one / (one + e)
 

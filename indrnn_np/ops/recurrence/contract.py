@@ -1,4 +1,4 @@
-"""Argument checks that the twins of recurrence share, and the op's entries in the catalogue."""
+"""Argument checks shared by the twins of recurrence, and its entries in the catalogue."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def check_forward(where, a, u, h0, activation, lengths, reverse, out):
     _check.boolean(where, "reverse", reverse)
     _check.lengths(where, lengths, *a.shape[:2])
     if out is not None and a.size and _check.shares_memory(a, out) and not _check.same_start(a, out[1:]):
-        _check.fail(where, "a overlaps out", "a to be out[1:] itself or an array of its own")
+        _check.fail(where, "a overlaps out", "a to be out[1:] itself or to share no memory with out")
 
 
 def check_last(where, h, lengths, reverse):
@@ -35,9 +35,8 @@ def check_backward(where, dh, h, u, dhT, activation, lengths, reverse, out):
 def draw(d, activation="relu", lengths=False, reverse=False):
     """Draw arguments of forward."""
     arrays = {"a": d.real(d.T, d.B, d.H), "u": d.recurrent_weight(), "h0": d.real(d.B, d.H)}
-    return arrays | {
-        "activation": activation, "lengths": d.lengths() if lengths else None, "reverse": reverse
-    }  # fmt: skip
+    ends = {"lengths": d.lengths() if lengths else None, "reverse": reverse}
+    return arrays | ends | {"activation": activation}
 
 
 def draw_last(d, lengths=False, reverse=False):

@@ -1,10 +1,10 @@
-"""Compiled twin of reference.py: a time step is one flat row of samples and neurons, which vectorises.
+"""Compiled twin of reference.py: a time step is a flat row of B·H numbers, which vectorises.
 
 The kernels process time steps t0 to t1 and samples b0 to b1 of whole arrays, so a caller can
 process time in chunks and share the samples between threads (ops/indrnn). Neither changes a bit of
 h, da, dh0 and du. The sums for du and db run in the arrays' dtype over `FLUSH` time steps at fixed
-indexes, and from there in float64 for each sample and neuron; samples are added last. Operations
-are rounded as they are written (`AS_WRITTEN`), so kernels that share a line share its bits.
+indexes, and then in float64 for each sample and neuron; samples are added last. Operations round as
+written (`AS_WRITTEN`), so equal lines of two kernels give equal bits.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from ... import _check
 from ..._cpu.arrays import empty, empty_like, zeros
 from ..._cpu.jit import AS_WRITTEN, njit
 from ..._cpu.threads import parallel_for
-from . import contract
+from . import contract, reference
 from .activation import ACTIVATIONS
 
-FLUSH = 16  # steps: a few, so that float32 partial sums stay exact to rounding; many, so that flushing costs little
+last = reference.last  # copies one row of each sample
+
+FLUSH = 16  # steps: few enough for accurate float32 sums, and so many that flushing costs little
 
 
 def forward(a, u, h0, activation="relu", lengths=None, reverse=False, out=None):
@@ -31,7 +33,7 @@ def forward(a, u, h0, activation="relu", lengths=None, reverse=False, out=None):
     h = empty((T + 1, B, H), a.dtype) if out is None else out
     h[0] = h0
     walk = ForwardPass(h, u, np.zeros_like(u), activation, lengths, reverse)
-    a = None if out is not None and np.may_share_memory(a, out) else a  # the caller passed out[1:]
+    a = None if out is not None and np.may_share_memory(a, out) else a  # None: a is out[1:]
     parallel_for(B, a.size if a is not None else h.size, lambda b0, b1: walk.run(0, T, b0, b1, a), grain=1)
     return h
 
@@ -46,17 +48,8 @@ def backward(dh, h, u, dhT=None, activation="relu", lengths=None, reverse=False,
     return da, walk.du, walk.dh0
 
 
-def last(h, lengths=None, reverse=False):
-    """Twin of reference.last."""
-    contract.check_last("recurrence.last", h, lengths, reverse)
-    T, B = h.shape[0] - 1, h.shape[1]
-    if lengths is None:
-        return h[min(T, 1) if reverse else T].copy()
-    return h[np.minimum(lengths, 1) if reverse else lengths, np.arange(B)]
-
-
 class Pass:
-    """A walk over h (T+1, B, H), stored as flat rows of B·H numbers.
+    """Walk over h (T+1, B, H), stored as flat rows of B·H numbers.
 
     Without lengths, the samples b0 to b1 are one block of columns that ends at time step T. With
     lengths, each sample is a block.
@@ -76,29 +69,29 @@ class Pass:
         return row.reshape(-1)
 
     def blocks(self, b0, b1):
-        """Return the starts of the column blocks, followed by the last end, and the steps of each block."""
+        """Return the edges of the blocks of columns, and the number of time steps of each block."""
         if self.lengths is None:
             return np.array([b0 * self.H, b1 * self.H]), np.array([self.T])
         return np.arange(b0, b1 + 1) * self.H, self.lengths[b0:b1]
 
 
 class ForwardPass(Pass):
-    """The forward walk. Row 0 of h is set; `run` fills time steps t0 to t1 and is called in walking order."""
+    """Forward walk: `run` fills chunk after chunk of h, whose row 0 is the initial state."""
 
     def __init__(self, h, u, b, activation, lengths, reverse):
         super().__init__(h, u, activation, lengths, reverse)
         self.b = self.tiled(b)
 
-    def run(self, t0, t1, b0, b1, a=None, corner=(0, 0)):
-        """Advance. a (None: h itself) holds pre-activations without bias; a[0, 0] is step and sample `corner`."""
+    def run(self, t0, t1, b0, b1, a=None):
+        """Fill steps t0 to t1 from a (T, B, H) without bias; if `a` is None, h holds a in place."""
         kernel = forward_kernel(self.activation, a is None)
         a = self.h if a is None else flat(a)
-        starts, ends = self.whole if b1 - b0 == self.B else self.blocks(b0, b1)
-        kernel(a, corner[0], corner[1] * self.H, self.h, self.u, self.b, starts, ends, t0, t1, self.reverse)
+        edges, ends = self.whole if b1 - b0 == self.B else self.blocks(b0, b1)
+        kernel(a, self.h, self.u, self.b, edges, ends, t0, t1, self.reverse)
 
 
 class BackwardPass(Pass):
-    """The backward walk. `run` computes da of time steps t0 to t1, and updates the carry and both sums."""
+    """Backward walk: `run` computes da of chunk after chunk, and updates the carry and the sums."""
 
     def __init__(self, h, u, dhT, activation, lengths, reverse):
         super().__init__(h, u, activation, lengths, reverse)
@@ -108,13 +101,15 @@ class BackwardPass(Pass):
         self.partial = zeros((2, columns), h.dtype)
         self.total = zeros((2, columns), np.float64)
 
-    def run(self, t0, t1, b0, b1, dh, da, corner=(0, 0)):
-        """Go back. dh is (T, B, H) or None; da is written, and da[0, 0] is step and sample `corner`."""
-        kernel, da = backward_kernel(self.activation, dh is not None), flat(da)
+    def run(self, t0, t1, b0, b1, dh, da, origin=(0, 0)):
+        """Fill da from dh (T, B, H) or None; `origin`: the time step and the sample of da[0, 0]."""
+        kernel, da, (t, b) = backward_kernel(self.activation, dh is not None), flat(da), origin
         dh = da if dh is None else flat(dh)
-        starts, ends = self.whole if b1 - b0 == self.B else self.blocks(b0, b1)
-        kernel(dh, self.h, self.u, self.carry, self.partial, self.total, da, corner[0], corner[1] * self.H, starts,
-               ends, t0, t1, self.reverse)  # fmt: skip
+        edges, ends = self.whole if b1 - b0 == self.B else self.blocks(b0, b1)
+        kernel(
+            dh, self.h, self.u, self.carry, self.partial, self.total, da, t, b * self.H,
+            edges, ends, t0, t1, self.reverse,
+        )  # fmt: skip
 
     @property
     def du(self):
@@ -129,6 +124,7 @@ class BackwardPass(Pass):
         return self.carry.reshape(self.B, self.H)
 
     def _over_samples(self, index):
+        """Return the sum over samples: index 0 for du, index 1 for db."""
         return self.total[index].reshape(self.B, self.H).sum(axis=0).astype(self.carry.dtype)
 
 
@@ -139,22 +135,22 @@ def flat(array):
 
 @functools.cache
 def forward_kernel(activation, in_place):
-    """h[t+1] = φ(a[t] + b + u h[t]) for time steps t0 to t1 and some blocks of columns; a may be h[1:]."""
+    """Return a kernel for h[t+1] = φ(a[t] + b + u h[t]) of time steps t0 to t1."""
     phi = ACTIVATIONS[activation].phi
 
     @njit(rounding=AS_WRITTEN)
-    def kernel(a, row, column, h, u, b, starts, ends, t0, t1, reverse):
+    def kernel(a, h, u, b, edges, ends, t0, t1, reverse):
         zero, one = h.dtype.type(0), h.dtype.type(1)
         for i in range(t1 - t0):
             t = t1 - 1 - i if reverse else t0 + i
             for k in range(len(ends)):
-                j0, j1 = starts[k], starts[k + 1]
+                j0, j1 = edges[k], edges[k + 1]
                 h_t, u_k, b_k = h[t + 1, j0:j1], u[j0:j1], b[j0:j1]
                 if t >= ends[k]:
                     h_t[:] = zero
                     continue
                 h_prev = h[row_before(t, ends[k], reverse), j0:j1]
-                a_t = h_t if in_place else a[t - row, j0 - column : j1 - column]
+                a_t = h_t if in_place else a[t, j0:j1]
                 for j in range(len(h_t)):  # from 0: an index that might be negative does not vectorise
                     h_t[j] = phi(a_t[j] + b_k[j] + u_k[j] * h_prev[j], zero, one)
 
@@ -163,22 +159,22 @@ def forward_kernel(activation, in_place):
 
 @functools.cache
 def backward_kernel(activation, has_dh):
-    """da[t] = φ'(h[t+1]) (dh[t] + carry), carry = u da[t], and the sums of da h_{t-1} and da.
+    """Return a kernel for da[t] = φ'(h[t+1]) (dh[t] + carry) of time steps t0 to t1.
 
-    Two time steps are computed together if both are in the range: carry and sums are then read and
-    written half as often.
+    It updates carry = u da[t] and the sums Σ da h_{t-1} and Σ da. Two time steps in one loop halve
+    the traffic of the carry and of the sums.
     """
     dphi = ACTIVATIONS[activation].dphi
 
     @njit(rounding=AS_WRITTEN)
-    def kernel(dh, h, u, carry, partial, total, da, row, column, starts, ends, t0, t1, reverse):
-        arrays, i = (dh, h, u, carry, partial, da, row, column), 0
+    def kernel(dh, h, u, carry, partial, total, da, first_t, first_j, edges, ends, t0, t1, reverse):
+        arrays, i = (dh, h, u, carry, partial, da, first_t, first_j), 0
         while i < t1 - t0:
             t = t0 + i if reverse else t1 - 1 - i
-            pair = i + 1 < t1 - t0 and (t % 2 == 1) != reverse  # pairs are of fixed steps
+            pair = i + 1 < t1 - t0 and (t % 2 == 1) != reverse  # pairs start at fixed time steps
             s = (t + 1 if reverse else t - 1) if pair else t
             for k in range(len(ends)):
-                j0, j1, end = starts[k], starts[k + 1], ends[k]
+                j0, j1, end = edges[k], edges[k + 1], ends[k]
                 if pair and max(t, s) < end:
                     _two_steps(dphi, has_dh, arrays, j0, j1, end, t, s, reverse)
                 else:
@@ -194,43 +190,44 @@ def backward_kernel(activation, has_dh):
 
 @njit(rounding=AS_WRITTEN, inline="always")
 def _one_step(dphi, has_dh, arrays, j0, j1, end, t, reverse):
-    """Compute time step t backwards for one block of columns, with zeros after the end of the sample."""
-    dh, h, u, carry, partial, da, row, column = arrays
+    """Compute da of time step t for one block of columns; da is zero after a sample's end."""
+    dh, h, u, carry, partial, da, first_t, first_j = arrays
     zero, one = h.dtype.type(0), h.dtype.type(1)
-    da_t = da[t - row, j0 - column : j1 - column]
+    da_t = da[t - first_t, j0 - first_j : j1 - first_j]
     if t >= end:
         da_t[:] = zero
     else:
         h_t, h_prev = h[t + 1, j0:j1], h[row_before(t, end, reverse), j0:j1]
-        c, u_k, du, db = carry[j0:j1], u[j0:j1], partial[0, j0:j1], partial[1, j0:j1]
-        dh_t = dh[t, j0:j1] if has_dh else c
+        carry_k, u_k, du, db = carry[j0:j1], u[j0:j1], partial[0, j0:j1], partial[1, j0:j1]
+        dh_t = dh[t, j0:j1] if has_dh else carry_k
         for j in range(len(h_t)):
-            d = dphi(h_t[j], zero, one) * (dh_t[j] + c[j] if has_dh else c[j])
-            da_t[j] = d
-            c[j] = u_k[j] * d
-            du[j] += d * h_prev[j]
-            db[j] += d
+            da_tj = dphi(h_t[j], zero, one) * (dh_t[j] + carry_k[j] if has_dh else carry_k[j])
+            da_t[j] = da_tj
+            carry_k[j] = u_k[j] * da_tj
+            du[j] += da_tj * h_prev[j]
+            db[j] += da_tj
 
 
 @njit(rounding=AS_WRITTEN, inline="always")
 def _two_steps(dphi, has_dh, arrays, j0, j1, end, t, s, reverse):
-    """Compute time step t and its neighbour s backwards, by the operations of _one_step in the same order."""
-    dh, h, u, carry, partial, da, row, column = arrays
+    """Compute da of the neighbours t and s by the operations of _one_step in the same order."""
+    dh, h, u, carry, partial, da, first_t, first_j = arrays
     zero, one = h.dtype.type(0), h.dtype.type(1)
-    da_t, da_s = da[t - row, j0 - column : j1 - column], da[s - row, j0 - column : j1 - column]
+    i0, i1 = j0 - first_j, j1 - first_j
+    da_t, da_s = da[t - first_t, i0:i1], da[s - first_t, i0:i1]
     h_t, h_t_prev = h[t + 1, j0:j1], h[row_before(t, end, reverse), j0:j1]
     h_s, h_s_prev = h[s + 1, j0:j1], h[row_before(s, end, reverse), j0:j1]
-    c, u_k, du, db = carry[j0:j1], u[j0:j1], partial[0, j0:j1], partial[1, j0:j1]
-    dh_t, dh_s = (dh[t, j0:j1], dh[s, j0:j1]) if has_dh else (c, c)
+    carry_k, u_k, du, db = carry[j0:j1], u[j0:j1], partial[0, j0:j1], partial[1, j0:j1]
+    dh_t, dh_s = (dh[t, j0:j1], dh[s, j0:j1]) if has_dh else (carry_k, carry_k)
     for j in range(len(h_t)):
-        d = dphi(h_t[j], zero, one) * (dh_t[j] + c[j] if has_dh else c[j])
-        carried = u_k[j] * d
-        e = dphi(h_s[j], zero, one) * (dh_s[j] + carried if has_dh else carried)
-        da_t[j] = d
-        da_s[j] = e
-        c[j] = u_k[j] * e
-        du[j] = du[j] + d * h_t_prev[j] + e * h_s_prev[j]
-        db[j] = db[j] + d + e
+        da_tj = dphi(h_t[j], zero, one) * (dh_t[j] + carry_k[j] if has_dh else carry_k[j])
+        carry_tj = u_k[j] * da_tj
+        da_sj = dphi(h_s[j], zero, one) * (dh_s[j] + carry_tj if has_dh else carry_tj)
+        da_t[j] = da_tj
+        da_s[j] = da_sj
+        carry_k[j] = u_k[j] * da_sj
+        du[j] = du[j] + da_tj * h_t_prev[j] + da_sj * h_s_prev[j]
+        db[j] = db[j] + da_tj + da_sj
 
 
 @njit
@@ -241,9 +238,9 @@ def row_before(t, end, reverse):
 
 @njit
 def flush(partial, total):
-    """Add the sums of the last time steps, in the arrays' dtype, to the float64 sums of all steps."""
+    """Add the sums of the last time steps, in the dtype of the arrays, to the float64 sums."""
     for k in range(len(partial)):
-        p, q = partial[k], total[k]
-        for j in range(len(p)):
-            q[j] += p[j]
-            p[j] = p.dtype.type(0)
+        partial_k, total_k = partial[k], total[k]
+        for j in range(len(partial_k)):
+            total_k[j] += partial_k[j]
+            partial_k[j] = partial_k.dtype.type(0)

@@ -1,4 +1,4 @@
-"""A straightforward njit loop for the recurrence: one thread, one number at a time.
+"""Plain njit loops for the recurrence: one thread, one number at a time.
 
 The tuned twin is cpu.py. This twin leaves out `lengths`, `reverse` and `out`.
 """
@@ -30,7 +30,7 @@ def backward(dh, h, u, dhT=None, activation="relu"):
 
 @functools.cache
 def forward_loop(activation):
-    """h_t = φ(a_t + u ⊙ h_{t-1}): reads a and h, writes h, 3 words an element."""
+    """Return a loop for h_t = φ(a_t + u ⊙ h_{t-1}): reads a and h, writes h, 3 words an element."""
     phi = ACTIVATIONS[activation].phi
 
     @njit
@@ -50,7 +50,10 @@ def forward_loop(activation):
 
 @functools.cache
 def backward_loop(activation):
-    """da_t = φ'_t ⊙ (dh_t + u ⊙ da_{t+1}), du = Σ da_t ⊙ h_{t-1}: carry holds u ⊙ da_{t+1}."""
+    """Return a loop for da_t = φ'_t ⊙ (dh_t + u ⊙ da_{t+1}) and du = Σ da_t ⊙ h_{t-1}.
+
+    `carry` holds u ⊙ da_{t+1}.
+    """
     dphi = ACTIVATIONS[activation].dphi
 
     @njit

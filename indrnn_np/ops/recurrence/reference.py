@@ -1,4 +1,4 @@
-"""The recurrence in plain NumPy: one loop over time that mirrors the equations line by line."""
+"""Recurrence in plain NumPy: one loop over time that mirrors the equations line by line."""
 
 from __future__ import annotations
 
@@ -102,9 +102,7 @@ def backward(dh, h, u, dhT=None, activation="relu", lengths=None, reverse=False,
     if dh is not None and lengths is not None:  # padding may hold NaN
         dh = np.where((np.arange(T)[:, None] < ends)[:, :, None], dh, 0)
     dφ, du = ACTIVATIONS[activation].array_dphi, np.zeros(H, np.result_type(h.dtype, np.float64))
-    carry = (
-        np.zeros((B, H), h.dtype) if dhT is None else dhT.copy()
-    )  # u ⊙ da_{t+1}, or the gradient on the last state
+    carry = np.zeros((B, H), h.dtype) if dhT is None else dhT.copy()  # u ⊙ da_{t+1}; at the end dhT
     for t in range(T) if reverse else range(T - 1, -1, -1):
         valid = (t < ends)[:, None]
         h_t, h_prev = h[t + 1], previous(h, t, ends, reverse)
@@ -118,7 +116,7 @@ def backward(dh, h, u, dhT=None, activation="relu", lengths=None, reverse=False,
 
 
 def previous(h, t, ends, reverse):
-    """Return h_{t-1} of every sample: the row before, or in reverse the row after or h0."""
+    """Return h_{t-1} (B, H): row t of h; in reverse row t + 2, or h0 at a sample's last step."""
     if not reverse:
         return h[t]
     after = h[t + 2] if t + 2 < len(h) else h[0]
@@ -126,7 +124,7 @@ def previous(h, t, ends, reverse):
 
 
 def last(h, lengths=None, reverse=False):
-    """Return a copy of the last state of each sample (B, H): h[lengths] or h[T], in reverse row 1."""
+    """Return a copy of each sample's last state (B, H): h[lengths] or h[T]; in reverse, row 1."""
     contract.check_last("recurrence.last", h, lengths, reverse)
     T, B = h.shape[0] - 1, h.shape[1]
     if lengths is None:

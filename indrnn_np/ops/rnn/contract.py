@@ -1,4 +1,4 @@
-"""Argument checks that the twins of rnn share, and the op's entries in the catalogue."""
+"""Argument checks shared by the twins of rnn, and its entries in the catalogue."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def draw(d, activation="tanh", lengths=False, reverse=False):
 
 
 def draw_cell(d, gates, biases, states, lengths, reverse):
-    """Draw x, W, U, biases and initial states, with U so small that gradients survive all time steps."""
+    """Draw x, W, U, biases and initial states; U is scaled so that gradients do not explode."""
     arrays = {
         "x": d.real(d.T, d.B, d.D),
         "W": d.real(gates * d.H, d.D) / d.D**0.5,

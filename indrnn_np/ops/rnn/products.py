@@ -1,4 +1,4 @@
-"""Compute the products of the backward passes of rnn, lstm and gru, chunk by chunk."""
+"""Products of the backward passes of rnn, lstm and gru, chunk by chunk."""
 
 from __future__ import annotations
 
@@ -10,23 +10,26 @@ from ..._cpu.jit import AS_WRITTEN, njit
 
 
 class Products:
-    """The sums of dW, dU and the bias gradients over chunks of samples b0 to b1, and their rows of dx."""
+    """Rows of dx, and sums of dW, dU and the bias gradients, of samples b0 to b1.
 
-    def __init__(self, back, b0, b1, longest):
-        (G, H), D, work, dtype = back.U.shape, back.x.shape[2], back.work, back.x.dtype
-        self.W, self.dx, self.b0, self.b1 = back.W, back.dx, b0, b1
-        self.inputs = Rows(back.x, b0, b1, longest, work, back.lengths)
-        self.previous = PreviousStates(back.h, back.lengths, back.reverse, b0, b1, longest, work)
+    `walk` is the steps.Backward, and `longest` the time steps of its longest chunk.
+    """
+
+    def __init__(self, walk, b0, b1, longest):
+        (G, H), D, work, dtype = walk.U.shape, walk.x.shape[2], walk.work, walk.x.dtype
+        self.W, self.dx, self.b0, self.b1 = walk.W, walk.dx, b0, b1
+        self.inputs = Rows(walk.x, b0, b1, longest, work, walk.lengths)
+        self.previous = PreviousStates(walk.h, walk.lengths, walk.reverse, b0, b1, longest, work)
         shapes = {"dW": (G, D), "dU": (G, H)}
         self.dW, self.dU = (zeros(work, f"{name} of samples {b0}", shapes[name], dtype) for name in shapes)
         self.part_W, self.part_U = (
             empty(work, f"{name} of a chunk, samples {b0}", shapes[name], dtype) for name in shapes
         )
         self.da_sum = np.zeros(G)
-        self.dv_sum = np.zeros(G) if back.two else self.da_sum
+        self.dv_sum = np.zeros(G) if walk.separate_dv else self.da_sum
 
     def add(self, t0, t1, da, dv):
-        """Fill dx of steps t0 to t1 and add to the sums, for da and dv (steps, samples, G)."""
+        """Fill dx of time steps t0 to t1 and add to the sums; da and dv are (steps, samples, G)."""
         rows_a, rows_v = as_rows(da), as_rows(dv)
         dx = self.dx[t0:t1, self.b0 : self.b1]
         if dx.flags.c_contiguous:
@@ -43,7 +46,7 @@ class Products:
 
 
 class Rows:
-    """Chunks of x (T, B, D), samples b0 to b1, as rows of a product; with `lengths` the padding is zero."""
+    """Chunks of x (T, B, D), samples b0 to b1, as rows; with `lengths`, padding is zero."""
 
     def __init__(self, x, b0, b1, longest, work, lengths=None):
         self.x, self.b0, self.b1, self.lengths = x, b0, b1, lengths
@@ -52,7 +55,7 @@ class Rows:
             self.buffer = empty(work, f"x of samples {b0}", (longest, b1 - b0, x.shape[2]), x.dtype)
 
     def rows(self, t0, t1):
-        """Return steps t0 to t1 as (steps · samples, D)."""
+        """Return time steps t0 to t1 as (steps · samples, D)."""
         part = self.x[t0:t1, self.b0 : self.b1]
         if not self.in_place:
             copy = self.buffer[: t1 - t0]
@@ -64,7 +67,7 @@ class Rows:
 
 
 class PreviousStates:
-    """h_{t-1} of samples b0 to b1: the row before; in reverse the row after, or h_0 at the last step."""
+    """States h_{t-1} of samples b0 to b1: row t of h; in reverse row t + 2, or h_0 at the end."""
 
     def __init__(self, h, lengths, reverse, b0, b1, longest, work):
         self.T, self.reverse, self.b0, self.b1 = len(h) - 1, reverse, b0, b1
@@ -88,7 +91,7 @@ class PreviousStates:
         return copy
 
     def rows(self, t0, t1):
-        """Return h_{t-1} of steps t0 to t1 as (steps · samples, H)."""
+        """Return h_{t-1} of time steps t0 to t1 as (steps · samples, H)."""
         if self.all_samples is not None:
             return as_rows(self.all_samples[t0:t1])
         buffer = self.buffer[: t1 - t0]
@@ -106,7 +109,7 @@ def zeros(work, name, shape, dtype):
 
 @njit(rounding=AS_WRITTEN)
 def add_rows(rows, total):
-    """total += Σ rows, in float64."""
+    """Add the sum of the rows (N, G) to total (G,), in float64."""
     for i in range(len(rows)):
         row = rows[i]
         for j in range(len(row)):

@@ -1,4 +1,4 @@
-"""The recurrent network in plain NumPy: one loop over time that mirrors the equations line by line."""
+"""Recurrent network in plain NumPy: one loop over time that mirrors the equations."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ def forward(x, W, U, b, h0, activation="tanh", lengths=None, reverse=False, work
     a = x @ W.T + b  # (T, B, H)
     h = np.empty((T + 1, *h0.shape), a.dtype)
     h[0] = state = h0
-    for t, counts in walk(T, B, lengths, reverse):
+    for t, active in walk(T, B, lengths, reverse):
         h_t = φ(a[t] + state @ U.T)
-        h[t + 1] = np.where(counts, h_t, 0)
-        state = np.where(counts, h_t, state)
+        h[t + 1] = np.where(active, h_t, 0)
+        state = np.where(active, h_t, state)
     return h
 
 
@@ -97,39 +97,40 @@ def backward(dh, x, h, W, U, dhT=None, activation="tanh", lengths=None, reverse=
         If an argument has the wrong shape, dtype or layout.
     """
     contract.check_backward("rnn.backward", dh, x, h, W, U, dhT, activation, lengths, reverse)
-    (T, B, _), ends, dφ = x.shape, ends_of(x, lengths), ACTIVATIONS[activation].array_dphi
-    da, whole = np.empty_like(h[1:]), np.empty_like(h[1:])
+    (T, B, _), ends, dφ = x.shape, sample_ends(x, lengths), ACTIVATIONS[activation].array_dphi
+    da, total_dh = np.empty_like(h[1:]), np.empty_like(h[1:])  # total_dh: ∂L/∂h_t
     dU = np.zeros(U.shape, np.result_type(h.dtype, np.float64))
-    carry = np.zeros_like(h[0]) if dhT is None else dhT  # Uᵀ da_{t+1}, or the gradient on the last state
-    for t, counts in walk(T, B, lengths, not reverse):
+    carry = np.zeros_like(h[0]) if dhT is None else dhT  # Uᵀ da_{t+1}; at the end dhT
+    for t, active in walk(T, B, lengths, not reverse):
         h_t, h_prev = h[t + 1], previous(h, t, ends, reverse)
         # forward: h_t = φ(W x_t + U h_prev + b)
-        whole[t] = np.where(counts, carry if dh is None else dh[t] + carry, 0)
-        da[t] = np.where(counts, dφ(h_t) * whole[t], 0)
-        dU += da[t].T @ np.where(counts, h_prev, 0)
-        carry = np.where(counts, da[t] @ U, carry)
+        total_dh[t] = np.where(active, carry if dh is None else dh[t] + carry, 0)
+        da[t] = np.where(active, dφ(h_t) * total_dh[t], 0)
+        dU += da[t].T @ np.where(active, h_prev, 0)
+        carry = np.where(active, da[t] @ U, carry)
     if probe is not None:
-        probe(0, T, whole, da)
-    return *of_inputs(da, x, W, lengths), dU.astype(h.dtype), total(da), carry.copy()
+        probe(0, T, total_dh, da)
+    dx, dW = input_gradients(da, x, W, lengths)
+    return dx, dW, dU.astype(h.dtype), bias_gradient(da), carry.copy()
 
 
 def walk(T, B, lengths, from_the_end):
-    """Yield each time step t, in the order of the walk, with the samples that have not ended (B, 1)."""
+    """Yield each time step t of the walk, and the mask (B, 1) of samples that have not ended."""
     ends = np.full(B, T) if lengths is None else lengths
     for t in range(T - 1, -1, -1) if from_the_end else range(T):
         yield t, (t < ends)[:, None]
 
 
-def ends_of(x, lengths):
-    """Return the number of valid steps of each sample."""
+def sample_ends(x, lengths):
+    """Return the number of valid time steps of each sample (B,)."""
     return np.full(x.shape[1], len(x)) if lengths is None else lengths
 
 
-def of_inputs(da, x, W, lengths):
-    """Return dx and dW of a = W x, for da (T, B, G) that is zero in the padding."""
+def input_gradients(da, x, W, lengths):
+    """Return dx and dW of a = W x, for da (T, B, G) that is zero in padding."""
     return da @ W, np.einsum("tbg,tbd->gd", da, x if lengths is None else np.where(valid(x, lengths), x, 0))
 
 
-def total(da):
-    """Return the sum over time steps and samples: the gradient of a bias."""
+def bias_gradient(da):
+    """Return the sum over time steps and samples."""
     return da.sum(axis=(0, 1), dtype=np.result_type(da.dtype, np.float64)).astype(da.dtype)

@@ -105,13 +105,13 @@ def at_last(row, steps, lengths=None, out=None):
 
 
 def reached(row, lengths, wanted=True):
-    """Return row (B, H) with zeros where a sample has no steps, or with wanted=False where it has steps."""
+    """Return row (B, H) with zeros for samples without steps, or with steps if not `wanted`."""
     contract.check_reached("rows.reached", row, lengths, wanted)
     return np.where(((lengths > 0) == wanted)[:, None], row, row.dtype.type(0))
 
 
 def without_padding(x, lengths, out=None):
-    """Return a copy of x (T, B, D) with zeros in the padding, whatever values x has there."""
+    """Return a copy of x (T, B, D) with zeros in the padding, even if x holds NaN there."""
     contract.check_padding("rows.without_padding", x, lengths, out)
     copy = np.empty_like(x) if out is None else out
     copy[...] = x

@@ -5,9 +5,8 @@
     p ← p - lr · m                      Nesterov: p ← p - lr · (g + momentum · m)
 
 Momentum has no dampening. Nesterov momentum is that of Sutskever, Martens, Dahl & Hinton 2013, in
-the form that applies the look-ahead to the gradient. `decay (P,)` is 1 for elements that decay
-and 0 for others; None means 1 everywhere. `rate (P,)` multiplies the lr of each element; None means
-1 everywhere.
+the form that applies the look-ahead to the gradient. `decay (P,)` is 1 for elements that decay and
+0 for others. `rate (P,)` multiplies the lr of each element. None means 1 everywhere.
 """
 
 TWINS = ("reference", "cpu", "cuda")

@@ -1,4 +1,4 @@
-"""Argument checks that the twins of sgd share, and the op's entries in the catalogue."""
+"""Argument checks shared by the twins of sgd, and its entries in the catalogue."""
 
 from __future__ import annotations
 
@@ -15,14 +15,13 @@ def check(where, p, g, m, lr, momentum, nesterov, weight_decay, decay, rate):
 
 
 def check_arrays(where, p, g, decay, rate, **moments):
-    """Check the arrays of an optimizer's update."""
-    table = "p: written real P, g: P, decay?: P, rate?: P" + "".join(
-        f", {name}: written P" for name in moments
-    )
+    """Check the arrays of an optimizer's update; `moments` are arrays by name."""
+    table = "p: written real P, g: P, decay?: P, rate?: P"
+    table += "".join(f", {name}: written P" for name in moments)
     _check.arrays(where, table, p, g, decay, rate, *moments.values())
     for name, value in {"g": g, **moments}.items():
         if _check.shares_memory(value, p):
-            _check.fail(where, f"{name} shares memory with p", "an array of its own")
+            _check.fail(where, f"{name} shares memory with p", "a separate array")
 
 
 def draw(d, momentum=0.9, nesterov=False, weight_decay=0.1, decay=False, rate=False):
@@ -32,7 +31,7 @@ def draw(d, momentum=0.9, nesterov=False, weight_decay=0.1, decay=False, rate=Fa
 
 
 def draw_parameters(d, decay, rate):
-    """Draw parameters (P,), gradients, first moments and factors."""
+    """Draw the parameters p, the gradient g, the first moments m and the factors, each (P,)."""
     P = d.H * d.K + 1
     factors = {"decay": d.positive(P) if decay else None, "rate": d.positive(P) if rate else None}
     return {"p": d.real(P), "g": d.real(P), "m": d.real(P), **factors}

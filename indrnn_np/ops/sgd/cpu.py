@@ -20,7 +20,7 @@ def _kernel(p, g, m, lr, momentum, nesterov, weight_decay, decay, rate):
     lr, momentum, weight_decay = number(lr), number(momentum), number(weight_decay)
     for i in range(len(p)):
         coefficient = weight_decay if decay is None else weight_decay * decay[i]
-        step = g[i] + coefficient * p[i]
-        m[i] = momentum * m[i] + step
-        step = lr * (step + momentum * m[i] if nesterov else m[i])
-        p[i] -= step if rate is None else rate[i] * step
+        gradient = g[i] + coefficient * p[i]
+        m[i] = momentum * m[i] + gradient
+        change = lr * (gradient + momentum * m[i] if nesterov else m[i])
+        p[i] -= change if rate is None else rate[i] * change

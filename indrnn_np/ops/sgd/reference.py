@@ -16,7 +16,7 @@ def update(p, g, m, lr, momentum=0.0, nesterov=False, weight_decay=0.0, decay=No
     p, m : array (P,)
         Parameters and momentum. Both change in place. With momentum 0, m becomes g'.
     g : array (P,)
-        Gradient. It is only read.
+        Gradient. It does not change.
     lr, momentum : float
         Learning rate and factor of the momentum.
     nesterov : bool
@@ -34,7 +34,7 @@ def update(p, g, m, lr, momentum=0.0, nesterov=False, weight_decay=0.0, decay=No
     lr, momentum, weight_decay = contract.check(
         "sgd.update", p, g, m, lr, momentum, nesterov, weight_decay, decay, rate
     )
-    step = g + weight_decay * (p if decay is None else decay * p)
-    m[...] = momentum * m + step
+    decayed_g = g + weight_decay * (p if decay is None else decay * p)
+    m[...] = momentum * m + decayed_g
     lr = lr if rate is None else lr * rate
-    p -= (lr * (step + momentum * m if nesterov else m)).astype(p.dtype)
+    p -= (lr * (decayed_g + momentum * m if nesterov else m)).astype(p.dtype)

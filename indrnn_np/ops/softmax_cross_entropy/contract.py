@@ -1,4 +1,4 @@
-"""Argument checks that the twins of softmax_cross_entropy share, and the op's entries in the catalogue."""
+"""Argument checks shared by the twins of softmax_cross_entropy, and its catalogue entry."""
 
 from __future__ import annotations
 
@@ -13,18 +13,16 @@ def check(where, y, target, mask, out):
     """Check the arguments of loss except the values of the labels."""
     _check.array(where, "target", target)
     if target.dtype.kind not in "iu":
-        _check.fail(
-            where, f"target has dtype {target.dtype}", "an integer dtype", "because labels are class numbers"
-        )
-    _check.arrays(
-        where, "y: T? B K, target: int T? B, mask?: bool T? B, out?: written T? B K", y, target, mask, out
-    )
+        because = "because labels are class numbers"
+        _check.fail(where, f"target has dtype {target.dtype}", "an integer dtype", because)
+    table = "y: T? B K, target: int T? B, mask?: bool T? B, out?: written T? B K"
+    _check.arrays(where, table, y, target, mask, out)
 
 
 def check_labels(where, y, target, mask):
-    """Check that counted labels are class numbers; return the flat labels, the flat mask and its count.
+    """Check the counted labels; return the flat labels, the flat mask and the number of labels.
 
-    Labels that are not counted become 0. At least one label has to be counted.
+    Labels that are not counted become 0. At least one label must be counted.
     """
     counted = np.ones(target.size, np.bool_) if mask is None else mask.reshape(-1)
     labels, K = target.reshape(-1).astype(np.int64), y.shape[-1]
@@ -32,9 +30,8 @@ def check_labels(where, y, target, mask):
     if wrong.any():
         first = int(np.argmax(wrong))
         index = [int(i) for i in np.unravel_index(first, target.shape)]
-        _check.fail(
-            where, f"target{index} is {labels[first]}", f"0 to {K - 1}", f"to match y with shape {y.shape}"
-        )
+        because = f"to match y with shape {y.shape}"
+        _check.fail(where, f"target{index} is {labels[first]}", f"0 to {K - 1}", because)
     check_count(where, "label", counted.sum())
     return np.where(counted, labels, 0), counted, int(counted.sum())
 

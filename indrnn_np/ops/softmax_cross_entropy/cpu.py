@@ -1,4 +1,4 @@
-"""Compiled twin of reference.py: one pass over the scores, no array besides the gradient."""
+"""Compiled twin of reference.py: one pass over the scores, and no array except the gradient."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ def loss(y, target, mask=None, out=None):
 
 @njit(rounding=AS_WRITTEN)
 def cross_entropy(partition, label_score, top_score):
-    """Return -log softmax of the label. The order matters: adding a large score first would lose log(partition)."""
+    """Return -log softmax of the label.
+
+    The order matters: a large score that is added first would absorb log(partition).
+    """
     return np.float64(math.log(partition)) - np.float64(label_score - top_score)
 
 

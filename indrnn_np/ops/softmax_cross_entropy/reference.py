@@ -10,7 +10,9 @@ from . import contract
 def loss(y, target, mask=None, out=None):
     """Return the mean cross-entropy of the labels and the softmax of the scores, and its gradient.
 
-        L = -Σ log softmax(y)[target] / n,   dy = (softmax(y) - onehot(target)) / n,   n counted labels
+        L = -Σ log softmax(y)[target] / n,   dy = (softmax(y) - onehot(target)) / n
+
+    n is the number of counted labels.
 
     Parameters
     ----------
