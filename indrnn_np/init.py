@@ -31,7 +31,7 @@ def recurrent_bound(activation: str, gamma: float, steps: int | None) -> float:
     Parameters
     ----------
     activation : str
-        A name in ACTIVATIONS (ops/recurrence/activation.py).
+        φ: "relu", "tanh", "sigmoid" or "identity".
     gamma : float
         Largest growth γ of a gradient over the sequence.
     steps : int or None

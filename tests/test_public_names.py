@@ -12,6 +12,7 @@ import pytest
 import indrnn_np
 from indrnn_np import backend
 from indrnn_np._moved import MOVED
+from indrnn_np.ops.recurrence.activation import ACTIVATIONS
 from indrnn_np.optim import schedules
 
 SURFACE = """
@@ -49,6 +50,13 @@ def test_type_checkers_see_the_same_names():
     seen = re.findall(r"^    from \.([\w.]+) import (\w+) as (\w+)$", source, re.MULTILINE)
     assert {(name, module) for module, name, _ in seen} == set(indrnn_np._HOME.items())
     assert all(name == alias for _, name, alias in seen)
+
+
+@pytest.mark.parametrize("name", ["IndRNN", "RNN", "Recurrence", "recurrent_bound"])
+def test_docstrings_list_every_activation(name):
+    text = inspect.getdoc(getattr(indrnn_np, name))
+    listed = re.search(r"^activation : str\n +φ: (.+)\.$", text, re.MULTILINE)[1]
+    assert re.findall(r'"(\w+)"', listed) == list(ACTIVATIONS)
 
 
 def test_an_unknown_name_is_an_attribute_error():

@@ -1,4 +1,4 @@
-"""Base class of all layers, and the arguments of a pass: `Pass` for the network, `Context` for a layer."""
+"""Base class of all layers, and the arguments of a pass: Pass (network) and Context (layer)."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ class Pass:
     dropout : bool
         Apply dropout in training.
     fuse : bool
-        Let a layer apply the batch norm and dropout before it (fusion.py). A single time step is not fused.
+        Let a layer apply the batch norm and dropout before it (fusion.py). A single time step is
+        not fused.
     momentum : float, optional
         Momentum of the running statistics; None uses the momentum of each layer.
     seed, iteration : int
@@ -76,9 +77,9 @@ class Context:
     work : Workspace, optional
         Buffers that are reused between iterations.
     fused : bool
-        True if a later layer applies this batch norm (fusion.py).
+        Whether a later layer applies this batch norm (fusion.py).
     slot : str
-        Name of the buffer that backward writes. The gradients of a network alternate between two.
+        Name of the buffer that backward writes. Gradients alternate between two buffers.
     """
 
     ops: Backend
@@ -149,10 +150,7 @@ class Layer:
     """
 
     causal: ClassVar[bool] = True  # step t of the output depends on no later step of the input
-    stretches_over_time: ClassVar[bool] = (
-        False  # in training, step t of the output depends on all steps of the input
-    )
-
+    stretches_over_time: ClassVar[bool] = False  # in training, each step of y depends on all steps of x
     reads_symbols: ClassVar[bool] = False  # x is (T, B) integers, which have no gradient
     fusion_role: ClassVar[str] = ""  # NORM, MASK or READER of fusion.py
     needs: ClassVar[tuple[str, ...]] = ()  # operations that some backends lack
@@ -162,7 +160,7 @@ class Layer:
 
     @property
     def inner(self) -> tuple[Layer, ...]:
-        """Inner layers; their names are their numbers."""
+        """Inner layers. Their names are their indices."""
         return ()
 
     @property
@@ -177,7 +175,7 @@ class Layer:
 
     @property
     def state_size(self) -> int:
-        """Elements of the state for each sample, without the states of inner layers."""
+        """Number of elements of the state for each sample, without the states of inner layers."""
         return 0
 
     @property
@@ -191,7 +189,7 @@ class Layer:
         return None
 
     def parameters(self, steps: int | None) -> dict[str, Parameter]:
-        """Return the trainable arrays by the letters of the paper."""
+        """Return the trainable arrays, named by the letters of the paper."""
         return {}
 
     def running(self, steps: int | None) -> dict[str, Array]:
@@ -215,8 +213,8 @@ class Layer:
     def step(self, x_t: AnyArray, state: State, ctx: Context) -> tuple[AnyArray, State]:
         """Run one time step: return y_t (B, H) for x_t (B, D), and the new state."""
         if not self.causal:
-            _check.fail(f"{type(self).__name__}.step", "the layer reads later steps", "a causal layer",
-                        "to run one step at a time")  # fmt: skip
+            where, because = f"{type(self).__name__}.step", "to run one step at a time"
+            _check.fail(where, "the layer reads later steps", "a causal layer", because)
         y, state, _ = self.forward(x_t.reshape(1, *x_t.shape), state, ctx)
         return y[0], state
 
@@ -242,6 +240,5 @@ def sequence(where: str, x: AnyArray, size: int | None) -> None:
     """Check that x is a time-major sequence with `size` inputs."""
     _check.arrays(where, "x: any T B D", x)
     if size is not None and x.shape[2] != size:
-        _check.fail(
-            where, f"x has shape {x.shape}", f"(T, B, {size})", "because the layer has that many inputs"
-        )
+        because = f"because the layer has {size} inputs"
+        _check.fail(where, f"x has shape {x.shape}", f"(T, B, {size})", because)

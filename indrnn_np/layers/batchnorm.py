@@ -1,4 +1,4 @@
-"""Batch normalisation of sequences (Ioffe & Szegedy 2015; Li et al. 2019, arXiv:1910.06251, 5.1)."""
+"""Batch normalisation of sequences."""
 
 from __future__ import annotations
 
@@ -39,6 +39,8 @@ class BatchNorm(Layer):
     -----
     y = scale ⊙ (x - mean) / √(var + eps) + shift
 
+    Ioffe & Szegedy 2015, arXiv:1502.03167; Li et al. 2019, arXiv:1910.06251, 5.1.
+
     The learned arrays are scale (H,), initially 1, and shift (H,), initially 0. The buffers `mean`
     and `var` (S, H) are running averages for inference, r ← (1 - momentum) r + momentum · batch,
     where the variance of the batch is divided by n - 1. A statistic over one value does not change
@@ -66,8 +68,8 @@ class BatchNorm(Layer):
         if self.positions is not None:
             _check.at_least("BatchNorm", "positions", self.positions, 1)
             if not self.per_step:
-                _check.fail("BatchNorm", f"positions is {self.positions} with per_step=False", "per_step=True",
-                            "because one statistic has no position")  # fmt: skip
+                problem = f"positions is {self.positions} with per_step=False"
+                _check.fail("BatchNorm", problem, "per_step=True", "because one statistic has no position")
 
     @property
     def inputs(self) -> int:
@@ -103,7 +105,7 @@ class BatchNorm(Layer):
         """Normalise x; with `per_step`, the state is the number of steps before this window."""
         sequence("BatchNorm.forward", x, self.size)
         if ctx.fused:
-            return self._unwritten(x, ctx)
+            return self._normalised(x, ctx)
         t0 = state or 0
         out = ctx.array("y", x.shape)
         scale, shift = ctx.param("scale"), ctx.param("shift")
@@ -120,8 +122,8 @@ class BatchNorm(Layer):
         self._update(mean, var, t0, x, ctx)
         return y, after, (x, mean, var)
 
-    def _unwritten(self, x: AnyArray, ctx: Context) -> tuple[AnyArray, State, Record]:
-        """Return x with its normalisation, which a later layer applies chunk by chunk."""
+    def _normalised(self, x: AnyArray, ctx: Context) -> tuple[AnyArray, State, Record]:
+        """Return x and its normalisation, which a later layer applies chunk by chunk."""
         if ctx.run.training:
             mean, var = ctx.ops.batchnorm.statistics(x)
             self._update(mean, var, 0, x, ctx)
@@ -141,7 +143,7 @@ class BatchNorm(Layer):
         return dx, None, {"scale": dscale, "shift": dshift}
 
     def _update(self, mean: AnyArray, var: AnyArray, t0: int, x: AnyArray, ctx: Context) -> None:
-        """Update the running statistics, except rows over no value and variances over one value."""
+        """Update the running statistics; a variance over one value does not change them."""
         T, B, _ = x.shape
         counts = value_counts(T, B, ctx.run.lengths, self.per_step)
         momentum = self.momentum if ctx.run.momentum is None else ctx.run.momentum

@@ -22,10 +22,12 @@ class Bidirectional(Layer):
 
     Notes
     -----
-    y_t = [forward h_t, reverse h_t]        (Schuster & Paliwal 1997)
+    y_t = [forward h_t, reverse h_t]
 
-    Maps x (T, B, D) to y (T, B, 2 H). The parameters are `forward.W`, ..., `reverse.W`, ... The state
-    is a pair: the last state of the forward layer, and that of the reverse layer (at step 0).
+    Schuster & Paliwal 1997.
+
+    Maps x (T, B, D) to y (T, B, 2 H). The parameters are `forward.W`, ..., `reverse.W`, ... The
+    state is a pair: the last state of the forward layer, and that of the reverse layer (at step 0).
     """
 
     layer: Recurrent
@@ -35,9 +37,8 @@ class Bidirectional(Layer):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not isinstance(self.layer, Recurrent) or self.layer.reverse:
-            _check.fail(
-                "Bidirectional", f"layer is {self.layer!r}", "an IndRNN or another cell with reverse=False"
-            )
+            expected = "an IndRNN or another cell with reverse=False"
+            _check.fail("Bidirectional", f"layer is {self.layer!r}", expected)
 
     @property
     def needs(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -56,20 +57,17 @@ class Bidirectional(Layer):
         return self.layer.state_form, self.layer.state_form
 
     def _halves(self) -> dict[str, Recurrent]:
+        """Return the two layers by name."""
         reverse = dataclasses.replace(self.layer, reverse=True)  # type: ignore[type-var]
         return {"forward": self.layer, "reverse": reverse}
 
     def parameters(self, steps: int | None) -> dict[str, Parameter]:
-        return {
-            f"{n}.{p}": value
-            for n, half in self._halves().items()
-            for p, value in half.parameters(steps).items()
-        }
+        halves = self._halves().items()
+        return {f"{n}.{p}": value for n, half in halves for p, value in half.parameters(steps).items()}
 
     def bounds(self, steps: int | None) -> dict[str, float]:
-        return {
-            f"{n}.{p}": value for n, half in self._halves().items() for p, value in half.bounds(steps).items()
-        }
+        halves = self._halves().items()
+        return {f"{n}.{p}": value for n, half in halves for p, value in half.bounds(steps).items()}
 
     def forward(self, x: AnyArray, state: State, ctx: Context) -> tuple[AnyArray, State, Record]:
         passes = [

@@ -46,8 +46,8 @@ def forward_layers(
 def network_input(x: AnyArray, ctx: Context) -> AnyArray:
     """Return x (T, B, D) as an array of the backend, with zeros after the end of each sample.
 
-    Symbols (T, B) become int64, with symbol 0 after the end. Symbols in GPU memory without lengths are
-    returned unchanged.
+    Symbols (T, B) become int64, with symbol 0 after the end. Symbols in GPU memory without lengths
+    are returned unchanged.
     """
     lengths, device = ctx.run.lengths, ctx.ops.device
     if x.dtype.kind in "iu":
@@ -68,8 +68,8 @@ def backward_layers(
 ) -> tuple[AnyArray, tuple[State, ...]]:  # fmt: skip
     """Propagate dy back through the layers and add the parameter gradients to `grads`.
 
-    Gradients alternate between two buffers below `slot`. dy must be in neither of them; dx is in one
-    of them, or is dy itself.
+    Gradients alternate between two buffers below `slot`. dy must not be in these buffers; dx is in
+    one of them, or is dy.
 
     Returns
     -------
@@ -85,7 +85,7 @@ def backward_layers(
         ctx = dataclasses.replace(tape.contexts[i], run=run, slot=slots[0], grads=grads)
         dlast = None if dstate is None else dstate[i]
         dx, before, named = layers[i].backward(dy, tape.layers[i], dlast, ctx)
-        if dx is not dy:  # an inactive layer returns dy itself and uses no slot
+        if dx is not dy:  # an inactive layer returns dy and writes no buffer
             dy, slots = dx, slots[::-1]
         dstates.append(before)
         for name, gradient in named.items():
@@ -103,19 +103,19 @@ def check_layers(where: str, layers: Sequence[Value]) -> int | None:
         if not isinstance(layer, Layer):
             _check.fail(where, f"layers[{i}] is {layer!r}", "a layer such as IndRNN(2, 128)", error=TypeError)
         if size is not None and layer.inputs not in (None, size):
-            _check.fail(where, f"layers[{i}] {type(layer).__name__} has {layer.inputs} inputs", f"{size}",
-                        "to match the output of the layer before it")  # fmt: skip
+            problem = f"layers[{i}] {type(layer).__name__} has {layer.inputs} inputs"
+            _check.fail(where, problem, f"{size}", "to match the output of the layer before it")
         size = layer.outputs or size
     return size
 
 
 def gathered(layers: Sequence[Layer], method: str, steps: int | None) -> dict[str, Value]:
-    """Merge the results of a method of all layers, prefixing each name with its layer's number."""
+    """Merge the results of a method of all layers; prefix each name with the index of its layer."""
     return {f"{i}.{n}": v for i, layer in enumerate(layers) for n, v in getattr(layer, method)(steps).items()}
 
 
 def named_layers(layers: Sequence[Layer], prefix: str = "") -> Iterator[tuple[str, Layer]]:
-    """Yield each layer with the prefix of its parameters; inner layers come before their container."""
+    """Yield the path and the object of each layer; inner layers come before their container."""
     for i, layer in enumerate(layers):
         yield from named_layers(layer.inner, f"{prefix}{i}.")
         yield f"{prefix}{i}", layer

@@ -1,4 +1,4 @@
-"""Layers that contain a chain F, whose output is added to or concatenated with the input."""
+"""Layers that contain a chain F: its output is added to the input or concatenated with it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from .laststep import LastStep
 class Container(Layer):
     """Base class of Residual and Concat: a chain F of layers, with parameters named `0.W`, ...
 
-    The state is a tuple with one entry for each layer. Parameter gradients are added to `ctx.grads`.
+    The state is a tuple with one entry for each layer. Parameter gradients are added to
+    `ctx.grads`.
 
     Parameters
     ----------
@@ -36,8 +37,8 @@ class Container(Layer):
         check_layers(name, self.layers)
         for path, layer in named_layers(self.layers):
             if isinstance(layer, LastStep):
-                _check.fail(name, f"layers[{path}] is a LastStep", "layers that give every step",
-                            "because F is combined with the input at every step")  # fmt: skip
+                because = "because F is combined with the input at every step"
+                _check.fail(name, f"layers[{path}] is a LastStep", "layers that give every step", because)
 
     @functools.cached_property
     def fusion_plan(self) -> tuple[bool, ...]:
@@ -79,15 +80,15 @@ class Container(Layer):
     def step(self, x_t: AnyArray, state: State, ctx: Context) -> tuple[AnyArray, State]:
         y_t, after = x_t, []
         for layer, before, context in zip(self.layers, self.states(state), self.contexts(ctx), strict=True):
-            y_t, state_of = layer.step(y_t, before, context)
-            after.append(state_of)
-        return self._meet(x_t, y_t, None, ctx), tuple(after)
+            y_t, layer_state = layer.step(y_t, before, context)
+            after.append(layer_state)
+        return self._combine(x_t, y_t, None, ctx), tuple(after)
 
     def forward(self, x: AnyArray, state: State, ctx: Context) -> tuple[AnyArray, State, Record]:
         sequence(f"{type(self).__name__}.forward", x, self.inputs)
         y, after, tape = forward_layers(self.layers, x, self.states(state), self.contexts(ctx))
         out = ctx.array("y", (*x.shape[:2], self.outputs or x.shape[2]))
-        return self._meet(x, y, out, ctx), after, tape
+        return self._combine(x, y, out, ctx), after, tape
 
     def contexts(self, ctx: Context) -> list[Context]:
         """Return the contexts of the inner layers for one pass."""
@@ -100,12 +101,12 @@ class Container(Layer):
         """Return the states of the inner layers; all None at the start of a sequence."""
         return (None,) * len(self.layers) if state is None else state
 
-    def _meet(self, x: AnyArray, y: AnyArray, out: AnyArray, ctx: Context) -> AnyArray:
+    def _combine(self, x: AnyArray, y: AnyArray, out: AnyArray, ctx: Context) -> AnyArray:
         """Combine the input and the output of F, for a sequence or a single step."""
-        raise TypeError(f"{type(self).__name__}._meet: the class does not define it, expected a method")
+        raise TypeError(f"{type(self).__name__}._combine: the class does not define it, expected a method")
 
-    def _through(self, dy: AnyArray, tape: Tape, dstate: State, ctx: Context) -> tuple[AnyArray, State]:
-        """Propagate the gradient through F; return the gradients of its input and initial states."""
+    def _backward(self, dy: AnyArray, tape: Tape, dstate: State, ctx: Context) -> tuple[AnyArray, State]:
+        """Run the backward pass of F; return the gradients of its input and initial states."""
         return backward_layers(self.layers, dy, tape, dstate, ctx.run.probe, ctx.grads, f"{ctx.slot}.")
 
 
@@ -120,7 +121,9 @@ class Residual(Container):
 
     Notes
     -----
-    y = x + F(x)        (He et al. 2016, arXiv:1603.05027; Li et al. 2018, arXiv:1803.04831, figure 1 (b))
+    y = x + F(x)
+
+    He et al. 2016, arXiv:1603.05027; Li et al. 2018, arXiv:1803.04831, figure 1 (b).
 
     x and y are (T, B, D). The state is a tuple with one entry for each inner layer.
     """
@@ -129,20 +132,20 @@ class Residual(Container):
         super().__post_init__()
         size = check_layers("Residual", self.layers)
         if size != self.inputs:
-            _check.fail("Residual", f"the last of its layers has {size} outputs", f"{self.inputs}",
-                        "because the output is added to the input")  # fmt: skip
+            because = "because the output is added to the input"
+            _check.fail("Residual", f"the last layer has {size} outputs", f"{self.inputs}", because)
 
-    def _meet(self, x: AnyArray, y: AnyArray, out: AnyArray, ctx: Context) -> AnyArray:
+    def _combine(self, x: AnyArray, y: AnyArray, out: AnyArray, ctx: Context) -> AnyArray:
         return ctx.ops.rows.add(x, y, out)
 
     def backward(
         self, dy: AnyArray, tape: Record, dstate: State, ctx: Context
     ) -> tuple[AnyArray, State, dict[str, AnyArray]]:
         dy = ctx.dense(dy)
-        through, before = self._through(dy, tape, dstate, ctx)
-        # Add in place in a buffer of F. If F is inactive, `through` is dy, which belongs to the caller.
-        out = ctx.scratch.array("dx", dy.shape) if through is dy else through
-        return ctx.ops.rows.add(dy, through, out), before, {}
+        dx, before = self._backward(dy, tape, dstate, ctx)
+        # Add in place in a buffer of F. If F is inactive, dx is dy, which belongs to the caller.
+        out = ctx.scratch.array("dx", dy.shape) if dx is dy else dx
+        return ctx.ops.rows.add(dy, dx, out), before, {}
 
 
 @dataclass(frozen=True)
@@ -156,24 +159,27 @@ class Concat(Container):
 
     Notes
     -----
-    y_t = [x_t, F(x)_t]        (Huang et al. 2017, arXiv:1608.06993; Li et al. 2019, arXiv:1910.06251, 4)
+    y_t = [x_t, F(x)_t]
 
-    Maps x (T, B, D) to y (T, B, D + K), where F has K outputs. The state is a tuple with one entry for
-    each inner layer.
+    Huang et al. 2017, arXiv:1608.06993; Li et al. 2019, arXiv:1910.06251, section 4.
+
+    Maps x (T, B, D) to y (T, B, D + K), where F has K outputs. The state is a tuple with one entry
+    for each inner layer.
     """
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.inputs is None:
-            _check.fail("Concat", "no layer has a fixed number of inputs", "at least one such as IndRNN(2, 128)",
-                        "because the number of outputs depends on it")  # fmt: skip
+            expected = "at least one such as IndRNN(2, 128)"
+            because = "because the number of outputs depends on it"
+            _check.fail("Concat", "no layer has a fixed number of inputs", expected, because)
 
     @property
     def outputs(self) -> int:
         D = self.inputs or 0
         return D + (check_layers("Concat", self.layers) or D)
 
-    def _meet(self, x: AnyArray, y: AnyArray, out: AnyArray, ctx: Context) -> AnyArray:
+    def _combine(self, x: AnyArray, y: AnyArray, out: AnyArray, ctx: Context) -> AnyArray:
         return ctx.ops.rows.join(x, y, out)
 
     def backward(
@@ -182,6 +188,6 @@ class Concat(Container):
         dy, D = ctx.dense(dy), self.inputs or 0
         T, B, H = dy.shape
         dx = ctx.ops.rows.part(dy, 0, D, ctx.scratch.array("dx", (T, B, D)))
-        beside = ctx.ops.rows.part(dy, D, H - D, ctx.scratch.array("beside", (T, B, H - D)))
-        through, before = self._through(beside, tape, dstate, ctx)
-        return ctx.ops.rows.add(dx, through, dx), before, {}
+        dy_inner = ctx.ops.rows.part(dy, D, H - D, ctx.scratch.array("dy of F", (T, B, H - D)))
+        dx_inner, before = self._backward(dy_inner, tape, dstate, ctx)
+        return ctx.ops.rows.add(dx, dx_inner, dx), before, {}

@@ -22,10 +22,11 @@ class Dropout(Layer):
 
     Notes
     -----
-    y_t = m ⊙ x_t / (1 - rate) in training, with the mask m (B, H); y = x in inference
+    y_t = m ⊙ x_t / (1 - rate)
 
-    The mask is a function of the network's seed, the layer and the iteration. It is not stored, and
-    it is the same on every backend.
+    m (B, H) is the mask of a training pass; in inference y = x. The mask is a function of the
+    network's seed, the layer and the iteration. It is not stored, and it is the same on every
+    backend. Gal & Ghahramani 2016; Li et al. 2019, arXiv:1910.06251, 5.1.
     """
 
     fusion_role: ClassVar[str] = MASK
@@ -50,8 +51,7 @@ class Dropout(Layer):
     ) -> tuple[AnyArray, State, dict[str, AnyArray]]:
         if not tape:
             return dy, None, {}
-        value = dy.row if isinstance(dy, LastRow) else dy
-        dx = ctx.ops.dropout.backward(
-            value, self.rate, ctx.key("dropout"), ctx.scratch.array("dx", value.shape)
-        )
+        rows = dy.row if isinstance(dy, LastRow) else dy
+        out = ctx.scratch.array("dx", rows.shape)
+        dx = ctx.ops.dropout.backward(rows, self.rate, ctx.key("dropout"), out)
         return (dy._replace(row=dx) if isinstance(dy, LastRow) else dx), None, {}

@@ -34,8 +34,8 @@ class Embedding(Layer):
     -----
     y_t = E[x_t]
 
-    Maps x (T, B), integers from 0 to V - 1, to y (T, B, H), which is zero in padding. The learned array
-    is E (V, H). Symbols have no gradient, so backward returns None for dx.
+    Maps x (T, B), integers from 0 to V - 1, to y (T, B, H), which is zero in padding. The learned
+    array is E (V, H). Symbols have no gradient, so backward returns None for dx.
     """
 
     reads_symbols: ClassVar[bool] = True
@@ -68,9 +68,8 @@ class Embedding(Layer):
         _check.arrays("Embedding.forward", "x: int T B", x)
         factors = None
         if ctx.run.training and ctx.run.dropout and self.embedding_dropout > 0:
-            factors = ctx.ops.dropout.mask(
-                (self.symbols,), self.embedding_dropout, ctx.key("rows"), ctx.dtype
-            )
+            key = ctx.key("rows")
+            factors = ctx.ops.dropout.mask((self.symbols,), self.embedding_dropout, key, ctx.dtype)
         y = ctx.ops.embedding.forward(x, ctx.param("E"), factors, ctx.array("y", (*x.shape, self.size)))
         if ctx.run.lengths is not None:
             y = ctx.ops.rows.without_padding(y, ctx.run.lengths, y)

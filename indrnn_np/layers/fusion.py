@@ -1,12 +1,12 @@
-"""Fusion of layers: the next layer computes an output or gradient, which is never materialised.
+"""Fuse layers: another layer computes an output or a gradient, which is never materialised.
 
-    BatchNorm, Dropout, ..., IndRNN      the IndRNN normalises its input chunk by chunk (`norm=` of ops/indrnn)
-    BatchNorm, Dropout, ..., LastStep    only the last step is normalised
-    IndRNN, LastStep                     backward, the gradient is zero except at each sample's last step
+    BatchNorm, Dropout, ..., IndRNN      forward: the IndRNN normalises its input chunk by chunk
+    BatchNorm, Dropout, ..., LastStep    forward: only the last step is normalised
+    IndRNN, LastStep                     backward: dy is zero except at each sample's last step
 
-`plan` selects the batch norms that a later layer can apply, once, when the network is built. `fuses`
-decides whether a pass fuses them. `arriving` turns a gradient of the last step into a gradient of the
-last state where it can.
+`plan` selects the batch norms that a later layer can apply, once for each network. `fuses` decides
+whether a pass fuses them. `split_gradient` turns a gradient of the last step into a gradient of the
+last state where this is possible.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ NORM, MASK, READER = "norm", "mask", "reader"  # roles: BatchNorm, Dropout, and 
 
 
 class Normalised(NamedTuple):
-    """Activation (T, B, H) that is not materialised: `norm` applied to x."""
+    """Activation (T, B, H) that is not materialised: `norm` is applied to x later."""
 
     x: AnyArray
     norm: Norm
@@ -32,7 +32,7 @@ class Normalised(NamedTuple):
 
 
 class LastRow(NamedTuple):
-    """Gradient (T, B, H) that is zero except at each sample's last step, where it is `row` (B, H)."""
+    """Gradient (T, B, H) that is `row` (B, H) at each sample's last step and zero elsewhere."""
 
     row: AnyArray
     steps: int
@@ -41,7 +41,7 @@ class LastRow(NamedTuple):
 def plan(layers: Iterable[Value]) -> tuple[bool, ...]:
     """Return for each layer whether it is a batch norm that a later layer can apply.
 
-    Only dropout may stand between the two layers.
+    Between the two layers there may be dropout only.
     """
     roles = [layer.fusion_role for layer in layers]
     readers = [next((role for role in roles[i + 1 :] if role != MASK), "") for i in range(len(roles))]
@@ -49,16 +49,16 @@ def plan(layers: Iterable[Value]) -> tuple[bool, ...]:
 
 
 def fuses(ops: Value, run: Value) -> bool:
-    """Return whether a pass fuses the planned batch norms: the backend can, and there are no lengths."""
+    """Return whether a pass fuses the planned batch norms; with lengths it does not."""
     return run.fuse and ops.normalises and run.lengths is None
 
 
-def arriving(dy: AnyArray, dstate: State, reverse: bool, ctx: Value) -> tuple[AnyArray, State]:
+def split_gradient(dy: AnyArray, dstate: State, reverse: bool, ctx: Value) -> tuple[AnyArray, State]:
     """Return the gradients of a recurrent layer's outputs (T, B, H) or None, and of its last state.
 
-    A LastRow is added to the gradient of the last state. It is expanded to (T, B, H) if the last row
-    is not the last state (in reverse, or for a sample of length 0), and if there is a probe, because
-    a probe reads the gradients of the outputs only.
+    A LastRow is added to the gradient of the last state. It is expanded to (T, B, H) if the last
+    row is not the last state (in reverse, or for a sample of length 0). It is also expanded for a
+    probe, which reads the gradients of the outputs only.
     """
     lengths = ctx.run.lengths
     if not isinstance(dy, LastRow):

@@ -9,7 +9,7 @@ from .. import init
 from .._types import AnyArray, Record, State
 from .base import Context, Parameter
 from .cell import Cell
-from .fusion import arriving
+from .fusion import split_gradient
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,14 @@ class GRU(Cell):
 
     Notes
     -----
-    h_t = (1 - z_t) ⊙ n_t + z_t ⊙ h_{t-1},  n_t = tanh(W_n x_t + b_n + r_t ⊙ (U_n h_{t-1} + c_n))
-    (ops/gru)
+    n_t = tanh(W_n x_t + b_n + r_t ⊙ (U_n h_{t-1} + c_n))
+    h_t = (1 - z_t) ⊙ n_t + z_t ⊙ h_{t-1}
 
-    Maps x (T, B, D) to y (T, B, H). The learned arrays are W (3 H, D), U (3 H, H), b (3 H,) and c (3 H,),
-    with rows in the order r, z, n; each gate's block of U starts orthogonal. The state is the last
-    hidden state (B, H), to be passed on to the next window; None starts from zero.
+    Cho et al. 2014, arXiv:1406.1078; ops/gru has the equations of the gates r and z.
+
+    Maps x (T, B, D) to y (T, B, H). The learned arrays are W (3 H, D), U (3 H, H), b (3 H,) and
+    c (3 H,), with rows in the order r, z, n. Each gate's block of U is initially orthogonal. The
+    state is the last hidden state (B, H): pass it to the next window. None starts from zero.
     """
 
     gates: ClassVar[int] = 3
@@ -65,7 +67,7 @@ class GRU(Cell):
     def backward(
         self, dy: AnyArray, tape: Record, dstate: State, ctx: Context
     ) -> tuple[AnyArray, State, dict[str, AnyArray]]:
-        (x, h, gates), (dh, dhT) = tape, arriving(dy, dstate, self.reverse, ctx)
+        (x, h, gates), (dh, dhT) = tape, split_gradient(dy, dstate, self.reverse, ctx)
         dx, dW, dU, db, dc, dh0 = ctx.ops.gru.backward(
             dh, x, h, gates, ctx.param("W"), ctx.param("U"), dhT, ctx.run.lengths, self.reverse, ctx.scratch,
             self._probe(ctx),

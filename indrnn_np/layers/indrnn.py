@@ -9,7 +9,7 @@ from .. import _check, init
 from .._types import AnyArray, Record, State
 from ..ops.recurrence.activation import ACTIVATIONS
 from .base import Context, Parameter, sequence
-from .fusion import READER, Normalised, arriving
+from .fusion import READER, Normalised, split_gradient
 from .recurrent import Independent, Projecting
 
 
@@ -26,13 +26,13 @@ class IndRNN(Projecting, Independent):
     recurrent_init : str or float
         Initial u: "uniform", "symmetric", "long", "ones" or a number (init.recurrent).
     input_init : str or float
-        Initial W: "normal" (tiny, without batch norm), "kaiming" (with it) or a standard deviation
-        (init.input_weights).
+        Initial W: "normal" (tiny, for layers without batch norm), "kaiming" (with batch norm) or a
+        standard deviation (init.input_weights).
     gamma : float
-        Largest growth γ of a gradient over the sequence, |u| <= γ^(1/T) (init.recurrent_bound). Use 1
-        for stateful streams.
+        Largest growth γ of a gradient over the sequence, |u| <= γ^(1/T) (init.recurrent_bound). Use
+        1 for stateful streams.
     constrain : bool
-        Keep u within the bound in training. The initial values are the same either way.
+        Keep u within the bound in training. The initial values do not depend on this option.
     learn_h0 : bool
         Learn the initial state h0 (H,), which all samples share.
     reverse : bool
@@ -42,9 +42,9 @@ class IndRNN(Projecting, Independent):
     -----
     h_t = φ(W x_t + u ⊙ h_{t-1} + b)
 
-    Maps x (T, B, D) to y (T, B, H). The learned arrays are W (H, D), u (H,), b (H,) and, with `learn_h0`,
-    h0 (H,). The state is the last hidden state (B, H), to be passed on to the next window; None starts
-    from h0 or zero.
+    Maps x (T, B, D) to y (T, B, H). The learned arrays are W (H, D), u (H,), b (H,) and, with
+    `learn_h0`, h0 (H,). The state is the last hidden state (B, H): pass it to the next window.
+    None starts from h0 or zero.
 
     Examples
     --------
@@ -97,7 +97,7 @@ class IndRNN(Projecting, Independent):
         self, dy: AnyArray, tape: Record, dstate: State, ctx: Context
     ) -> tuple[AnyArray, State, dict[str, AnyArray]]:
         x, h, started, norm = tape
-        dh, dhT = arriving(dy, dstate, self.reverse, ctx)
+        dh, dhT = split_gradient(dy, dstate, self.reverse, ctx)
         dx, dW, du, db, dh0 = ctx.ops.indrnn.backward(
             dh, x, h, ctx.param("W"), ctx.param("u"), dhT, self.activation, ctx.run.lengths, self.reverse, ctx.scratch,
             self._probe(ctx), norm,

@@ -1,4 +1,4 @@
-"""Selection of the last step of each sample."""
+"""Last step of each sample."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class LastStep(Layer):
 
     Notes
     -----
-    Maps x (T, B, H) to y (B, H). The state is the last row so far (B, H), so that consecutive windows
-    end with the same result as a single pass. A sample of length 0 in a window keeps its state.
+    Maps x (T, B, H) to y (B, H). The state is the last row so far (B, H), so consecutive windows
+    give the same result as a single pass. A sample of length 0 in a window keeps its state.
     """
 
     fusion_role: ClassVar[str] = READER
@@ -30,7 +30,7 @@ class LastStep(Layer):
         T = len(x)
         if T == 0:
             _check.fail("LastStep.forward", f"x has shape {x.shape}", "at least one step")
-        if norm is not None:  # without lengths
+        if norm is not None:  # a fused pass has no lengths
             y = norm.apply(x[-1])
             return y, ctx.ops.device.copy(y), (T, norm)
         y = ctx.ops.rows.last(x, ctx.run.lengths, state)

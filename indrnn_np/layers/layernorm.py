@@ -1,4 +1,4 @@
-"""Layer normalisation (Ba et al. 2016, arXiv:1607.06450)."""
+"""Layer normalisation."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ class LayerNorm(Layer):
     Notes
     -----
     y = scale ⊙ (x - mean) / √(var + eps) + shift
+
+    Ba et al. 2016, arXiv:1607.06450.
 
     x and y are (B, H) or (T, B, H). The learned arrays are scale (H,), initially 1, and shift (H,),
     initially 0. There are no running statistics: training and inference compute the same function,

@@ -1,4 +1,4 @@
-"""Long short-term memory with a forget gate (Hochreiter & Schmidhuber 1997; Gers, Schmidhuber & Cummins 2000)."""
+"""Long short-term memory (LSTM) with a forget gate."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .. import _check
 from .._types import AnyArray, Record, State, StateForm
 from .base import ARRAY, Context, Parameter
 from .cell import Cell
-from .fusion import arriving
+from .fusion import split_gradient
 
 
 @dataclass(frozen=True)
@@ -25,18 +25,22 @@ class LSTM(Cell):
     input_init : str or float
         Initial W: "glorot" or a standard deviation (init.input_matrix).
     forget_bias : float
-        Initial bias of the forget gate. At 1 the cell keeps most of its state from the first iteration
-        on (Gers et al. 2000; Jozefowicz et al. 2015). The other biases are initially 0.
+        Initial bias of the forget gate. At 1 the cell keeps most of its state from the first
+        iteration on (Gers et al. 2000; Jozefowicz et al. 2015). The other biases are initially 0.
     reverse : bool
         Run from each sample's last step to its first.
 
     Notes
     -----
-    h_t = o_t ⊙ tanh c_t,  c_t = f_t ⊙ c_{t-1} + i_t ⊙ g_t,  gates of W x_t + U h_{t-1} + b  (ops/lstm)
+    [i_t f_t g_t o_t] = [σ σ tanh σ](W x_t + U h_{t-1} + b)
+    c_t = f_t ⊙ c_{t-1} + i_t ⊙ g_t
+    h_t = o_t ⊙ tanh c_t
 
-    Maps x (T, B, D) to y (T, B, H). The learned arrays are W (4 H, D), U (4 H, H) and b (4 H,), with rows
-    in the order i, f, g, o; each gate's block of U starts orthogonal. The state is a pair (h, c) of
-    arrays (B, H), to be passed on to the next window; None starts from zero.
+    Hochreiter & Schmidhuber 1997; forget gate: Gers, Schmidhuber & Cummins 2000 (ops/lstm).
+
+    Maps x (T, B, D) to y (T, B, H). The learned arrays are W (4 H, D), U (4 H, H) and b (4 H,),
+    with rows in the order i, f, g, o. Each gate's block of U is initially orthogonal. The state is
+    a pair (h, c) of arrays (B, H): pass it to the next window. None starts from zero.
     """
 
     gates: ClassVar[int] = 4
@@ -80,7 +84,7 @@ class LSTM(Cell):
         self, dy: AnyArray, tape: Record, dstate: State, ctx: Context
     ) -> tuple[AnyArray, State, dict[str, AnyArray]]:
         dh_last, dcT = (None, None) if dstate is None else dstate
-        (x, h, c, gates), (dh, dhT) = tape, arriving(dy, dh_last, self.reverse, ctx)
+        (x, h, c, gates), (dh, dhT) = tape, split_gradient(dy, dh_last, self.reverse, ctx)
         dx, dW, dU, db, dh0, dc0 = ctx.ops.lstm.backward(
             dh, x, h, c, gates, ctx.param("W"), ctx.param("U"), dhT, dcT, ctx.run.lengths, self.reverse, ctx.scratch,
             self._probe(ctx),

@@ -1,4 +1,4 @@
-"""Recurrence without input weights, for stacks with a layer between the two."""
+"""Recurrence without input weights, for stacks with a layer between W and the recurrence."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .. import _check
 from .._types import AnyArray, Record, State
 from ..ops.recurrence.activation import ACTIVATIONS
 from .base import Context, Parameter, sequence
-from .fusion import arriving
+from .fusion import split_gradient
 from .recurrent import Independent
 
 
@@ -20,15 +20,19 @@ class Recurrence(Independent):
     ----------
     size : int
         Number of units H.
-    activation, recurrent_init, gamma, constrain, reverse
+    activation : str
+        φ: "relu", "tanh", "sigmoid" or "identity".
+    recurrent_init, gamma, constrain, reverse
         As in IndRNN.
 
     Notes
     -----
-    h_t = φ(x_t + u ⊙ h_{t-1})        (Li et al. 2018, arXiv:1803.04831, figure 1)
+    h_t = φ(x_t + u ⊙ h_{t-1})
 
-    x and y are (T, B, H). The learned array is u (H,). The state is the last hidden state (B, H), to be
-    passed on to the next window; None starts from zero.
+    Li et al. 2018, arXiv:1803.04831, figure 1.
+
+    x and y are (T, B, H). The learned array is u (H,). The state is the last hidden state (B, H):
+    pass it to the next window. None starts from zero.
     """
 
     size: int
@@ -66,7 +70,7 @@ class Recurrence(Independent):
     def backward(
         self, dy: AnyArray, tape: Record, dstate: State, ctx: Context
     ) -> tuple[AnyArray, State, dict[str, AnyArray]]:
-        h, (dh, dhT) = tape, arriving(dy, dstate, self.reverse, ctx)
+        h, (dh, dhT) = tape, split_gradient(dy, dstate, self.reverse, ctx)
         T, B, _ = h.shape
         da, du, dh0 = ctx.ops.recurrence.backward(
             dh, h, ctx.param("u"), dhT, self.activation, ctx.run.lengths, self.reverse,

@@ -32,14 +32,14 @@ class Recurrent(Layer):
         return h0
 
     def _probe(self, ctx: Context) -> AnyArray:
-        """Return the probe of the pass, called with the name of this layer."""
+        """Return the probe of the pass with this layer's name as its first argument, or None."""
         if ctx.run.probe is None:
             return None
-        return _Named(ctx.prefix.rstrip("."), ctx.run.probe)
+        return _NamedProbe(ctx.prefix.rstrip("."), ctx.run.probe)
 
 
-class _Named:
-    """Probe that passes the name of the layer on."""
+class _NamedProbe:
+    """Probe that calls the user's probe with the name of the layer."""
 
     def __init__(self, name: str, probe: Probe) -> None:
         self.name, self.probe = name, probe
@@ -94,7 +94,7 @@ class Independent(Recurrent):
         return {"u": init.recurrent_bound(self.activation, self.gamma, steps)} if self.constrain else {}
 
     def _recurrent_weight(self, units: int, steps: int | None) -> Parameter:
-        """Return u with its initialiser, which respects the bound if T is known, even without `constrain`."""
+        """Return u with its initialiser, whose values are within the bound if T is known."""
         bounded = self.constrain or (steps is not None and self.recurrent_init != "ones")
         bound = init.recurrent_bound(self.activation, self.gamma, steps) if bounded else math.inf
         return Parameter((units,), init.recurrent(self.recurrent_init, bound, self.gamma, steps))

@@ -10,7 +10,7 @@ from .._types import AnyArray, Record, State
 from ..ops.recurrence.activation import ACTIVATIONS
 from .base import Context, Parameter
 from .cell import Cell
-from .fusion import arriving
+from .fusion import split_gradient
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class RNN(Cell):
     input_size, hidden_size : int
         Number of inputs D and of units H.
     activation : str
-        φ: "tanh", "relu", "sigmoid" or "identity".
+        φ: "relu", "tanh", "sigmoid" or "identity".
     recurrent_init : str or float
         Initial U: "orthogonal", "identity" or a multiple of the identity (init.recurrent_matrix).
     input_init : str or float
@@ -34,8 +34,8 @@ class RNN(Cell):
     -----
     h_t = φ(W x_t + U h_{t-1} + b)
 
-    Maps x (T, B, D) to y (T, B, H). The learned arrays are W (H, D), U (H, H) and b (H,). The state is the
-    last hidden state (B, H), to be passed on to the next window; None starts from zero.
+    Maps x (T, B, D) to y (T, B, H). The learned arrays are W (H, D), U (H, H) and b (H,). The state
+    is the last hidden state (B, H): pass it to the next window. None starts from zero.
 
     The IRNN (Le et al. 2015, arXiv:1504.00941) is
     `RNN(D, H, "relu", recurrent_init="identity", input_init=0.001)`.
@@ -71,7 +71,7 @@ class RNN(Cell):
     def backward(
         self, dy: AnyArray, tape: Record, dstate: State, ctx: Context
     ) -> tuple[AnyArray, State, dict[str, AnyArray]]:
-        (x, h), (dh, dhT) = tape, arriving(dy, dstate, self.reverse, ctx)
+        (x, h), (dh, dhT) = tape, split_gradient(dy, dstate, self.reverse, ctx)
         dx, dW, dU, db, dh0 = ctx.ops.rnn.backward(
             dh, x, h, ctx.param("W"), ctx.param("U"), dhT, self.activation, ctx.run.lengths, self.reverse, ctx.scratch,
             self._probe(ctx),

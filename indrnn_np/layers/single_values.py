@@ -1,11 +1,12 @@
 """Batch norm over a single value, where the output is the shift and the gradient is zero.
 
-    x̂ = (x - mean) / √(var + eps) = 0 for n = 1            n: values of a statistic
+    x̂ = (x - mean) / √(var + eps) = 0 for a statistic over n = 1 value
 
-No layer below such a batch norm learns. It occurs with `per_step` and a batch of one sample, at a step
-that only the longest sample reaches, and in a last batch of an epoch with one sample of one step. A
-network refuses a training pass in which all statistics of a layer are over one value, and warns once if
-some are. A run checks its batches before it starts (training/single_values.py).
+The layers before a batch norm whose statistics are all over one value do not learn. A statistic
+over one value occurs with `per_step` and a batch of one sample, at a step that only the longest
+sample reaches, and in the last batch of an epoch if it is one sample of one step. A network refuses
+a training pass in which all statistics of a layer are over one value, and warns once if some are. A
+run checks its batches before it starts (training/single_values.py).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ Shape = tuple[int, int, Array | None]  # T, B and lengths of a batch
 
 
 def judge(where: str, layers: Sequence[Layer], batches: Iterable[Shape], refuse: bool = True) -> str:
-    """Return a sentence on the share of statistics over one value; "" if there are none.
+    """Return a sentence about the share of statistics over one value, or "" without any.
 
     Raises
     ------
@@ -38,30 +39,25 @@ def judge(where: str, layers: Sequence[Layer], batches: Iterable[Shape], refuse:
         counts = np.concatenate([value_counts(*batch, per_step) for batch in batches])
         single, total = int((counts == 1).sum()), int((counts > 0).sum())
         if single == total > 0 and refuse:
-            cure = "; take a larger batch" + (", or per_step=False" if per_step else "")
-            because = f"because over one its gradient is zero, and nothing before the layer learns{cure}"
-            _check.fail(
-                where,
-                f"batch norm (layer {name}) takes each statistic over one value",
-                "at least two",
-                because,
-            )
+            advice = "; use a larger batch" + (", or per_step=False" if per_step else "")
+            because = f"because its gradient is zero over one value, and no layer before it learns{advice}"
+            problem = f"batch norm (layer {name}) takes each statistic over one value"
+            _check.fail(where, problem, "at least two values", because)
         if single:
             share = f"{single} of {total} statistics ({100 * single / total:.2g} %)"
-            sentence = (
-                f"{where}: batch norm (layer {name}) takes {share} over one value, where its gradient is zero"
-            )
+            subject = f"{where}: batch norm (layer {name})"
+            sentence = f"{subject} takes {share} over one value, where its gradient is zero"
     return sentence
 
 
 def accept(net: Value) -> Value:
-    """Disable the check for a network that is not trained; return the network."""
+    """Disable the check for a network that is not trained, and return the network."""
     net.refuses_single_values, net.warned_of_single_values = False, True
     return net
 
 
 def check(net: Value, T: int, B: int, lengths: Array | None) -> None:
-    """Refuse a training pass over single values only; warn once for each network if some are."""
+    """Refuse a training pass with statistics over single values only; warn once if some are."""
     if (lengths is None and B > 1) or (net.warned_of_single_values and not net.refuses_single_values):
         return
     sentence = judge("Sequential.forward", net.layers, [(T, B, lengths)], net.refuses_single_values)

@@ -19,11 +19,13 @@ class Tied(Layer):
     input_size, output_size : int
         Size H of the embedding and its number of symbols V.
     to : int
-        Number of the embedding among the layers of the network.
+        Index of the embedding among the layers of the network.
 
     Notes
     -----
-    y = E x + b        (Press & Wolf 2017, arXiv:1608.05859)
+    y = E x + b
+
+    Press & Wolf 2017, arXiv:1608.05859.
 
     Maps x (B, H) or (T, B, H) to y (..., V), a score for each symbol. The learned array is b (V,),
     initially 0. E belongs to the embedding, where both gradients are summed. The option
@@ -71,5 +73,5 @@ class Tied(Layer):
 
     @property
     def _table(self) -> str:
-        """The embedding's name in the network."""
+        """Name of the embedding's table among the parameters of the network."""
         return f"{self.to}.E"

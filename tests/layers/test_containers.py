@@ -371,7 +371,7 @@ def test_what_looks_ahead_is_told_by_its_place():
 
 @pytest.mark.parametrize(("make", "words"), [
     (lambda: ir.Residual([]), "Residual: layers is empty, expected at least one layer"),
-    (lambda: ir.Residual([ir.IndRNN(2, 3)]), "Residual: the last of its layers has 3 outputs, expected 2 because the"),
+    (lambda: ir.Residual([ir.IndRNN(2, 3)]), "Residual: the last layer has 3 outputs, expected 2 because the"),
     (lambda: ir.Residual([ir.IndRNN(2, 3), ir.Linear(4, 2)]), r"Residual: layers\[1\] Linear has 4 inputs, expected 3"),
     (lambda: ir.Residual([ir.Concat([ir.LastStep()])]), r"Concat: layers\[0\] is a LastStep, expected layers that"),
     (lambda: ir.Concat([ir.Dropout(0.1)]), "Concat: no layer has a fixed number of inputs, expected at least"),

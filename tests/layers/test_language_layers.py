@@ -225,7 +225,7 @@ def test_positions_need_no_steps_of_the_network():
         (lambda: ir.BatchNorm(2, per_step=True, positions=0), "BatchNorm: positions is 0"),
         (
             lambda: ir.Sequential([ir.Linear(2, 3), ir.Embedding(3, 2)]),
-            "layer 1 is an Embedding, expected another layer because only a network's first layer reads symbols",
+            "layer 1 is an Embedding, expected another layer because only the first layer of a network reads symbols",
         ),
         (
             lambda: ir.Sequential([ir.layers.Residual([ir.Embedding(3, 2)])]),
