@@ -13,8 +13,9 @@ from .residual_blocks import residual
 
 __all__ = ["CELLS", "DROPOUT", "NORMS", "OUTPUTS", "PLACES", "dense", "plain", "residual"]
 
+# Places of dropout in each network.
 PLACES = {
     "plain": plain_stack.PLACES,
     "residual": residual_blocks.PLACES,
     "dense": dense_blocks.PLACES,
-}  # of dropout
+}

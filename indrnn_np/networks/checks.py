@@ -1,4 +1,4 @@
-"""Checks of the arguments of a network's passes: batches, steps, states and gradients."""
+"""Check the arguments of a network's passes: batches, steps, states and gradients."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def check_input(net: Network, x: AnyArray, lengths: Array | None, training: bool
     _check_kind(where, "x", net, x)
     _check.arrays(where, "x: any T B D" if net.symbols is None else "x: int T B", x)
     T, B = x.shape[:2]
-    hint = _turned(net, x)
+    hint = _batch_first_hint(net, x)
     expected = net.layers[0].inputs
     if expected is not None and expected != x.shape[2]:
         because = f"because the first layer has {expected} inputs{hint}"
@@ -46,12 +46,8 @@ def check_input(net: Network, x: AnyArray, lengths: Array | None, training: bool
     if net.symbols is not None and isinstance(x, np.ndarray):
         among = True if lengths is None else _check.counted(where, lengths, x)
         _check.symbols(where, "x", x, net.symbols, among, f"symbols{hint}")
-    if (
-        training
-        and net.steps is not None
-        and net.steps < T
-        and any(bound != 1 for bound in net.bounds.values())
-    ):
+    bounded = any(bound != 1 for bound in net.bounds.values())
+    if training and net.steps is not None and net.steps < T and bounded:
         because = f"(steps of the network), because the bounds on |u| hold for sequences of that length{hint}"
         _check.fail(where, f"x has {T} steps", f"at most {net.steps} in training", because)
     if training:
@@ -77,8 +73,9 @@ def check_step(net: Network, x_t: ArrayInput) -> AnyArray:
 def states_of(net: Network, where: str, name: str, states: State) -> Sequence[State]:
     """Check the states of all layers, or their gradients, and return a sequence of them.
 
-    `states=None` gives None for each layer. The layers check shapes and dtypes themselves. Gradients
-    may contain a count of steps, which is ignored, so that they can have the structure of a state.
+    `states=None` gives None for each layer. The layers check shapes and dtypes themselves.
+    Gradients may contain a count of steps, which is ignored, so that they can have the structure of
+    a state.
     """
     if states is None:
         return (None,) * len(net.layers)
@@ -91,15 +88,12 @@ def _check_state(where: str, name: str, form: Value, state: State, inside: str =
     kind = type(state).__name__
     if isinstance(form, tuple):
         if not isinstance(state, (tuple, list)):
-            because = "as forward returns it" + (
-                "; lengths are given by name, lengths=..." if name == "state" else ""
-            )
-            _check.fail(where, f"{name} is a {kind}", f"a sequence with one entry for each layer{inside}", because,
-                        TypeError)  # fmt: skip
+            expected = f"a sequence with one entry for each layer{inside}"
+            hint = "; pass lengths by name, lengths=..." if name == "state" else ""
+            _check.fail(where, f"{name} is a {kind}", expected, f"as forward returns it{hint}", TypeError)
         if len(state) != len(form):
-            _check.fail(
-                where, f"{name} has {len(state)} entries", f"{len(form)}", f"one for each layer{inside}"
-            )
+            because = f"one for each layer{inside}"
+            _check.fail(where, f"{name} has {len(state)} entries", f"{len(form)}", because)
         for i, (part, entry) in enumerate(zip(form, state, strict=True)):
             if entry is not None and not (part is ARRAY and _check.is_array(entry)):
                 _check_state(where, f"{name}[{i}]", part, entry, " or array inside")
@@ -110,7 +104,7 @@ def _check_state(where: str, name: str, form: Value, state: State, inside: str =
 
 
 def _check_kind(where: str, name: str, net: Network, x: AnyArray) -> None:
-    """Check that x holds integers if the first layer is an Embedding, and real numbers otherwise."""
+    """Check that x holds integers if the first layer is an Embedding, else real numbers."""
     if not _check.is_array(x):
         return  # the check of the array reports it
     integers, first = x.dtype.kind in "iu", type(net.layers[0]).__name__
@@ -126,7 +120,7 @@ def _check_kind(where: str, name: str, net: Network, x: AnyArray) -> None:
                     f"because the first layer is {first}; symbols are read by an Embedding")  # fmt: skip
 
 
-def _turned(net: Network, x: AnyArray) -> str:
+def _batch_first_hint(net: Network, x: AnyArray) -> str:
     """Return a hint if x looks batch-first, else an empty string."""
     T, B = x.shape[:2]
     if net.steps in (None, T) or net.steps != B:
@@ -137,10 +131,10 @@ def _turned(net: Network, x: AnyArray) -> str:
 
 
 def check_gradient(device: Device, dy: AnyArray, output: AnyArray, probe: Value) -> AnyArray:
-    """Check the probe and the gradient of the output; return the gradient on the device, zeros for None."""
+    """Check the probe and the gradient of the output; return dy on the device, zeros for None."""
     if probe is not None and not callable(probe):
-        _check.fail("Sequential.backward", f"probe is a {type(probe).__name__}",
-                    "a function of (layer, t0, t1, dh, da), or None", error=TypeError)  # fmt: skip
+        expected = "a function of (layer, t0, t1, dh, da), or None"
+        _check.fail("Sequential.backward", f"probe is a {type(probe).__name__}", expected, error=TypeError)
     if dy is None:
         return device.zeros(output.shape, output.dtype)
     _check.array("Sequential.backward", "dy", dy)

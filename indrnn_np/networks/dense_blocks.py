@@ -8,10 +8,11 @@ from .. import _check, _renamed
 from .._types import Value
 from ..layers import Concat, Layer
 from ..settings.tables import MOST_LAYERS
-from .parts import LAST, Ends, Units, rates, units_of
+from .parts import LAST, Ends, Units, rates, split_units
 from .sequential import Sequential
 
-# Rates of the authors' runs on sequential MNIST (B, 5.2.2). Their code uses the rate of a transition for "last".
+# Rates of the authors' runs on sequential MNIST (B, 5.2.2). Their code uses the rate of a
+# transition for "last".
 DROPOUT = {"first": 0.2, "dense": 0.2, "bottleneck": 0.1, "transition": 0.1, "last": 0.1}
 PLACES = ("embedding", *DROPOUT)
 FIRST = 6  # neurons of the first layer, in units of the growth
@@ -37,9 +38,9 @@ def dense(
 ) -> Sequential:
     """Build a densely connected IndRNN.
 
-    The network has 2 · Σ blocks + len(blocks) + 1 recurrent layers: a first layer of 6 k neurons for the
-    growth k, and for each block its dense layers y = [x, F(x)] and a transition that reduces the width
-    (B, section 4).
+    The network has 2 · Σ blocks + len(blocks) + 1 recurrent layers: a first layer of 6 k neurons
+    for the growth k, and for each block its dense layers y = [x, F(x)] and a transition that
+    reduces the width (B, section 4).
 
     Parameters
     ----------
@@ -54,14 +55,14 @@ def dense(
     bottleneck : int
         Width of the first half of a dense layer, in units of k.
     reduction : float
-        Width of a transition divided by its number of inputs. With `tied`, the last transition has the
-        size of the embedding.
+        Width of a transition divided by its number of inputs. With `tied`, the last transition has
+        the size of the embedding.
     first : bool
         Use the first layer. If False, the first dense layer reads the input or embedding directly.
     dropout : float or mapping
-        Rate of all places, or rates by place, 0 by default: after the "embedding", after the "first"
-        layer, after both halves of each dense layer ("bottleneck", then "dense"), after each
-        "transition", and after the "last" transition.
+        Rate of all places, or rates by place, 0 by default: after the "embedding", after the
+        "first" layer, after both halves of each dense layer ("bottleneck", then "dense"), after
+        each "transition", and after the "last" transition.
     output : str
         As in `plain`.
     embedding : int, optional
@@ -79,17 +80,19 @@ def dense(
 
     Notes
     -----
-    F is, with norm_place="after", W, Recurrence, batch norm and dropout, first to 4 k neurons and then to
-    k neurons. With norm_place="before" it is W, batch norm, Recurrence and dropout, with the same widths.
+    F with norm_place="after":    W, Recurrence, batch norm, dropout
+    F with norm_place="before":   W, batch norm, Recurrence, dropout
 
-    The figure of the paper shows "before" and transitions between blocks only. The authors' runs on
-    sequences of pixels and skeletons use "after", the default. Their code also has a transition after
-    the last block, whose recurrent weights start with long memories if only the last step is read.
+    F has this sequence twice, with 4 k neurons and then with k neurons (for bottleneck=4). The
+    figure of the paper shows "before", and transitions between blocks only. The default is "after",
+    which the authors' runs on sequences of pixels and skeletons use. Their code also has a
+    transition after the last block; its recurrent weights start with long memories if only the last
+    step is read.
     """
     _check_sizes(growth, blocks, bottleneck, reduction)
     _check.boolean("dense", "first", first)
     ends = Ends("dense", input_size, output_size, output, embedding, tied, embedding_dropout)
-    units, options = units_of("dense", output, options)
+    units, options = split_units("dense", output, options)
     rate = rates("dense", dropout, PLACES)
     stack, width = ends.front(rate["embedding"]), ends.width
     if first:
@@ -119,7 +122,7 @@ def _check_sizes(growth: int, blocks: Sequence[int], bottleneck: int, reduction:
 
 
 def _dense_layer(units: Units, width: int, growth: int, bottleneck: int, rate: Mapping[str, float]) -> Layer:
-    """[x, F(x)]."""
-    between = bottleneck * growth
-    return Concat((*units.weighted(width, between, rate["bottleneck"]),
-                   *units.weighted(between, growth, rate["dense"])))  # fmt: skip
+    """Return the layer [x, F(x)]."""
+    narrow = bottleneck * growth
+    first = units.weighted(width, narrow, rate["bottleneck"])
+    return Concat((*first, *units.weighted(narrow, growth, rate["dense"])))

@@ -1,4 +1,4 @@
-"""Generation of symbols with a language model."""
+"""Generate symbols with a language model."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def sample(
 ) -> Iterator[int]:
     """Yield `length` symbols that continue the prompt, each drawn from the scores of the network.
 
-    The same arguments give the same symbols. The network runs in inference, with the running
-    statistics of batch norm (with `per_step`, by position from the start of the prompt), and it is not
-    changed.
+    The same arguments give the same symbols. The network runs in inference and does not change.
+    Batch norm uses its running statistics; with `per_step`, positions count from the start of the
+    prompt.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def sample(
     length : int
         Number of symbols to draw.
     temperature : float
-        Values below 1 favour likely symbols, values above 1 flatten the distribution. 0 takes the
+        Values below 1 favour likely symbols; values above 1 flatten the distribution. 0 selects the
         symbol with the highest score.
     seed : int
         Seed of the draws.
@@ -50,8 +50,8 @@ def sample(
     Raises
     ------
     ValueError
-        If the network does not read symbols or has no score for each symbol, if the prompt is empty or
-        has unknown symbols, or if scores are not finite.
+        If the network does not read symbols or has no score for each symbol, if the prompt is empty
+        or has unknown symbols, or if scores are not finite.
 
     Notes
     -----
@@ -72,7 +72,7 @@ def _prompt(net: Sequential, prompt: Sequence[int]) -> AnyArray:
         _check.fail("sample", f"the first layer of the network is {first}", "an Embedding", "to read symbols")
     ids = convert.array("sample", "prompt", prompt)
     if ids.ndim != 1 or ids.size == 0:
-        _check.fail("sample", f"prompt has shape {ids.shape}", "(T,): at least one symbol", "to go on from")
+        _check.fail("sample", f"prompt has shape {ids.shape}", "(T,): at least one symbol", "to continue")
     _check.symbols("sample", "prompt", ids, net.symbols)
     return ids.reshape(-1, 1)
 
@@ -86,9 +86,8 @@ def _draw(
     for i in range(length):
         scores = net.device.to_host(y).astype(np.float64).reshape(-1, y.shape[-1])[-1]
         if scores.size != net.symbols:
-            _check.fail(
-                "sample", f"the network gives {scores.size} scores", f"{net.symbols}", "one for each symbol"
-            )
+            problem = f"the network gives {scores.size} scores"
+            _check.fail("sample", problem, f"{net.symbols}", "one for each symbol")
         symbol = _choose(scores, temperature, rng, top_k)
         yield symbol
         if i + 1 < length:
@@ -96,7 +95,7 @@ def _draw(
 
 
 def _choose(scores: AnyArray, temperature: float, rng: np.random.Generator, top_k: int) -> int:
-    """Draw a symbol; among equal scores, the lower number ranks first."""
+    """Draw a symbol; of equal scores, the symbol with the lower number ranks first."""
     _check.finite("sample", "the scores", scores)
     if temperature == 0:
         return int(np.argmax(scores))

@@ -1,4 +1,4 @@
-"""Passes without a tape: inference in windows of time, and recomputed batch norm statistics."""
+"""Run passes without a tape: inference in windows of time, and new batch norm statistics."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def infer(
 
 
 def window_length(net: Network, T: int, B: int) -> int:
-    """Return the window length for a batch (T, B, D): T if it is short or a layer reads later steps."""
+    """Return the window length for T steps of B samples: T for a short or a non-causal pass."""
     widest = max(max(layer.outputs or 0, layer.inputs or 0) for _, layer in named_layers(net.layers))
     window = max(1, WINDOW_BYTES // max(1, B * widest * net.dtype.itemsize))
     return window if net.causal and window < T else T
@@ -60,10 +60,10 @@ def window_length(net: Network, T: int, B: int) -> int:
 def recompute_statistics(net: Network, batches: Iterable[ArrayInput], carried: bool = False) -> None:
     """Set the running statistics of batch norm to their mean over batches, without dropout.
 
-    A single large batch gives the exact statistics of that batch, layer by layer. Rows that no batch
-    reaches, such as steps beyond the longest sample, are unchanged. With `carried`, the batches are
-    windows of one stream and the state is carried between them. After an error the running statistics
-    are as before.
+    A single large batch gives the exact statistics of that batch, layer by layer. Rows that no
+    batch reaches, such as steps beyond the longest sample, are unchanged. With `carried`, the
+    batches are windows of one stream and the state is carried between them. After an error the
+    running statistics are as before.
     """
     _check.boolean("Sequential.recompute_statistics", "carried", carried)
     running, device = net.buffers.flat, net.device

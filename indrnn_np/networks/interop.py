@@ -1,4 +1,4 @@
-"""Import of the weights of a PyTorch IndRNN."""
+"""Import the weights of a PyTorch IndRNN."""
 
 from __future__ import annotations
 
@@ -35,15 +35,16 @@ class Named:
 
 
 def import_torch(state_dict: Mapping[str, AnyArray]) -> dict[str, Array]:
-    """Return the arrays of a PyTorch stack of IndRNN layers as `{"0.W": ..., "0.u": ..., "0.b": ..., "1.W": ...}`.
+    """Return the arrays of a PyTorch stack of IndRNN layers, named as in a Sequential.
 
-    Load the result by `net.load_state_dict({**net.state_dict(), **arrays})`.
+    The result is `{"0.W": ..., "0.u": ..., "0.b": ..., "1.W": ...}`. Load it by
+    `net.load_state_dict({**net.state_dict(), **arrays})`.
 
     Parameters
     ----------
     state_dict : mapping of str to array
-        NumPy arrays by name, `{k: v.numpy() for k, v in module.state_dict().items()}`, of the IndRNN
-        layers only, without norms, read-out or skip paths.
+        NumPy arrays by name, `{k: v.numpy() for k, v in module.state_dict().items()}`, of the
+        IndRNN layers only, without norms, read-out or skip paths.
 
     Returns
     -------
@@ -53,8 +54,8 @@ def import_torch(state_dict: Mapping[str, AnyArray]) -> dict[str, Array]:
     Raises
     ------
     ValueError
-        If the name, dtype or shape of an array does not fit, if a layer has two arrays of a kind, or if
-        the order of the layers is ambiguous. The message names the array.
+        If the name, dtype or shape of an array does not fit, if a layer has two arrays of a kind,
+        or if the order of the layers is ambiguous. The message names the array.
 
     Notes
     -----
@@ -62,16 +63,17 @@ def import_torch(state_dict: Mapping[str, AnyArray]) -> dict[str, Array]:
 
     - W (H, D): `weight_ih`, `weight` (of a Linear before the recurrence), `W`, `kernel`
     - u (H,), (1, H) or (H, 1): `weight_hh`, `recurrent_weight`, `u`, `weight_rec`
-    - b (H,): `bias_ih`, `bias`, `b`, `bias_hh`. The sum of `bias_ih` and `bias_hh` is b; no other arrays are added. A
-      layer without a bias gets zeros.
+    - b (H,): `bias_ih`, `bias`, `b`, `bias_hh`. The sum of `bias_ih` and `bias_hh` is b; no other
+      arrays are added. The b of a layer without a bias is zero.
 
     The numbers in a name determine the layer, in one of three ways:
 
-    - Arrays of a layer share their numbers: `weight_hh_l0`, `cells.0.weight_hh`, `blocks.0.cells.1.u`, or
-      `DIs.0.weight` and `RNNs.0.weight_hh`.
+    - Arrays of a layer share their numbers: `weight_hh_l0`, `cells.0.weight_hh`,
+      `blocks.0.cells.1.u`, or `DIs.0.weight` and `RNNs.0.weight_hh`.
     - No name has a number: the arrays are one layer.
-    - The numbers count modules, as in `torch.nn.Sequential`: `0.weight`, `0.bias`, `1.weight_hh`, `2.weight`, ...
-      Each layer must have the same kinds in the same order, and greater numbers than the layer before.
+    - The numbers count modules, as in `torch.nn.Sequential`: `0.weight`, `0.bias`, `1.weight_hh`,
+      `2.weight`, ... Each layer must have the same kinds in the same order, and greater numbers
+      than the previous layer.
     """
     named = [_named(name, value) for name, value in state_dict.items()]
     if not named:
@@ -108,9 +110,8 @@ def _in_order(named: list[Named]) -> list[list[Named]]:
     layers: list[list[Named]] = [[]]
     for item in named:
         if not item.numbers and len(named) > 1 and any(other.numbers for other in named):
-            _fail(
-                f"{item.name} has no number", "one, as others have", "because numbers tell the layers apart"
-            )
+            because = "because numbers tell the layers apart"
+            _fail(f"{item.name} has no number", "a number, as in other names", because)
         if item.last in {other.last for other in layers[-1]}:
             layers.append([])
         layers[-1].append(item)
@@ -127,36 +128,33 @@ def _in_order(named: list[Named]) -> list[list[Named]]:
 
 
 def _arrays(i: int, layer: list[Named], width: int | None) -> dict[str, Array]:
-    """Return W, u and b of layer number i; `width` is the number of units of the layer before."""
+    """Return W, u and b of layer i; `width` is the number of units of layer i - 1."""
     by_letter = {letter: [item for item in layer if item.letter == letter] for letter in KINDS}
     for letter in ("W", "u"):
         if not by_letter[letter]:
-            have = sorted({item.letter for item in layer})
-            beside = "beside " + ", ".join(item.name for item in layer)
+            letters = sorted({item.letter for item in layer})
+            names = "beside " + ", ".join(item.name for item in layer)
             expected = f"an array called {' or '.join(KINDS[letter])}"
-            _fail(f"layer {i} has no {letter}, only {have}", expected, beside)
+            _fail(f"layer {i} has no {letter}, only {letters}", expected, names)
     for letter, items in by_letter.items():
         places = {item.name.rpartition(".")[0] for item in items}
         added = len(items) == 2 and {item.last for item in items} == ADDED and len(places) == 1
         if len(items) > 1 and not added:
             because = "because only bias_ih and bias_hh are added; pass the arrays of the IndRNN layers alone"
-            _fail(f"{items[1].name} is a second {letter} of layer {i} beside {items[0].name}", "one", because)
+            problem = f"{items[1].name} is a second {letter} of layer {i} beside {items[0].name}"
+            _fail(problem, f"one {letter}", because)
     (W,), (u,), biases = (by_letter[letter] for letter in KINDS)
     if W.array.ndim != 2:
         _fail(f"W of layer {i} has shape {W.array.shape}", "(H, D)", f"as {W.name}")
     H, D = W.array.shape
     match = f"to match W with shape {W.array.shape}"
     if width not in (None, D):
-        _fail(
-            f"{W.name} has shape {W.array.shape}", f"(H, {width})", f"because layer {i - 1} has {width} units"
-        )
+        because = f"because layer {i - 1} has {width} units"
+        _fail(f"{W.name} has shape {W.array.shape}", f"(H, {width})", because)
     flat = u.array.reshape(-1) if u.array.shape in ((1, H), (H, 1)) else u.array
     if flat.shape != (H,):
-        _fail(
-            f"u of layer {i} has shape {flat.shape}",
-            f"({H},)",
-            f"{match}; a recurrent matrix is not an IndRNN",
-        )
+        because = f"{match}; a recurrent matrix is not an IndRNN"
+        _fail(f"u of layer {i} has shape {flat.shape}", f"({H},)", because)
     for item in biases:
         _check.shape("import_torch", f"b of layer {i}", item.array, (H,), f"{match}: {item.name}")
     b = sum((item.array for item in biases[1:]), biases[0].array) if biases else np.zeros(H, W.array.dtype)

@@ -1,4 +1,4 @@
-"""Layers with their arrays: parameters, running statistics and bounds on u."""
+"""Base class of Sequential: layers, parameters, running statistics and bounds on u."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ N = TypeVar("N", bound="Network")
 
 
 class Network:
-    """Own the arrays of a chain of layers; `Sequential` adds the passes and documents the arguments."""
+    """Chain of layers with its arrays; `Sequential` adds the passes and documents the arguments."""
 
     refuses_single_values, warned_of_single_values = True, False  # layers/single_values.py
 
@@ -58,7 +58,7 @@ class Network:
             _check.fits_memory("Sequential", "the network", needed, self.device.memory())
         self.params = Views(shapes, self.device.empty((total_size(shapes),), self.dtype))
         for name, p in parameters.items():
-            # adding a layer does not change the initial values of the others
+            # A generator for each name: adding a layer does not change the values of other layers.
             rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
             self.device.assign(self.params[name], p.init(rng, p.shape))
         self.buffers = Views(shapes_running, self.device.empty((total_size(shapes_running),), self.dtype))
@@ -98,12 +98,12 @@ class Network:
 
     @property
     def symbols(self) -> int | None:
-        """Number of symbols if the first layer is an Embedding, so x is (T, B) integers; else None."""
+        """Number of symbols if the first layer is an Embedding, so that x is (T, B); else None."""
         first = self.layers[0]
         return first.symbols if isinstance(first, Embedding) else None
 
     def project(self) -> None:
-        """Clip every recurrent weight to |u| <= bound; call it after each update of the parameters."""
+        """Clip every recurrent weight to |u| <= bound. Call it after each update."""
         self.identity.version += 1
         for name, bound in self.bounds.items():
             self.ops.project.project(self.params[name], bound)
@@ -129,7 +129,7 @@ class Network:
         return {name: np.array(self.device.to_host(value)) for name, value in arrays.items()}
 
     def load_state_dict(self, arrays: Mapping[str, AnyArray], allow_nonfinite: bool = False) -> None:
-        """Load all parameters and buffers; after an error, none is changed."""
+        """Load all parameters and buffers. If an error is raised, no array changes."""
         _check.boolean("Sequential.load_state_dict", "allow_nonfinite", allow_nonfinite)
         targets = {**self.params, **self.buffers}
         load_arrays("Sequential.load_state_dict", targets, arrays, self.device.assign, allow_nonfinite)
@@ -157,11 +157,11 @@ class Network:
         """Return the contexts of the layers for one pass; `options` are fields of Pass."""
         run = Pass(seed=self.seed, iteration=self.iteration, **options)
         params, buffers = self.params.by_name, self.buffers.by_name
+        fused = [planned and fusion.fuses(self.ops, run) for planned in self.fusion_plan]
         return tuple(
-            Context(self.ops, params, buffers, self.dtype, run, work, f"{i}.",
-                    fused=planned and fusion.fuses(self.ops, run))
-            for i, planned in enumerate(self.fusion_plan)
-        )  # fmt: skip
+            Context(self.ops, params, buffers, self.dtype, run, work, f"{i}.", fused=fused[i])
+            for i in range(len(self.layers))
+        )
 
     def run(
         self,
@@ -171,7 +171,7 @@ class Network:
         training: bool,
         work: Workspace | None,
     ) -> tuple[AnyArray, tuple[State, ...], Tape]:
-        """Run a checked x (T, B, D) through the layers; return the output, the final states and the tape."""
+        """Run a checked x (T, B, D) through the layers; return output, final states and tape."""
         stamp = tape_stamp.begin(self.identity, work)
         contexts = self.contexts(work, lengths=lengths, training=training)
         x = network_input(x, contexts[0])
@@ -184,13 +184,15 @@ def check_symbols(layers: Sequence[Layer]) -> None:
     """Check that only the first layer reads symbols, and that each Tied matches its embedding."""
     for name, layer in named_layers(layers):
         if layer.reads_symbols and name != "0":
-            _check.fail("Sequential", f"layer {name} is an {type(layer).__name__}", "another layer",
-                        "because only a network's first layer reads symbols")  # fmt: skip
+            problem = f"layer {name} is an {type(layer).__name__}"
+            because = "because only the first layer of a network reads symbols"
+            _check.fail("Sequential", problem, "another layer", because)
         if isinstance(layer, Tied):
             table = layers[layer.to] if layer.to < len(layers) else None
             if not isinstance(table, Embedding):
-                _check.fail("Sequential", f"layer {name} is a Tied to layer {layer.to}, which is {table}",
-                            "an Embedding", "whose weights it shares")  # fmt: skip
+                problem = f"layer {name} is a Tied to layer {layer.to}, which is {table}"
+                _check.fail("Sequential", problem, "an Embedding", "whose weights it shares")
             if (layer.input_size, layer.output_size) != (table.size, table.symbols):
-                _check.fail("Sequential", f"layer {name} is {layer}",
-                            f"Tied({table.size}, {table.symbols})", f"to match layer {layer.to} {table}")  # fmt: skip
+                expected = f"Tied({table.size}, {table.symbols})"
+                because = f"to match layer {layer.to} {table}"
+                _check.fail("Sequential", f"layer {name} is {layer}", expected, because)

@@ -1,9 +1,9 @@
-"""Parts shared by the networks: recurrent layers with batch norm and dropout, embedding and read-out.
+"""Parts of the networks: recurrent layers with batch norm and dropout, embedding, read-out.
 
 Position of batch norm (`norm_place`):
 
-    after    recurrence, batch norm     the authors' runs on sequences; B, 5.1: it learns faster
-    before   batch norm, recurrence     the papers' figures; B, 5.1: for language models with carried state
+    after    recurrence, batch norm     the authors' runs on sequences; learns faster (B, 5.1)
+    before   batch norm, recurrence     the figures of the papers; language models (B, 5.1)
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ AFTER, BEFORE = NORMS
 
 @dataclass(frozen=True)
 class Units:
-    """Options of the recurrent layers of a network; `last_init` is the initial u of the last layer."""
+    """Options of the recurrent layers of a network; `last_init` is recurrent_init of the last."""
 
     batchnorm: bool = True
     norm_place: str = AFTER
@@ -40,16 +40,15 @@ class Units:
 
     def recurrence(self, size: int, rate: float = 0.0, last: bool = False) -> list[Layer]:
         """Return a recurrence without input weights, with batch norm and dropout."""
-        return self._placed(size, Recurrence(size, *self._recurrent(last)), rate)
+        return self._with_norm(size, Recurrence(size, *self._recurrent(last)), rate)
 
     def weighted(self, inputs: int, size: int, rate: float = 0.0, last: bool = False) -> list[Layer]:
-        """Return a recurrence with input weights: an IndRNN, unless batch norm stands in between."""
+        """Return a recurrence with input weights: an IndRNN, unless batch norm follows W."""
         if self.batchnorm and self.norm_place == BEFORE:
             return [self.linear(inputs, size), *self.recurrence(size, rate, last)]
         activation, start, gamma, constrain = self._recurrent(last)
-        return self._placed(
-            size, IndRNN(inputs, size, activation, start, self._input_init, gamma, constrain), rate
-        )
+        layer = IndRNN(inputs, size, activation, start, self._input_init, gamma, constrain)
+        return self._with_norm(size, layer, rate)
 
     def linear(self, inputs: int, size: int) -> Layer:
         """Return an affine layer with the weight initialiser of the recurrent layers."""
@@ -59,12 +58,14 @@ class Units:
         """Return a batch norm layer."""
         return BatchNorm(size, self.per_step, positions=self.positions)
 
-    def _placed(self, size: int, layer: Layer, rate: float) -> list[Layer]:
+    def _with_norm(self, size: int, layer: Layer, rate: float) -> list[Layer]:
+        """Return a layer with its batch norm and dropout."""
         norm = [self.batch_norm(size)] if self.batchnorm else []
         stack = [*norm, layer] if self.norm_place == BEFORE else [layer, *norm]
-        return [*stack, *dropped(rate)]
+        return [*stack, *dropout_layer(rate)]
 
     def _recurrent(self, last: bool) -> tuple[str, str | float, float, bool]:
+        """Return activation, recurrent_init, gamma and constrain of a layer."""
         start = self.recurrent_init if self.last_init is None or not last else self.last_init
         return self.activation, start, self.gamma, self.constrain
 
@@ -75,8 +76,8 @@ class Units:
         return "kaiming" if self.batchnorm else "normal"
 
 
-def units_of(where: str, output: str, options: Json) -> tuple[Units, Json]:
-    """Split the options of a network into those of Units and the rest.
+def split_units(where: str, output: str, options: Json) -> tuple[Units, Json]:
+    """Split the options of a network into Units and the remaining options.
 
     By default, the last recurrent layer starts with long memories if only the last step is read.
     """
@@ -103,7 +104,7 @@ def rates(where: str, dropout: float | Mapping[str, float], places: tuple[str, .
     return dict.fromkeys(places, 0.0) | dict(dropout)
 
 
-def dropped(rate: float) -> list[Layer]:
+def dropout_layer(rate: float) -> list[Layer]:
     """Return a dropout layer, or no layer for rate 0."""
     return [Dropout(rate)] if rate else []
 
@@ -112,9 +113,9 @@ def dropped(rate: float) -> list[Layer]:
 class Ends:
     """Layers before and after the recurrent layers: an optional embedding, and the read-out.
 
-    With `tied`, the read-out shares the weights of the embedding (Press & Wolf 2017, arXiv:1608.05859).
-    If the widths differ, a recurrent layer of the embedding's size is added before the read-out, as in
-    the authors' network for words.
+    With `tied`, the read-out shares the weights of the embedding (Press & Wolf 2017,
+    arXiv:1608.05859). If the widths differ, a recurrent layer of the embedding's size is added
+    before the read-out, as in the authors' network for words.
     """
 
     where: str
@@ -134,12 +135,12 @@ class Ends:
         _check.between(self.where, "embedding_dropout", self.embedding_dropout, 0.0, 1.0)
         if self.embedding is None and (self.tied or self.embedding_dropout):
             problem = "tied is True" if self.tied else f"embedding_dropout is {self.embedding_dropout}"
-            _check.fail(
-                self.where, f"{problem} without an embedding", "embedding=N", "because it acts on its weights"
-            )
+            because = "because it acts on the weights of an embedding"
+            _check.fail(self.where, f"{problem} without an embedding", "embedding=N", because)
         if self.tied and self.output_size != self.input_size:
-            _check.fail(self.where, f"output_size is {self.output_size} with tied=True", f"{self.input_size}",
-                        "because each symbol that is read has a score")  # fmt: skip
+            problem = f"output_size is {self.output_size} with tied=True"
+            because = "because each input symbol has a score"
+            _check.fail(self.where, problem, f"{self.input_size}", because)
 
     @property
     def width(self) -> int:
@@ -154,19 +155,17 @@ class Ends:
         """Return the embedding with its dropout, or no layers."""
         if self.embedding is None:
             return []
-        return [
-            Embedding(self.input_size, self.embedding, embedding_dropout=self.embedding_dropout),
-            *dropped(rate),
-        ]
+        table = Embedding(self.input_size, self.embedding, embedding_dropout=self.embedding_dropout)
+        return [table, *dropout_layer(rate)]
 
     def net(self, stack: list[Layer], width: int, units: Units, rate: float, options: Json) -> Sequential:
         """Return the network of `stack`, which has `width` outputs, followed by the read-out."""
         if self.adds_a_layer(width):
             stack = [*stack, *units.weighted(width, self.width, last=True)]
         if (self.tied or self.output == LAST) and units.batchnorm and units.norm_place == BEFORE:
-            # normalise the input of the read-out too: the last step may be a sum over all steps
+            # Normalise the input of the read-out too: the last step may be a sum over all steps.
             at = len(stack) - isinstance(stack[-1], Dropout)
             stack = [*stack[:at], units.batch_norm(self.width if self.tied else width), *stack[at:]]
-        stack = [*stack, *dropped(rate), *([LastStep()] if self.output == LAST else [])]
+        stack = [*stack, *dropout_layer(rate), *([LastStep()] if self.output == LAST else [])]
         read = Tied(self.width, self.output_size) if self.tied else Linear(width, self.output_size)
         return Sequential([*stack, read], **options)

@@ -1,4 +1,4 @@
-"""Plain stack of recurrent layers: IndRNNs, or the cells that they are compared with."""
+"""Plain stack of recurrent layers: IndRNNs, or other cells for comparison."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from .. import _check, _renamed
 from .._types import Json, Value
 from ..layers import TYPES, Layer
 from ..settings.tables import MOST_LAYERS
-from .parts import AFTER, BEFORE, LAST, Ends, Units, rates, units_of
+from .parts import AFTER, BEFORE, LAST, Ends, Units, rates, split_units
 from .sequential import Sequential
 
 INDRNN = "indrnn"
-# Name of a cell: its layer and the options that the name implies. IRNN: Le et al. 2015, arXiv:1504.00941.
+# Layer and options of each cell. IRNN: Le et al. 2015, arXiv:1504.00941.
 CELLS: dict[str, tuple[str, Json]] = {
     INDRNN: ("IndRNN", {}),
     "rnn-tanh": ("RNN", {"activation": "tanh"}),
@@ -23,8 +23,8 @@ CELLS: dict[str, tuple[str, Json]] = {
     "lstm": ("LSTM", {}),
     "gru": ("GRU", {}),
 }
-OF_INDRNN = ("activation", "gamma", "constrain", "recurrent_init", "last_init", "input_init")
-PLACES = ("embedding", "layer", "last")  # of dropout
+INDRNN_OPTIONS = ("activation", "gamma", "constrain", "recurrent_init", "last_init", "input_init")
+PLACES = ("embedding", "layer", "last")  # places of dropout
 
 
 @_renamed.keywords(_renamed.NETWORKS)
@@ -59,11 +59,11 @@ def plain(
     batchnorm : bool
         Use batch norm in each layer.
     dropout : float or mapping
-        Rate of all places, or rates by place, 0 by default: after the "embedding", after each "layer"
-        except the last, and after the "last" layer.
+        Rate of all places, or rates by place, 0 by default: after the "embedding", after each
+        "layer" except the last, and after the "last" layer.
     output : str
-        "last" reads the last step only, and u of the last recurrent layer starts with long memories.
-        "every" reads every step.
+        "last" reads the last step only, and u of the last recurrent layer starts with long
+        memories. "every" reads every step.
     cell : str
         "indrnn", or for comparison "rnn-tanh", "rnn-relu", "irnn", "lstm" or "gru".
     embedding : int, optional
@@ -73,10 +73,11 @@ def plain(
     embedding_dropout : float
         Share of the rows of the embedding that is dropped in each batch.
     **options
-        Of the recurrent layers: activation, gamma, constrain, recurrent_init, last_init (of the last
-        layer) and input_init, by default "normal" without batch norm and "kaiming" with it. Of batch
-        norm: norm_place ("after" or "before" the recurrence), per_step and positions. Others (backend,
-        dtype, seed) are passed to Sequential. Other cells accept the options of their layer only.
+        Options of the recurrent layers: activation, gamma, constrain, recurrent_init, last_init
+        (recurrent_init of the last layer) and input_init, by default "normal" without batch norm
+        and "kaiming" with batch norm. Options of batch norm: norm_place ("after" or "before" the
+        recurrence), per_step and positions. Other options (backend, dtype, seed) are passed to
+        Sequential. A cell other than "indrnn" accepts the options of its layer only.
 
     Returns
     -------
@@ -89,9 +90,9 @@ def plain(
     rate = rates("plain", dropout, PLACES)
     options = {"batchnorm": batchnorm, **options}
     if cell == INDRNN:
-        units, options = units_of("plain", output, options)
+        units, options = split_units("plain", output, options)
     else:
-        units, options = _rivals(cell, output, options)
+        units, options = _split_other(cell, output, options)
     stack, width, added = ends.front(rate["embedding"]), ends.width, ends.adds_a_layer(hidden)
     for i in range(layers):
         final = i == layers - 1 and not added
@@ -101,30 +102,30 @@ def plain(
 
 
 @dataclass(frozen=True)
-class Rivals(Units):
+class OtherCells(Units):
     """Options of recurrent layers other than the IndRNN."""
 
     kind: type[Layer] = Layer
-    of_cell: Json = field(default_factory=dict)
+    cell_options: Json = field(default_factory=dict)
 
     def weighted(self, inputs: int, size: int, rate: float = 0.0, last: bool = False) -> list[Layer]:
         """Return a recurrent layer with batch norm and dropout."""
-        return self._placed(size, self.kind(inputs, size, **self.of_cell), rate)  # type: ignore[call-arg]
+        return self._with_norm(size, self.kind(inputs, size, **self.cell_options), rate)  # type: ignore[call-arg]
 
 
-def _rivals(cell: str, output: str, options: Json) -> tuple[Rivals, Json]:
-    """Counterpart of parts.units_of for other cells, which have no bound and no last_init."""
+def _split_other(cell: str, output: str, options: Json) -> tuple[OtherCells, Json]:
+    """Split the options of other cells, which have no bound and no last_init."""
     name, preset = CELLS[cell]
     kind = TYPES[name]
     fields = {part.name for part in dataclasses.fields(kind)} - {"input_size", "hidden_size"}  # type: ignore[arg-type]
-    given = {key: value for key, value in options.items() if key in fields or key in OF_INDRNN}
-    for key, value in given.items():
+    chosen = {key: value for key, value in options.items() if key in fields or key in INDRNN_OPTIONS}
+    for key, value in chosen.items():
         if key not in fields or key == "activation":
-            said = "whose name says it" if key in preset else f"because the layer {name} has no such option"
-            _check.fail("plain", f"{key} is {value!r} with cell={cell!r}", f"no {key}", said)
-    units, rest = units_of("plain", output, {k: v for k, v in options.items() if k not in given})
+            reason = f"the cell implies {key}" if key in preset else f"the layer {name} has no such option"
+            _check.fail("plain", f"{key} is {value!r} with cell={cell!r}", f"no {key}", f"because {reason}")
+    units, rest = split_units("plain", output, {k: v for k, v in options.items() if k not in chosen})
     if units.batchnorm and units.norm_place == BEFORE:
-        because = f"because a layer {name} multiplies by W and goes on in one"
+        because = f"because the layer {name} has no place for batch norm after W"
         _check.fail("plain", f"norm_place is {BEFORE!r} with cell={cell!r}", repr(AFTER), because)
-    of_norm = {key: getattr(units, key) for key in ("batchnorm", "norm_place", "per_step", "positions")}
-    return Rivals(**of_norm, kind=kind, of_cell={**preset, **given}), rest
+    norm_options = {key: getattr(units, key) for key in ("batchnorm", "norm_place", "per_step", "positions")}
+    return OtherCells(**norm_options, kind=kind, cell_options={**preset, **chosen}), rest

@@ -1,12 +1,12 @@
-"""Training passes in windows of time, which keep the states at window edges and recompute the others.
+"""Run training passes in windows of time: keep the states at window edges, recompute the others.
 
-    forward     run the windows in order, with dropout and batch statistics; keep the state before each window
-    backward    run each window again from its edge, from last to first, and propagate the gradient of the
-                state from the window after it; the last window is still in memory
+    forward     run the windows in order; keep the state before each window
+    backward    run each window again from its edge, from last to first, and propagate the
+                gradient of the state from the next window; the last window is still in memory
 
-Memory is then (windows - 1) edges and the arrays of one window instead of the arrays of all steps (Chen et
-al. 2016, arXiv:1604.06174), at the cost of one more forward pass. Layers that depend on later steps cannot
-run in windows: layers in reverse, and batch norm over the whole sequence.
+Memory holds (windows - 1) edges and the arrays of one window instead of the arrays of all steps
+(Chen et al. 2016, arXiv:1604.06174), at the cost of one more forward pass. Layers that depend on
+later steps cannot run in windows: layers in reverse, and batch norm over the whole sequence.
 """
 
 from __future__ import annotations
@@ -38,16 +38,17 @@ if TYPE_CHECKING:
 KEEP, RECOMPUTE = MEMORY = ("keep", "recompute")
 
 # Windows are longer than memory requires, until compute dominates the launch overhead of a layer.
-PASS = 8 * threads.SMALL  # elements of a layer's pass on each thread
-FEWEST = 8  # windows that remain
+PASS = 8 * threads.SMALL  # smallest number of elements of a layer's pass on each thread
+FEWEST = 8  # smallest number of windows after windows are lengthened
 
 
 @dataclasses.dataclass
 class WindowsTape:
-    """Values of a forward pass in windows that backward needs; with a workspace, valid until the next pass.
+    """Values of a forward pass in windows that backward needs.
 
-    `contexts` belong to the whole pass, and each window replaces the lengths. `edges` are the states before
-    the first step of each window. `last` is the tape of the last window, or None once its arrays are reused.
+    With a workspace, they are valid until the next pass. `contexts` belong to the whole pass, and
+    each window replaces the lengths. `edges` are the states before the first step of each window.
+    `last` is the tape of the last window, or None once its arrays are reused.
     """
 
     x: AnyArray
@@ -82,7 +83,7 @@ class WindowsTape:
         return network_input(self.x[t0:t1], contexts[0]), contexts
 
     def again(self, layers: Sequence[Layer], k: int, **changes: Value) -> Tape:
-        """Run window k again for its tape, without updating the running statistics."""
+        """Run window k again and return its tape, without updating the running statistics."""
         return self.run(layers, k, momentum=0.0, **changes)[2]
 
 
@@ -106,7 +107,7 @@ def forward(
             for i, (s, ctx) in enumerate(zip(after, contexts, strict=True))
         ]
         tape.edges.append(tuple(stored))
-        tape.last = None  # release its arrays before buffers grow
+        tape.last = None  # release the arrays of the previous window before buffers grow
         y, after, tape.last = tape.run(net.layers, k)
         every = y.ndim == 3
         if k == 0:  # separate buffer, because backward runs the layers again
@@ -124,11 +125,10 @@ def backward(
 ) -> tuple[AnyArray, tuple[State, ...]]:  # fmt: skip
     """Run chain.backward_layers window by window; `probe` gets steps of the whole sequence."""
     device = tape.contexts[0].ops.device
-    symbols = tape.x.ndim == 2  # no gradient
+    symbols = tape.x.ndim == 2  # symbols have no gradient
     dx = None if symbols else tape.work.array("input gradient", tape.x.shape, tape.x.dtype, device.empty)
-    zero = (
-        device.zeros(dy.shape, dy.dtype) if dy.ndim == 2 else dy
-    )  # dy of the last step reaches earlier windows through the state only
+    # The gradient of an output of the last step reaches earlier windows through the state only.
+    zero = device.zeros(dy.shape, dy.dtype) if dy.ndim == 2 else dy
     last, tape.last = tape.last, None
     for k in reversed(range(len(tape.windows))):
         t0, t1 = tape.windows[k]
@@ -143,15 +143,11 @@ def backward(
 
 
 def gates(layers: Sequence[Layer], tape: Tape | WindowsTape, device: Device) -> list[Array]:
-    """Return which units are open, NumPy (T, B, H) for each piecewise linear recurrence."""
-    windows = [
-        [
-            device.to_host(h) > 0
-            for layer, kept in zip(layers, part.layers, strict=True)
-            for h in layer.rectified(kept)
-        ]
-        for part in (tapes(layers, tape) if isinstance(tape, WindowsTape) else [tape])
-    ]
+    """Return the gates of each piecewise linear recurrence: NumPy (T, B, H), true if open."""
+    windows: list[list[Array]] = []
+    for part in tapes(layers, tape) if isinstance(tape, WindowsTape) else [tape]:
+        states = [h for layer, kept in zip(layers, part.layers, strict=True) for h in layer.rectified(kept)]
+        windows.append([device.to_host(h) > 0 for h in states])
     return [np.concatenate(parts) for parts in zip(*windows, strict=True)]
 
 
@@ -162,23 +158,22 @@ def tapes(layers: Sequence[Layer], tape: WindowsTape) -> Iterator[Tape]:
 
 
 def check(where: str, layers: Sequence[Layer], training: bool = True) -> None:
-    """Check that a network can be trained in windows; the error names the layer that prevents it."""
+    """Check that a network can be trained in windows; the error names the layer that cannot."""
     because = f"because memory={RECOMPUTE!r} runs the network in windows of time"
     if not training:
-        _check.fail(
-            where, "training is False", "True", f"{because} for a backward pass; net.infer does for inference"
-        )
+        because += " for a backward pass; use net.infer for inference"
+        _check.fail(where, "training is False", "True", because)
     for path, layer in named_layers(layers):
         name = f"layers[{path}] {type(layer).__name__}"
         if not layer.causal:
             _check.fail(where, f"{name} reads later steps", f"memory={KEEP!r}", because)
         if layer.stretches_over_time:
-            _check.fail(where, f"{name} takes statistics over the whole sequence",
-                        f"memory={KEEP!r} or statistics per step", because)  # fmt: skip
+            expected = f"memory={KEEP!r} or per_step=True"
+            _check.fail(where, f"{name} takes statistics over the whole sequence", expected, because)
 
 
 def window_length(T: int, edge: int, step: int, least: int) -> int:
-    """Return the window length that minimises the memory of edges and one window's arrays.
+    """Return the window length that minimises the memory of all edges and of one window's arrays.
 
     Parameters
     ----------
@@ -187,16 +182,19 @@ def window_length(T: int, edge: int, step: int, least: int) -> int:
     edge, step : int
         Elements of an edge, and elements of a window's arrays for each step.
     least : int
-        Smallest window length, as long as there are still `FEWEST` windows.
+        Smallest window length, unless it would leave fewer than `FEWEST` windows.
     """
-    ideal = math.sqrt(T * step / edge) if edge else T  # windows: the minimum of n·edge + T/n·step
+    ideal = math.sqrt(T * step / edge) if edge else T  # number n of windows: min of n·edge + T/n·step
     counts = {min(max(1, n), max(1, T)) for n in (math.floor(ideal), math.ceil(ideal))}
     count = min(counts, key=lambda n: ((n - 1) * edge + math.ceil(T / n) * step, n))
     return max(1, math.ceil(T / count), min(least, math.ceil(T / FEWEST)))
 
 
 def cut(T: int, window: int) -> list[tuple[int, int]]:
-    """Return windows [t0, t1) of at most `window` steps; the first is the longest, so its buffers fit all."""
+    """Return windows [t0, t1) of at most `window` steps; the first is the longest.
+
+    The buffers of the first window therefore fit all windows.
+    """
     count = max(1, math.ceil(T / window))
     steps, longer = divmod(T, count)
     return list(itertools.pairwise(i * steps + min(i, longer) for i in range(count + 1)))
@@ -216,7 +214,7 @@ def sizes(layers: Sequence[Layer], B: int, D: int) -> tuple[int, int, int]:
 
 
 def _stored(state: State, k: int, count: int, ctx: Context, name: str) -> State:
-    """Copy the arrays of a state to row k of a buffer for all edges; return other states unchanged."""
+    """Copy the arrays of a state to row k of a buffer for all edges; return other states as is."""
     if isinstance(state, tuple):
         return tuple(_stored(part, k, count, ctx, f"{name}.{i}") for i, part in enumerate(state))
     if not _check.is_array(state):

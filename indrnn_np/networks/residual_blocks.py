@@ -8,10 +8,10 @@ from .. import _check, _renamed
 from .._types import Value
 from ..layers import Layer, Residual
 from ..settings.tables import MOST_LAYERS
-from .parts import LAST, Ends, Units, dropped, rates, units_of
+from .parts import LAST, Ends, Units, dropout_layer, rates, split_units
 from .sequential import Sequential
 
-PLACES = ("embedding", "block", "last")  # of dropout
+PLACES = ("embedding", "block", "last")  # places of dropout
 
 
 @_renamed.keywords(_renamed.NETWORKS)
@@ -43,8 +43,8 @@ def residual(
     steps : int or None
         Sequence length T, from which the bounds on |u| follow.
     dropout : float or mapping
-        Rate of all places, or rates by place, 0 by default: after the "embedding", after both recurrent
-        layers of each "block", and after the "last" recurrent layer.
+        Rate of all places, or rates by place, 0 by default: after the "embedding", after both
+        recurrent layers of each "block", and after the "last" recurrent layer.
     output : str
         As in `plain`.
     embedding : int, optional
@@ -62,28 +62,28 @@ def residual(
 
     Notes
     -----
-    With norm_place="after", F is Recurrence, batch norm, dropout, W, Recurrence, batch norm, dropout, W'.
-    With norm_place="before", F is batch norm, Recurrence, dropout, W, batch norm, Recurrence, dropout, W'.
-    W followed by a recurrence is an IndRNN.
+    F with norm_place="after":    R, batch norm, dropout, W, R, batch norm, dropout, W'
+    F with norm_place="before":   batch norm, R, dropout, W, batch norm, R, dropout, W'
 
-    The figures show "before". "after" is the default because the authors' runs on sequences of pixels
-    and skeletons use it; their runs on language use "before".
+    R is a Recurrence; W followed by R is an IndRNN. The figures show "before". The default is
+    "after", which the authors' runs on sequences of pixels and skeletons use. Their runs on
+    language use "before".
     """
     _check.at_least("residual", "hidden", hidden, 1)
     _check.between("residual", "blocks", blocks, 1, MOST_LAYERS + 1)
     ends = Ends("residual", input_size, output_size, output, embedding, tied, embedding_dropout)
-    units, options = units_of("residual", output, options)
+    units, options = split_units("residual", output, options)
     rate = rates("residual", dropout, PLACES)
     stack = [*ends.front(rate["embedding"]), units.linear(ends.width, hidden)]
     stack += [_block(units, hidden, rate["block"]) for _ in range(blocks)]
     stack += units.recurrence(hidden, last=not ends.adds_a_layer(hidden))
     if ends.adds_a_layer(hidden):
-        stack += dropped(rate["block"])
+        stack += dropout_layer(rate["block"])
     return ends.net(stack, hidden, units, rate["last"], {"steps": steps, **options})
 
 
 def _block(units: Units, size: int, rate: float) -> Layer:
-    """x + F(x)."""
+    """Return the layer x + F(x)."""
     return Residual(
         (*units.recurrence(size, rate), *units.weighted(size, size, rate), units.linear(size, size))
     )

@@ -1,4 +1,4 @@
-"""Network of layers in sequence, with its forward and backward passes."""
+"""Forward and backward passes of a network of layers in sequence."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from .recompute import KEEP, MEMORY, WindowsTape
 class Sequential(Network):
     """Network of layers that run in sequence.
 
-    All parameters are in one flat array `flat (P,)`. `params["0.W"]` is a view of it, named by the layer
-    number and the letter of the paper. The running statistics are in `buffers`.
+    All parameters are in one flat array `flat (P,)`. `params["0.W"]` is a view of it, named by the
+    layer number and the letter of the paper. The running statistics are in `buffers`.
 
     Parameters
     ----------
@@ -28,8 +28,8 @@ class Sequential(Network):
     steps : int, optional
         Sequence length T (the longest, with lengths), from which the bounds on |u| follow.
     backend : str
-        "cpu", "reference" or "cuda". With "cuda", arrays are on the GPU (`to_host()` copies an array
-        back); x may be a NumPy array.
+        "cpu", "reference" or "cuda". With "cuda", arrays are on the GPU (`to_host()` copies an
+        array back); x may be a NumPy array.
     dtype : str
         "float32" or "float64".
     seed : int
@@ -58,7 +58,8 @@ class Sequential(Network):
         Parameters
         ----------
         state : sequence, optional
-            Initial state, one entry for each layer. Pass the returned state on to continue a stream.
+            Initial state, one entry for each layer. Pass the returned state on to continue a
+            stream.
         lengths : int array (B,), optional
             Sequence length of each sample.
         training : bool
@@ -99,17 +100,18 @@ class Sequential(Network):
         dstate : sequence, optional
             Gradient of the state that forward returned.
         probe : callable, optional
-            Called as `probe(layer, t0, t1, dh, da)` for each chunk of each recurrent layer, with the
-            gradients of its outputs (None if zero; for RNN, LSTM and GRU the total ∂L/∂h_t, including
-            later steps) and of its pre-activations. Calls come in the order of the computation, on the
-            calling thread. If the probe has a true attribute `any_thread`, calls may come from other
-            threads; the probe must then call no operation of this package.
+            Called as `probe(layer, t0, t1, dh, da)` for each chunk of each recurrent layer, with
+            the gradients of its outputs (None if zero; for RNN, LSTM and GRU the total ∂L/∂h_t,
+            including later steps) and of its pre-activations. Calls come in the order of the
+            computation, on the calling thread. If the probe has a true attribute `any_thread`,
+            calls may come from other threads; the probe must then call no operation of this
+            package.
 
         Returns
         -------
         dx, dstate, grads
-            Gradient of x (None for symbols) and of the initial state, and the parameter gradients by
-            name; `grads.flat` is (P,).
+            Gradient of x (None for symbols) and of the initial state, and the parameter gradients
+            by name; `grads.flat` is (P,).
         """
         tape_stamp.check("Sequential.backward", tape, self.identity, self.device)
         dy = check_gradient(self.device, dy, tape.output, probe)
@@ -124,14 +126,14 @@ class Sequential(Network):
     def __call__(
         self, x: AnyArray, state: Sequence[State] | None = None, lengths: Array | None = None
     ) -> AnyArray:
-        """Return the output in inference for x (T, B, D), which may be a list or have another dtype."""
+        """Return the output in inference for x (T, B, D), which may be a list or of any dtype."""
         y = self.infer(x, state, lengths)[0]
         return y if getattr(x, "in_gpu_memory", False) else self.device.to_host(y)
 
     def infer(
         self, x: AnyArray, state: Sequence[State] | None = None, lengths: Array | None = None
     ) -> tuple[AnyArray, tuple[State, ...]]:
-        """Return the output and the final state; only the output's memory grows with T."""
+        """Return the output and the final state. Only the memory of the output grows with T."""
         return inference.infer(self, x, state, lengths)
 
     def step(self, x_t: AnyArray, state: Sequence[State] | None = None) -> tuple[AnyArray, tuple[State, ...]]:
@@ -139,12 +141,12 @@ class Sequential(Network):
         after, y = [], self.device.bring(check_step(self, x_t))
         states = states_of(self, "Sequential.step", "state", state)
         for layer, before, ctx in zip(self.layers, states, self.contexts(fuse=False), strict=True):
-            y, left = layer.step(y, before, ctx)
-            after.append(left)
+            y, layer_state = layer.step(y, before, ctx)
+            after.append(layer_state)
         return y, tuple(after)
 
     def gates(self, tape: Tape | WindowsTape) -> list[Array]:
-        """Return which units are open, NumPy (T, B, H) for each piecewise linear recurrence."""
+        """Return the gates of each piecewise linear recurrence: NumPy (T, B, H), true if open."""
         tape_stamp.check("Sequential.gates", tape, self.identity, self.device)
         return recompute.gates(self.layers, tape, self.device)
 

@@ -22,10 +22,8 @@ def layer_from_spec(spec: Json) -> Layer:
     return TYPES[spec["type"]](**{name: _from_spec(value) for name, value in options.items()})
 
 
-def described_shapes(
-    spec: Json,
-) -> tuple[dict[str, tuple[int, ...]], dict[str, tuple[int, ...]]]:
-    """Return the shapes of the parameters and of the running statistics of a network's spec, by name."""
+def described_shapes(spec: Json) -> tuple[dict[str, tuple[int, ...]], dict[str, tuple[int, ...]]]:
+    """Return the shapes of the parameters and of the running statistics of a spec, by name."""
     layers = [layer_from_spec(part) for part in spec["layers"]]
     parameters = gathered(layers, "parameters", spec["steps"])
     running = gathered(layers, "running", spec["steps"])

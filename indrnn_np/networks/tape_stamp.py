@@ -1,8 +1,8 @@
-"""Stamp of a tape, by which backward refuses a tape that is no longer valid.
+"""Stamp a tape, so that backward can refuse a tape that is no longer valid.
 
-Every backward pass compares counters and identities. With the environment variable INDRNN_DEBUG=1 it also
-compares checksums of the parameters, x, y and all arrays of the tape. They detect direct writes between the
-passes, such as `net.flat[...] = 0`, and cost time; use them for debugging only.
+Every backward pass compares counters and identities. With the environment variable INDRNN_DEBUG=1
+it also compares checksums of the parameters, x, y and all arrays of the tape. They detect direct
+writes between the passes, such as `net.flat[...] = 0`, and cost time; use them for debugging only.
 """
 
 from __future__ import annotations
@@ -59,24 +59,24 @@ def check(where: str, tape: Record, identity: Identity, device: Device) -> None:
     """Check that a tape matches the current parameters and that its arrays are unchanged."""
     stamp = getattr(tape, "stamp", None)
     if not isinstance(stamp, Stamp):
-        _check.fail(where, f"the tape is a {type(tape).__name__}", "the third value that forward returns",
-                    error=TypeError)  # fmt: skip
+        problem = f"the tape is a {type(tape).__name__}"
+        _check.fail(where, problem, "the third value that forward returns", error=TypeError)
     if not tape.contexts[0].run.training:
         _check.fail(where, "the tape is of a forward pass with training=False", "training=True")
     if stamp.identity is not identity:
         _check.fail(where, "the tape is of another network", "a tape that this network's forward returned")
     if stamp.version != identity.version:
+        problem = "the tape is older than the last change of the parameters"
         because = "because update, project and load_state_dict change the parameters that the tape belongs to"
-        _check.fail(where, "the tape is older than the last change of the parameters",
-                    "a tape of a forward pass after it", because)  # fmt: skip
+        _check.fail(where, problem, "a tape of a later forward pass", because)
     if stamp.work is not None and stamp.generation != stamp.work.generation:
+        problem = "the workspace of the tape was used by another forward pass"
         because = "because a workspace holds the arrays of one pass; use a second Workspace() to keep both"
-        _check.fail(where, "the workspace of the tape was used by another forward pass", "the latest pass's tape",
-                    because)  # fmt: skip
+        _check.fail(where, problem, "the tape of the latest pass", because)
     for name, array, checksum in stamp.sums:
         if _checksum(array, device) != checksum:
             because = "because backward reads them (found by INDRNN_DEBUG=1)"
-            _check.fail(where, f"{name} changed after the forward pass", "the same numbers as in it", because)
+            _check.fail(where, f"{name} changed after the forward pass", "unchanged numbers", because)
 
 
 def _read(x: AnyArray, params: Views, tape: Record) -> Iterator[tuple[str, Record]]:

@@ -1,4 +1,4 @@
-"""Losses. Each function returns the loss and its gradient, computed by an operation of a backend."""
+"""Losses: each function returns the loss and its gradient, computed by an op of a backend."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Checks of the moments, the arrays that an optimizer stores for each parameter.
+"""Check the moments, the arrays that an optimizer stores for each parameter.
 
-They run when the optimizer is bound to a network and when a state is loaded.
+The checks run when the optimizer is bound to a network and when a state is loaded.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ..networks.sequential import Sequential
 from ..parameters import FINITE
 
 
-def fitting(where: str, arrays: Mapping[str, Array], net: Sequential) -> Json:
+def check_moments(where: str, arrays: Mapping[str, Array], net: Sequential) -> Json:
     """Check that the moments match a network, and return them on the device of the network."""
     for name, array in arrays.items():
         moment = f"the moment {name}"
@@ -26,7 +26,7 @@ def fitting(where: str, arrays: Mapping[str, Array], net: Sequential) -> Json:
     return {name: net.device.bring(array) for name, array in arrays.items()}
 
 
-def loaded(
+def check_state(
     where: str, state: object, names: tuple[str, ...], allow_nonfinite: bool
 ) -> tuple[int, dict[str, Array]]:
     """Check the state of an optimizer, and return the iteration t and copies of the moments."""

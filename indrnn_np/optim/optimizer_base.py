@@ -13,11 +13,11 @@ from .._types import AnyArray, Json
 from ..backend import of, to_host
 from ..networks.sequential import Sequential
 from ..parameters import FINITE, Identity, Views, check_gradients, writable
-from .moments import fitting, loaded
+from .moments import check_moments, check_state
 
 
 class Optimizer:
-    """Base class of SGD and Adam: learning rates, weight decay, and the moments of one network."""
+    """Base class of SGD and Adam: learning rates, weight decay, and the moments of a network."""
 
     moments: ClassVar[tuple[str, ...]]
     settings: ClassVar[tuple[str, ...]]
@@ -74,7 +74,7 @@ class Optimizer:
         self._update(net, grads.flat)
 
     def advance(self, net: Sequential) -> None:
-        """Advance the counters of the optimizer and of `net`, as `update` does; no array changes."""
+        """Advance the counters of the optimizer and of `net` as `update` does; change no array."""
         self.t += 1
         net.iteration += 1
         net.identity.version += 1
@@ -83,11 +83,11 @@ class Optimizer:
         """Bind the optimizer to a network, and create moments of zeros unless some were loaded."""
         because = "because the moments belong to one network; use a new optimizer, or load_state_dict"
         if self._identity is not None and self._identity.in_use:
-            _check.fail(where, "net is another network than before", "the one of the first update", because)
+            _check.fail(where, "net is another network", "the network of the first update", because)
         if self._shapes is not None and not net.params.has(self._shapes):
             _check.fail(where, f"net has the parameters {net.params.shapes}", f"{self._shapes}", because)
         arrays = self._arrays or {name: net.device.zeros(net.flat.shape, net.dtype) for name in self.moments}
-        self._arrays = fitting(where, arrays, net)  # loaded moments are NumPy arrays
+        self._arrays = check_moments(where, arrays, net)  # loaded moments are NumPy arrays
         self._identity, self._shapes, self._decay, self._rate = net.identity, net.params.shapes, None, None
 
     def _update(self, net: Sequential, g: AnyArray) -> None:
@@ -101,7 +101,7 @@ class Optimizer:
         return net.device.bring(values.flat)
 
     def state_dict(self) -> Json:
-        """Return the number of updates "t" and the moments (P,); there are none before the first update."""
+        """Return the number of updates "t" and, after the first update, the moments (P,)."""
         return {"t": self.t} | {name: np.array(to_host(array)) for name, array in self._arrays.items()}
 
     def load_state_dict(self, state: Json, allow_nonfinite: bool = False) -> None:
@@ -118,7 +118,7 @@ class Optimizer:
         """
         where = f"{type(self).__name__}.load_state_dict"
         _check.boolean(where, "allow_nonfinite", allow_nonfinite)
-        self.t, arrays = loaded(where, state, self.moments, allow_nonfinite)
+        self.t, arrays = check_state(where, state, self.moments, allow_nonfinite)
         self._decay = self._rate = self._identity = self._shapes = None
         if any(self._arrays[name].shape != value.shape or self._arrays[name].dtype != value.dtype
                for name, value in arrays.items() if name in self._arrays):  # fmt: skip

@@ -1,7 +1,7 @@
 """Optimizers: SGD and Adam.
 
-An optimizer holds its settings and its moments. `update(net, grads)` changes the flat parameter
-array of the network in place (optimizer_base.py).
+An optimizer holds settings and moments. `update(net, grads)` changes the flat parameter array of
+the network in place (optimizer_base.py).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class SGD(Optimizer):
     lr : float
         Learning rate. You may set it between updates.
     momentum : float
-        Fraction of the previous m that is kept, 0 <= momentum < 1.
+        Factor of the previous m, 0 <= momentum < 1.
     nesterov : bool
         Use Nesterov's momentum.
     weight_decay : float
@@ -80,7 +80,8 @@ class Adam(Optimizer):
     b1, b2 : float
         Decay rates of the first and second moment.
     eps : float
-        Added to √v̂. It must be a normal number in the dtype of the network: at least 1.2e-38 in float32.
+        Constant added to √v̂. It must be a normal number in the dtype of the network: at least 1.2e-38
+        in float32.
     weight_decay : float
         Coefficient of the decay. Its L2 gradient is added to the gradient unless `decoupled`.
     decoupled : bool

@@ -35,7 +35,7 @@ class Schedule(ABC):
         return {"type": type(self).__name__, **asdict(self)}
 
     def state_dict(self) -> Json:
-        """Return the state that the iteration does not determine; it is empty for most schedules."""
+        """Return the state that the iteration does not determine; most schedules have none."""
         return {}
 
     def load_state_dict(self, state: Json) -> None:

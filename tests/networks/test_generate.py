@@ -87,7 +87,7 @@ def test_it_reads_the_last_step_of_a_network_that_gives_no_other():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (([], 3), r"prompt has shape \(0,\), expected \(T,\): at least one symbol to go on from"),
+        (([], 3), r"prompt has shape \(0,\), expected \(T,\): at least one symbol to continue"),
         (([0, 5], 3), r"prompt\[1\] is 5, expected 0 to 4 because there are 5 symbols"),
         (([0.5], 3), "prompt has dtype float64, expected an integer dtype"),
         (([0], -1), "length is -1"),

@@ -161,7 +161,7 @@ def test_the_result_loads_and_runs(backend):
         ({"weight_ih": np.ones(4), "weight_hh": U[0]}, r"W of layer 0 has shape \(4,\), expected \(H, D\)"),
         (
             {"cells.0.weight_ih": W[1], "cells.0.weight_hh": U[0], "norms.0.weight": U[1]},
-            "norms.0.weight is a second W of layer 0 beside cells.0.weight_ih, expected one because only bias_ih",
+            "norms.0.weight is a second W of layer 0 beside cells.0.weight_ih, expected one W because only bias_ih",
         ),
         (
             {"cells.0.weight_ih": W[1], "cells.0.weight_hh": U[0], "cells.0.bias": U[0], "norms.0.bias": U[1]},

@@ -259,7 +259,7 @@ def test_a_stack_of_another_cell(cell, layer, values):
     ({"cell": "lstm", "gamma": 2.0}, "plain: gamma is 2.0 with cell='lstm', expected no gamma because the layer LSTM"),
     ({"cell": "gru", "last_init": "long"}, "last_init is 'long' with cell='gru', expected no last_init"),
     ({"cell": "rnn-relu", "constrain": False}, "constrain is False with cell='rnn-relu', expected no constrain"),
-    ({"cell": "rnn-relu", "activation": "tanh"}, "expected no activation whose name says it"),
+    ({"cell": "rnn-relu", "activation": "tanh"}, "expected no activation because the cell implies activation"),
     ({"cell": "lstm", "batchnorm": True, "norm_place": "before"},
      "norm_place is 'before' with cell='lstm', expected 'after'"),
     ({"norm_place": "beside"}, "plain: norm_place is 'beside', expected one of 'after', 'before'"),
