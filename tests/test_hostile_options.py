@@ -33,6 +33,12 @@ def test_small_unsigned_integers_start_an_embedding_as_their_float_does():
     np.testing.assert_array_equal(one.flat, other.flat)
 
 
+@pytest.mark.parametrize("value", [None, 1, 0.5, "h0", [1], np.array(1.0)])
+def test_parameters_with_decay_are_letters(value):
+    with pytest.raises(TypeError, match=r"SGD: decay_on is .*, expected letters of parameters"):
+        ir.SGD(0.1, decay_on=value)
+
+
 @pytest.mark.parametrize("value", [["u"], "u", 0.5])
 def test_rates_of_letters_are_a_dict(value):
     with pytest.raises(TypeError, match=r"Adam: lr_of is a \w+, expected a dict such as"):

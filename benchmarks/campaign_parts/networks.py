@@ -11,6 +11,7 @@ import numpy as np
 import indrnn_np as ir
 from indrnn_np._check import convert
 from indrnn_np.backend import get
+from indrnn_np.networks.parts import NORMS, Units
 from indrnn_np.ops.catalogue import BOTH, entries
 from indrnn_np.ops.recurrence.activation import ACTIVATIONS
 
@@ -20,7 +21,7 @@ SYMBOLS = 7
 ROUNDING = {"float32": 2e-4, "float64": 1e-9}  # of the largest entry: other orders of summation
 ANY = object()  # the right value where rounding decides, or where the reference has no answer
 REFERENCE = "reference"
-SWITCHES = "constrain learn_h0 reverse per_step batchnorm tied nesterov".split()
+SWITCHES = "constrain learn_h0 reverse per_step batchnorm tied first nesterov decoupled".split()
 # Valid values of the parameters of public functions, by name.
 VALUES = {
     "input_size": (2,), "hidden_size": (4,), "hidden": (4,), "output_size": (3,), "size": (2,), "symbols": (SYMBOLS,),
@@ -31,7 +32,9 @@ VALUES = {
     "embedding_dropout": (0.0, 0.3), "output": ("last", "every"), "cell": ("indrnn", "rnn", "lstm", "gru"),
     "lr": (0.1,), "iterations": (9,), "warmup": (0, 2), "final": (0.0, 0.1), "rise": (0.3,), "start": (0.1,),
     "every": (3,), "factor": (0.5,), "patience": (2,), "minimum": (0.0, 1e-3), "mode": ("min", "max"), "b1": (0.9,),
-    "b2": (0.99,), "weight_decay": (0.0, 0.1), "lr_of": (None, {"W": 0.5}), **dict.fromkeys(SWITCHES, BOTH),
+    "patience_factor": (0.5,), "bottleneck": (1, 2), "reduction": (0.5,), "norm_place": NORMS,
+    "last_init": ("long", 0.5), "decay_on": (("W",), ("u", "b")), "b2": (0.99,), "weight_decay": (0.0, 0.1),
+    "lr_of": (None, {"W": 0.5}), **dict.fromkeys(SWITCHES, BOTH),
 }  # fmt: skip
 LAYERS = [kind for kind in (getattr(ir, name) for name in ir.__all__) if isinstance(kind, type)
           and issubclass(kind, ir.Layer) and {"layer", "layers"}.isdisjoint(signature(kind).parameters)]  # fmt: skip
@@ -154,6 +157,7 @@ def built(rng, draw):
     """A layer or a network by its signature; the reference is built from its description."""
     kind, seed = rng.choice(BUILDERS), rng.getrandbits(32)
     arguments = valid(kind, rng) | ({"blocks": (1,), "growth": 2} if kind is ir.networks.dense else {})
+    arguments |= {} if kind in LAYERS else valid(Units, rng)
 
     def run(backend, **given):
         net = kind(**given)

@@ -28,6 +28,10 @@ class Optimizer:
         name = type(self).__name__
         _check.at_least(name, "lr", lr, 0.0)
         _check.at_least(name, "weight_decay", weight_decay, 0.0)
+        letters = isinstance(decay_on, list | tuple | set) and all(isinstance(part, str) for part in decay_on)
+        if not letters:
+            actual = f"decay_on is {decay_on!r:.40}"
+            _check.fail(name, actual, "letters of parameters, such as ('W',)", error=TypeError)
         if not (lr_of is None or hasattr(lr_of, "items")):
             actual = f"lr_of is a {type(lr_of).__name__}"
             _check.fail(name, actual, 'a dict such as {"u": 0.05}, or None', error=TypeError)
