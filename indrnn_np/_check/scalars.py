@@ -23,7 +23,7 @@ def fail(
 
 
 def at_least(where: str, name: str, value: Any, minimum: float, strictly: bool = False) -> Any:
-    """Check that a number is finite and at least `minimum`, and an integer if `minimum` is one; return it."""
+    """Return a finite number of at least `minimum`; it must be an integer if `minimum` is one."""
     number = real(where, name, value)
     if not (value > minimum if strictly else value >= minimum):
         fail(where, f"{name} is {value!r}", f"a number {'above' if strictly else 'of at least'} {minimum}")
@@ -36,7 +36,7 @@ def at_least(where: str, name: str, value: Any, minimum: float, strictly: bool =
 
 
 def between(where: str, name: str, value: Any, low: float, high: float) -> Any:
-    """Check low <= value < high, and that `value` is an integer if `low` is one; NaN fails. Return `value`."""
+    """Return `value` if low <= value < high; it must be an integer if `low` is one. NaN fails."""
     number = real(where, name, value)
     if not low <= value < high:
         fail(where, f"{name} is {value!r}", f"a number from {low} to below {high}")
@@ -45,7 +45,7 @@ def between(where: str, name: str, value: Any, low: float, high: float) -> Any:
 
 
 def normal(where: str, name: str, value: Any, dtype: Any) -> float:
-    """Check that a number is finite and at least the smallest normal number of a dtype; return it."""
+    """Return a finite number that is at least the smallest normal number of a dtype."""
     smallest = float(np.finfo(dtype).tiny)
     if at_least(where, name, value, 0.0) < smallest:
         because = f"because a smaller one may be 0 in {np.dtype(dtype)}, and 0 / 0 is NaN"
@@ -61,7 +61,7 @@ def boolean(where: str, name: str, value: Any) -> None:
 
 
 def options(where: str, record: Any) -> None:
-    """Check that the boolean fields of a dataclass are booleans, and convert its NumPy floats to Python's."""
+    """Check the boolean fields of a dataclass, and convert its NumPy floats to Python floats."""
     for option in dataclasses.fields(record):
         value = getattr(record, option.name)
         if option.type == "bool":

@@ -146,7 +146,7 @@ class Scratch:
 class Layer:
     """Base class of all layers; a subclass is a frozen dataclass of sizes and options.
 
-    A subclass with a `__post_init__` of its own calls `super().__post_init__()`, which checks booleans.
+    A subclass that defines `__post_init__` calls `super().__post_init__()`, which checks booleans.
     """
 
     causal: ClassVar[bool] = True  # step t of the output depends on no later step of the input

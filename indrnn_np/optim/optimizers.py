@@ -80,8 +80,8 @@ class Adam(Optimizer):
     b1, b2 : float
         Decay rates of the first and second moment.
     eps : float
-        Constant added to √v̂. It must be a normal number in the dtype of the network: at least 1.2e-38
-        in float32.
+        Constant added to √v̂. It must be a normal number in the dtype of the network: at least
+        1.2e-38 in float32.
     weight_decay : float
         Coefficient of the decay. Its L2 gradient is added to the gradient unless `decoupled`.
     decoupled : bool

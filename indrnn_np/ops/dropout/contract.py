@@ -7,7 +7,7 @@ from ..catalogue import Entry
 
 
 def check(where, x, rate, out, name="x"):
-    """Check the arguments of forward or backward, where x is called `name`; return the rate as a Python number."""
+    """Check the arguments of forward or backward; return the rate as a Python number."""
     _check.arrays(where, f"{name}: T? B H, out?: written T? B H", x, out)
     return _check.between(where, "rate", rate, 0.0, 1.0)
 

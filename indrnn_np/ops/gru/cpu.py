@@ -101,7 +101,7 @@ def backward_kernel(has_dh):
 
 @njit(rounding=AS_WRITTEN)
 def gates_back(gates, h_prev, dh, carry, da, dv):
-    """Compute da, the gradient of W x_t, and dv, that of U h_{t-1}, of a sample from dh = ∂L/∂h_t."""
+    """Compute the gradients da of W x_t and dv of U h_{t-1} of a sample from dh = ∂L/∂h_t."""
     one, H = carry.dtype.type(1), len(carry)
     r, z, n, m = gates[:H], gates[H : 2 * H], gates[2 * H : 3 * H], gates[3 * H :]
     da_r, da_z, da_n, dv_n = da[:H], da[H : 2 * H], da[2 * H :], dv[2 * H :]
