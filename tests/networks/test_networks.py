@@ -138,7 +138,7 @@ def test_what_is_said_wins():
         ({"layers": 0}, "plain: layers is 0, expected a number from 1 to below 10001"),
         ({"output": "first"}, "plain: output is 'first', expected one of 'last', 'every'"),
         ({"steps": None}, "steps is None with gamma = 2.0, expected the sequence length T"),
-        ({"hidden": 0}, "IndRNN: hidden_size is 0"),
+        ({"hidden": 0}, "plain: hidden is 0, expected a number of at least 1"),
         ({"dropout": 1.0}, "Dropout: rate is 1.0, expected a number from 0.0 to below 1.0"),
         ({"activation": "gelu"}, "activation is 'gelu', expected one of 'relu'"),
         ({"dtype": "int32"}, "Sequential: dtype is 'int32', expected one of 'float32', 'float64'"),
@@ -265,7 +265,7 @@ def test_a_stack_of_another_cell(cell, layer, values):
     ({"norm_place": "beside"}, "plain: norm_place is 'beside', expected one of 'after', 'before'"),
     ({"dropout": {"first": 0.1}}, "plain: a place of dropout is 'first', expected one of 'embedding', 'layer', 'last'"),
     ({"tied": True}, "plain: tied is True without an embedding, expected embedding=N"),
-    ({"embedding": 4, "tied": True}, "plain: output_size is 3 with tied=True, expected 2 because each symbol"),
+    ({"embedding": 4, "tied": True}, "plain: output_size is 3 with tied=True, expected 2 because each input symbol"),
 ])  # fmt: skip
 def test_what_a_stack_has_not(options, words):
     with pytest.raises(ValueError, match=words):
