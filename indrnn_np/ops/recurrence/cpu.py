@@ -1,10 +1,9 @@
 """Compiled twin of reference.py: a time step is a flat row of B·H numbers, which vectorises.
 
-The kernels process time steps t0 to t1 and samples b0 to b1 of whole arrays, so a caller can
-process time in chunks and share the samples between threads (ops/indrnn). Neither changes a bit of
-h, da, dh0 and du. The sums for du and db run in the arrays' dtype over `FLUSH` time steps at fixed
-indexes, and then in float64 for each sample and neuron; samples are added last. Operations round as
-written (`AS_WRITTEN`), so equal lines of two kernels give equal bits.
+The kernels process time steps t0 to t1 and samples b0 to b1 of whole arrays, so a caller can split
+time and samples (ops/indrnn) without changing a bit. The sums for du and db run in the dtype of the
+arrays over `FLUSH` time steps at fixed indexes, then in float64 for each column; samples are added
+last. Operations round as written (`AS_WRITTEN`), so equal lines of two kernels give equal bits.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import functools
 import numpy as np
 
 from ... import _check
-from ..._cpu.arrays import empty, empty_like, zeros
+from ..._cpu.arrays import aligned, empty, empty_like, zeros
 from ..._cpu.jit import AS_WRITTEN, njit
 from ..._cpu.threads import parallel_for
 from . import contract
@@ -58,8 +57,7 @@ def last(h, lengths=None, reverse=False):
 class Pass:
     """Walk over h (T+1, B, H), stored as flat rows of B·H numbers.
 
-    Without lengths, the samples b0 to b1 are one block of columns that ends at time step T. With
-    lengths, each sample is a block.
+    Without lengths, the samples b0 to b1 are one block of columns. With lengths, each is a block.
     """
 
     def __init__(self, h, u, activation, lengths, reverse):
@@ -103,8 +101,7 @@ class BackwardPass(Pass):
     def __init__(self, h, u, dhT, activation, lengths, reverse):
         super().__init__(h, u, activation, lengths, reverse)
         columns = self.B * self.H
-        self.carry = empty(columns, h.dtype)
-        self.carry[...] = 0 if dhT is None else dhT.reshape(columns)
+        self.carry = zeros(columns, h.dtype) if dhT is None else aligned(dhT.reshape(columns))
         self.partial = zeros((2, columns), h.dtype)
         self.total = zeros((2, columns), np.float64)
 
