@@ -28,7 +28,7 @@ def problems(draw, dtypes=dtypes):
 def test_literal_values(ops, dtype):
     y, target = np.array([[1, 2], [3, 4]], dtype), np.array([[0, 2], [5, 1]], dtype)
     loss, dy = ops.mse.loss(y, target)
-    assert loss == (1 + 0 + 4 + 9) / 4 and isinstance(loss, float)
+    assert loss == (1 + 0 + 4 + 9) / 4 and type(loss) is float
     assert dy.tolist() == [[0.5, 0], [-1, 1.5]]
     loss, dy = ops.mse.loss(y, target, np.array([False, True]))
     assert loss == 13 / 2

@@ -18,7 +18,8 @@ def loss(y, target, mask=None, out=None):
     dy = arrays.empty_like(y) if out is None else out
     K = y.shape[-1]
     counted = np.ones(y.size // K, np.bool_) if mask is None else mask.reshape(-1)
-    return _kernel(y.reshape(-1, K), target.reshape(-1, K), counted, n, dy.reshape(-1, K)) / n, dy
+    total = _kernel(y.reshape(-1, K), target.reshape(-1, K), counted, n, dy.reshape(-1, K))
+    return float(total) / n, dy  # without the compiler, total is a NumPy number
 
 
 @njit

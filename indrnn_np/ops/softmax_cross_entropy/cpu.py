@@ -19,7 +19,8 @@ def loss(y, target, mask=None, out=None):
     labels, counted, n = contract.check_labels("softmax_cross_entropy.loss", y, target, mask)
     dy = arrays.empty_like(y) if out is None else out
     K = y.shape[-1]
-    return _kernel(y.reshape(-1, K), labels, counted, n, dy.reshape(-1, K)) / n, dy
+    total = _kernel(y.reshape(-1, K), labels, counted, n, dy.reshape(-1, K))
+    return float(total) / n, dy  # without the compiler, total is a NumPy number
 
 
 @njit(rounding=AS_WRITTEN)
