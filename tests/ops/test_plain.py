@@ -112,3 +112,10 @@ def test_equal_values_are_their_mean(kind, value, T, B, dtype):
         plain("batchnorm", kind).forward, backend.get(kind).device, {"x": x, "scale": one, "shift": 0 * one}
     )[:3]
     assert (mean == x[0, 0]).all() and not y.any()
+
+
+def test_a_mean_of_many_float32_values_is_accurate():
+    """A sum in float32 would be 5e-5 off; the ladder compares at this size."""
+    x, one = np.random.default_rng(0).standard_normal((784, 32, 4), "float32"), np.ones(4, "float32")
+    _, mean, _ = plain("batchnorm", "cpu").forward(x, one, 0 * one)
+    assert np.abs(mean[0] - x.mean(axis=(0, 1), dtype="float64")).max() < 1e-8

@@ -34,9 +34,8 @@ def forward_loop(x, scale, shift, eps):
     y, mean, var = np.empty_like(x), np.empty((1, H), x.dtype), np.empty((1, H), x.dtype)
     for n in range(H):
         first, spread = x[0, 0, n], 0.0
-        center = first + (x[:, :, n] - first).sum() / np.float64(
-            T * B
-        )  # the mean of equal values is their value
+        deviations = (x[:, :, n] - first).astype(np.float64)
+        center = first + deviations.mean()  # the mean of equal values is their value
         for t in range(T):
             for b in range(B):
                 spread += (x[t, b, n] - center) ** 2
