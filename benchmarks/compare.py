@@ -129,6 +129,8 @@ class Runner:
     def __init__(self, tree: Path, args: argparse.Namespace) -> None:
         self.tree, self.args = tree, args
         self.environment = os.environ | {"PYTHONPATH": str(tree), "INDRNN_CACHE_DIR": str(tree / "cache")}
+        # Installed packages have bytecode. Without it, an import would time Python's compiler.
+        self.environment.pop("PYTHONDONTWRITEBYTECODE", None)
 
     def times(self, threads: int, seconds: float, repeats: int) -> dict[str, float]:
         """Return the seconds of every case."""

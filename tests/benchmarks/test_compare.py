@@ -103,3 +103,12 @@ def test_every_case_can_be_prepared_and_timed(compare, monkeypatch):
 def test_an_unknown_commit_is_one_sentence(compare, tmp_path):
     with pytest.raises(SystemExit, match="COMMIT is 'nothing', expected a commit of this repository"):
         compare.unpack("nothing", tmp_path)
+
+
+def test_processes_use_bytecode_whatever_the_environment_says(compare, monkeypatch, tmp_path):
+    """Without bytecode, the case `import` would time Python's compiler."""
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    (tmp_path / "module.py").write_text("")
+    args = compare.arguments(["x", "y"])
+    compare.Runner(tmp_path, args)._run(["-c", "import module"], threads=1)
+    assert list(tmp_path.glob("__pycache__/module.*.pyc"))
