@@ -34,6 +34,8 @@ Probe: TypeAlias = Callable[[str, int, int, AnyArray, AnyArray], None]
 Json: TypeAlias = dict[str, Any]
 # A matplotlib Figure; matplotlib is optional.
 Figure: TypeAlias = Any
+# A pandas DataFrame; pandas is optional.
+DataFrame: TypeAlias = Any
 # The range of indices of one part of an array.
 Slice: TypeAlias = "slice[int, int, None]"
 # An argument that a function passes unchecked to the function that checks it.

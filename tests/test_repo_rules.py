@@ -23,7 +23,8 @@ each_file = pytest.mark.parametrize("path", FILES, ids=IDS)
 TIERS = [
     ["_moved", "_renamed", "_types", "_machine", "settings.tables"],
     ["_check"],
-    ["_files"],
+    ["_files", "reproduce.published"],
+    ["plots.style", "plots.figure"],
     ["_cpu", "_cuda"],
     ["ops"],
     ["device"],
@@ -34,7 +35,7 @@ TIERS = [
     ["networks"],
     ["optim"],
     ["tasks"],
-    ["_gradcheck", "bench", "training"],
+    ["_gradcheck", "bench", "training", "plots.curves", "plots.gradient_check"],
     ["settings"],
     ["reproduce"],
     ["plots"],
@@ -52,7 +53,7 @@ ACTIVATIONS = ["ops", "recurrence", "activation", "ACTIVATIONS"]  # the table th
 FRAMEWORKS = {"torch", "jax", "tensorflow", "cupy", "autograd", "mxnet"}
 ONLY_IN = {
     "numba": {"_cpu/jit.py", "_cpu/tiles.py", "_cpu/turns.py", "_cuda/target.py", "_cuda/vector_access.py"},
-    "matplotlib": {"plots/style.py"},
+    "matplotlib": {"plots/figure.py", "plots/style.py"},
 }
 
 

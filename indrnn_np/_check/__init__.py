@@ -19,6 +19,7 @@ from .dtypes import dtype as dtype
 from .dtypes import integers as integers
 from .dtypes import numbers as numbers
 from .dtypes import refuse_dtype
+from .optional import optional as optional
 from .scalars import LARGE as LARGE
 from .scalars import as_json as as_json
 from .scalars import at_least as at_least

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from .. import _check
+from .._types import DataFrame, Figure
 
 PASSED, FAILED, UNDECIDED = "passed", "failed", "undecided"
 
@@ -125,14 +129,41 @@ class Report:
                 return row
         raise KeyError(f"no row for {name!r}; there are {', '.join(sorted({row.name for row in self.rows}))}")
 
+    def plot(self, path: str | Path | None = None, theme: str = "light") -> Figure:
+        """Draw the error and the tolerance of each row, and return a matplotlib Figure (extra `plot`).
+
+        Parameters
+        ----------
+        path : path, optional
+            File to write the figure to. Its suffix selects the format (.png, .svg, .pdf).
+        theme : {"light", "dark"}
+            Colours of the figure.
+        """
+        from ..plots.gradient_check import gradient_check
+        from ..plots.style import draw
+
+        return draw(gradient_check, self, path=path, theme_name=theme)
+
+    def to_pandas(self) -> DataFrame:
+        """Return a pandas DataFrame with a row for each array and direction (extra `notebook`)."""
+        pandas = _check.optional("Report.to_pandas", "pandas", "notebook")
+        return pandas.DataFrame([asdict(row) | {"worst": str(row.worst or "")} for row in self.rows])
+
     def __repr__(self) -> str:
+        return f"<{self.title()}>"
+
+    def title(self) -> str:
+        """Return what was checked, the method, and the number of rows that passed, in one line."""
+        return f"gradients of {self.what} by {_METHODS[self.method]}: {self.summary()}"
+
+    def __str__(self) -> str:
         cells = [_HEADER] + [
             (row.name, f"{row.analytic:.9g}", f"{row.numeric:.9g}", f"{row.error:.1e}", f"{row.tolerance:.1e}",
              str(row.kinks), row.status)
             for row in self.rows
         ]  # fmt: skip
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        lines = [f"gradients of {self.what} by {_METHODS[self.method]}: {self.summary()}"]
+        lines = [self.title()]
         for first, *numbers, last in cells:
             aligned = [text.rjust(width) for text, width in zip(numbers, widths[1:-1], strict=True)]
             lines.append("  " + "  ".join([first.ljust(widths[0]), *aligned, last]))

@@ -149,10 +149,6 @@ class Network:
         """Return the network that `spec()` describes, with initial parameters."""
         return cls([layer_from_spec(s) for s in spec["layers"]], spec["steps"], backend, dtype, spec["seed"])
 
-    def __repr__(self) -> str:
-        inner = "".join(f"\n    {i}: {layer}" for i, layer in enumerate(self.layers))
-        return f"<Sequential on {self.backend!r}, {self.dtype}, steps={self.steps}, {self.size} parameters{inner}>"
-
     def contexts(self, work: Workspace | None = None, **options: Value) -> tuple[Context, ...]:
         """Return the contexts of the layers for one pass; `options` are fields of Pass."""
         run = Pass(seed=self.seed, iteration=self.iteration, **options)

@@ -9,7 +9,7 @@ from .._types import AnyArray, Array, ArrayInput, Probe, State
 from ..layers.chain import Tape, backward_layers
 from ..parameters import Views
 from ..workspace import Workspace
-from . import inference, recompute, tape_stamp
+from . import inference, recompute, summary, tape_stamp
 from .checks import check_gradient, check_input, check_step, states_of
 from .network import Network
 from .recompute import KEEP, MEMORY, WindowsTape
@@ -156,3 +156,14 @@ class Sequential(Network):
         With `carried`, the batches are windows of one stream and the state is carried between them.
         """
         inference.recompute_statistics(self, batches, carried)
+
+    def __repr__(self) -> str:
+        return summary.to_line(self)
+
+    def __str__(self) -> str:
+        layers = (f"    {i}: {summary.to_code(layer)}" for i, layer in enumerate(self.layers))
+        return "\n".join([summary.to_line(self), *layers])
+
+    def _repr_html_(self) -> str:
+        """Return the table of the layers, which a notebook shows."""
+        return summary.to_html(self)

@@ -1,7 +1,8 @@
 """Figures of training runs, benchmarks and studies, drawn without a display.
 
-`learning_curve`, `reproduction`, `bench`, `crossover`, `ladder` and `depth` write a file. Each
-other function takes findings of `study` whose `kind` is its name, and returns a Figure.
+`learning_curve`, `reproduction`, `bench`, `crossover`, `ladder` and `depth` write a file. The
+others return a Figure: `curve` of a run, `gradient_check` of a report of `ir.gradcheck`, and each
+other one of findings of `study` whose `kind` is its name.
 """
 
 from .bugs import bugs
@@ -10,6 +11,7 @@ from .closed_form import closed_form
 from .curves import curve, learning_curve
 from .explosion import explosion
 from .flow import depth, flow, flow_film
+from .gradient_check import gradient_check
 from .memory import memory, memory_film
 from .neurons import one_neuron, ranking, traces
 from .reproduction import reproduction
@@ -20,6 +22,6 @@ from .truncation import truncation
 
 __all__ = [
     "bench", "bugs", "clipping", "closed_form", "crossover", "curve", "depth", "explosion", "flow", "flow_film",
-    "ladder", "learning_curve", "memory", "memory_film", "one_neuron", "ranking", "reproduction", "step_sizes", "theme",
-    "traces", "truncation",
+    "gradient_check", "ladder", "learning_curve", "memory", "memory_film", "one_neuron", "ranking", "reproduction",
+    "step_sizes", "theme", "traces", "truncation",
 ]  # fmt: skip

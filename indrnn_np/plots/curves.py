@@ -77,7 +77,8 @@ def _error(axes: Any, metrics: Lines, summary: dict[str, Any]) -> None:
         axes.plot(list(points), middle, "o", color=GREEN, markerfacecolor="white", markersize=6,
                   label="Li et al. 2018, read off figure 2", zorder=4)  # fmt: skip
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    if name in DERIVED:  # the range is less than a power of ten, so minor ticks need numbers
+    low, high = axes.get_ylim()
+    if high < 10 * low:  # less than a power of ten, so minor ticks need numbers
         axes.yaxis.set_minor_formatter(lambda value, _: f"{value:g}")
     title = f"{task['task']}, {task['steps']} steps" if "steps" in task else task["task"]
     style.dress(axes, LABELS.get(name, name), title, size=11)

@@ -1,8 +1,8 @@
-"""Shared style of all figures. Only this file imports matplotlib, when it draws."""
+"""Shared style of all figures. Only this file and figure.py import matplotlib, when they draw."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -31,11 +31,21 @@ NIGHT = {
 @contextmanager
 def theme(name: str = LIGHT) -> Iterator[None]:
     """Draw the figures inside this context for a "light" or "dark" page."""
-    from matplotlib import rc_context
-
     _check.choice("plots.theme", "name", name, THEMES)
-    with rc_context(NIGHT if name == DARK else {}):
+    matplotlib = _check.optional("plots", "matplotlib", "plot")
+    with matplotlib.rc_context(NIGHT if name == DARK else {}):
         yield
+
+
+def draw(
+    function: Callable[..., Any], *arguments: Any, path: str | Path | None = None, theme_name: str = LIGHT
+) -> Any:
+    """Return the Figure that `function` draws in a theme, and write it to `path` if there is one."""
+    with theme(theme_name):
+        figure = function(*arguments)
+        if path is not None:
+            save(figure, path)
+    return figure
 
 
 def color_bar(figure: Any, image: Any, axes: Any, label: str, cut: bool = False) -> None:
@@ -59,12 +69,10 @@ def decades(values: Any, most: float = 300.0) -> tuple[float, float]:
 
 def empty(width: float, height: float) -> Any:
     """Return an empty figure with a size in inches."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    _check.optional("plots", "matplotlib", "plot")
+    from .figure import Figure
 
-    figure = Figure(figsize=(width, height), dpi=150, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
+    return Figure(width, height)
 
 
 def save(figure: Any, path: str | Path) -> Path:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import dataclasses
+import html
 import io
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 
 from .. import _check, _files
-from .._types import Array, Figure, Json, Value
+from .._types import Array, DataFrame, Figure, Json, Value
 
 SUFFIXES = (".npz", ".csv")
 Table = Mapping[str, Value]  # columns of one length by name: arrays or lists
@@ -79,11 +82,20 @@ class Finding(ABC):
             _check.fail(
                 "Finding.plot", f"others hold {sorted(mismatched)}", f"findings of kind {self.kind!r} only"
             )
-        with plots.theme(theme):
-            figure = getattr(plots, self.kind)(self, *others)
-            if path is not None:
-                plots.style.save(figure, path)
-        return figure
+        return plots.style.draw(getattr(plots, self.kind), self, *others, path=path, theme_name=theme)
+
+    def to_pandas(self) -> DataFrame:
+        """Return the table as a pandas DataFrame (extra `notebook`)."""
+        return _check.optional("Finding.to_pandas", "pandas", "notebook").DataFrame(self.table())
+
+    def _repr_html_(self) -> str | None:
+        """Return the sentence and the figure, which a notebook shows; None without matplotlib."""
+        if find_spec("matplotlib") is None:
+            return None
+        png, size = self.plot()._repr_png_()
+        words, data = html.escape(repr(self)[1:-1]), base64.b64encode(png).decode()
+        image = f'<img alt="{words}" width="{size["width"]}" src="data:image/png;base64,{data}">'
+        return f"<p>{words}</p>{image}"
 
     def __repr__(self) -> str:
         title = f" {self.title}:" if self.title else ""

@@ -1,4 +1,4 @@
-"""Progress of a run: a bar on a terminal, plain lines elsewhere, and the same lines in log.txt."""
+"""Progress of a run: a bar on a terminal or in a notebook, lines elsewhere and in log.txt."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 
 class Reporter:
-    """Show progress on stderr, because stdout is for results, and append the lines to a file.
+    """Show progress, and append the lines to a file.
+
+    Progress goes to stderr, because stdout is for results; a notebook would show stderr in red, so
+    there it goes to stdout.
 
     Parameters
     ----------
@@ -24,23 +27,27 @@ class Reporter:
     file : Path, optional
         File of the lines, such as log.txt of a run.
     stream : text file, optional
-        Stream to print to. By default stderr.
+        Stream to print to. By default stderr, in a notebook stdout.
     """
 
     def __init__(self, show: bool = True, file: Path | None = None, stream: TextIO | None = None) -> None:
-        self._show, self._file, self._stream = show, file, stream or sys.stderr
+        self._notebook = stream is None and in_notebook()
+        self._stream = stream or (sys.stdout if self._notebook else sys.stderr)
+        self._show, self._file = show, file
         self._bar: Progress | None = None
         self._next = 0.0
 
     def start(self, done: int, total: int) -> None:
         """Show the bar at iteration `done` of `total`."""
-        if not (self._show and self._stream.isatty()):
+        if not (self._show and (self._notebook or self._stream.isatty())):
             return
         from rich import progress
         from rich.console import Console
 
-        console = Console(file=self._stream, force_terminal=True)
-        self._bar = progress.Progress(
+        from .notebook_bar import NotebookBar
+
+        console = Console(file=self._stream, force_terminal=not self._notebook, force_jupyter=False)
+        self._bar = (NotebookBar if self._notebook else progress.Progress)(
             "iteration", progress.MofNCompleteColumn(), progress.BarColumn(), "loss {task.fields[loss]}",
             "{task.fields[speed]} steps/s", progress.TimeElapsedColumn(), "elapsed,",
             progress.TimeRemainingColumn(), "left",
@@ -55,7 +62,8 @@ class Reporter:
         if self._bar is None or now < self._next:
             return
         self._next, task = now + 0.1, self._bar.task_ids[0]
-        self._bar.update(task, completed=iteration, loss=f"{loss:.4g}", speed=short(steps_per_second))
+        self._bar.update(task, completed=iteration, loss=f"{loss:.4g}", speed=short(steps_per_second),
+                         refresh=True)  # fmt: skip
 
     def log(self, text: str) -> None:
         """Print a line, above the bar if it is shown, and append it to the file."""
@@ -83,6 +91,12 @@ class Reporter:
                 if iteration is not None:
                     bar.update(bar.task_ids[0], completed=iteration)
                 bar.stop()
+
+
+def in_notebook() -> bool:
+    """Return whether the code runs in a Jupyter kernel."""
+    shell = sys.modules.get("IPython") and sys.modules["IPython"].get_ipython()
+    return hasattr(shell, "kernel")
 
 
 def short(number: float) -> str:

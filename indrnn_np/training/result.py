@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from .. import _check
 from .._cpu import provenance
-from .._types import Json
+from .._types import DataFrame, Figure, Json
 from ..networks.sequential import Sequential
-from .metrics import LARGER_IS_BETTER
+from . import metrics
 from .records import KINDS
 from .trainer import Trainer
 
@@ -16,7 +17,7 @@ from .trainer import Trainer
 MEASURED = ("lr", "gradient_norm", "steps_per_second", "epoch", "seconds")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Result:
     """Result of a run.
 
@@ -52,9 +53,34 @@ class Result:
         _check.choice("Result.curve", "kind", kind, KINDS)
         lines = [line for line in self.history if line["kind"] == kind]
         known = {key for line in lines for key, value in line.items() if not isinstance(value, str)}
-        _check.choice("Result.curve", "name", name, sorted(known or (*LARGER_IS_BETTER, *MEASURED)))
+        _check.choice("Result.curve", "name", name, sorted(known or (*metrics.LARGER_IS_BETTER, *MEASURED)))
         lines = [line for line in lines if name in line]
         return [line["iteration"] for line in lines], [line[name] for line in lines]
+
+    def plot(self, path: str | Path | None = None, theme: str = "light") -> Figure:
+        """Draw the learning curve, and return a matplotlib Figure (extra `plot`).
+
+        Parameters
+        ----------
+        path : path, optional
+            File to write the figure to. Its suffix selects the format (.png, .svg, .pdf).
+        theme : {"light", "dark"}
+            Colours of the figure.
+        """
+        from ..plots import curves, style
+
+        return style.draw(curves.figure, self.history, self.summary, path=path, theme_name=theme)
+
+    def to_pandas(self) -> DataFrame:
+        """Return the history as a pandas DataFrame, a row for each line (extra `notebook`)."""
+        return _check.optional("Result.to_pandas", "pandas", "notebook").DataFrame(self.history)
+
+    def __repr__(self) -> str:
+        final = "".join(f", {split} {metrics.text(means)}" for split, means in self.summary["final"].items())
+        iterations, seconds = self.summary["iterations"], self.summary["seconds"]
+        return (
+            f"<Result of {self.summary['task']['task']}: {iterations} iterations in {seconds:.1f} s{final}>"
+        )
 
 
 def summary_of(trainer: Trainer) -> Json:

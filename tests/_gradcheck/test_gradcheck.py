@@ -168,7 +168,7 @@ def test_an_input_at_the_kink_is_reported_and_never_a_failure():
     report = check_function(rectified, {"x": np.array([1.0, 0.0, 0.0, 1.0])}, arrays)
     assert report["x"].status == "undecided" and report["x"].kinks == 1 and report["x"].kinks_left == 1
     assert not report.passed and not report.failed
-    assert "1 kinks within reach" in repr(report) and "1 gates change within the first step" in repr(report)
+    assert "1 kinks within reach" in repr(report) and "1 gates change within the first step" in str(report)
 
 
 def test_a_kink_near_by_is_counted_and_a_smaller_step_decides():

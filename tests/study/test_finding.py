@@ -1,6 +1,8 @@
 """What all findings do: speak, save, draw; and their tables as text."""
 
+import base64
 import csv
+import re
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -35,6 +37,12 @@ def test_arrays_are_read_back_without_pickles(tmp_path):
         assert set(found) == {"kind", "words", "layers", "norms", "title"}
         assert np.array_equal(found["norms"], NORMS) and found["layers"].tolist() == ["0", "1.2"]
         assert str(found["kind"]) == "flow" and str(found["words"]) == flow().words()
+
+
+def test_a_table_becomes_a_frame():
+    frame = flow().to_pandas()
+    assert list(frame.columns) == list(flow().table()) and len(frame) == 6
+    assert frame["norm of dL/dh_t"].tolist() == NORMS.ravel().tolist()
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -132,6 +140,16 @@ class TestPictures:
         assert flow().plot(path=tmp_path / "a.svg") and (tmp_path / "a.svg").read_text().startswith("<?xml")
         with pytest.raises(ValueError, match=r"plots.theme: name is 'pink', expected one of 'light', 'dark'"):
             flow().plot(theme="pink")
+
+    def test_a_notebook_shows_the_sentence_and_the_figure(self):
+        shown = flow("<a> & b")._repr_html_()
+        assert f"<p>Flow &lt;a&gt; &amp; b: {flow().words()}</p>" in shown
+        data = re.search(r'src="data:image/png;base64,([^"]+)"', shown)[1]
+        assert base64.b64decode(data)[:4] == b"\x89PNG"
+
+    def test_without_matplotlib_it_shows_the_repr(self, monkeypatch):
+        monkeypatch.setattr("indrnn_np.study.finding.find_spec", lambda name: None)
+        assert flow()._repr_html_() is None
 
     def test_many_layers_keep_their_names_apart(self):
         deep = Flow(tuple(str(i) for i in range(30)), np.ones((30, 4)))
