@@ -1,4 +1,4 @@
-"""tanh and the logistic function of the CPU's kernels, beside NumPy's in float64."""
+"""tanh, the logistic function and the parts of its logarithm, beside NumPy's in float64."""
 
 import numpy as np
 import pytest
@@ -22,6 +22,18 @@ def tanh_of(x, y):
 def sigmoid_of(x, y):
     for i in range(len(x)):
         y[i] = vector_tanh.sigmoid(x[i])
+
+
+@njit
+def decay_of(x, y):
+    for i in range(len(x)):
+        y[i] = vector_tanh.decay_float64(x[i])
+
+
+@njit
+def log1p_of(x, y):
+    for i in range(len(x)):
+        y[i] = vector_tanh.log1p_float64(x[i])
 
 
 def run(loop, points, dtype):
@@ -54,6 +66,16 @@ def test_sigmoid_has_the_stated_error(dtype, limit):
 def test_sigmoid_in_float64_keeps_its_relative_accuracy_where_it_is_small():
     x, y = run(sigmoid_of, np.linspace(-690, 0, 1001), "float64")
     assert np.abs(y / sigmoid(x) - 1).max() < 1e-15
+
+
+def test_decay_and_log1p_have_the_accuracy_of_float64():
+    x, y = run(decay_of, np.linspace(-690, 690, 20001), "float64")
+    assert np.abs(y / np.exp(-np.abs(x)) - 1).max() < 1e-15
+    assert run(decay_of, [0, 700, -1e300, np.inf, -np.inf], "float64")[1].tolist() == [1, 0, 0, 0, 0]
+    x, y = run(log1p_of, np.append(np.geomspace(1e-300, 1, 20001), np.linspace(0.01, 1, 20001)), "float64")
+    assert np.abs(y / np.log1p(x) - 1).max() < 1e-15
+    assert run(log1p_of, [0], "float64")[1].tolist() == [0]
+    assert np.isnan([run(loop, [np.nan], "float64")[1] for loop in (decay_of, log1p_of)]).all()
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

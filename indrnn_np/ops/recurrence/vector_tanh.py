@@ -1,7 +1,7 @@
-"""Compute tanh and the logistic function σ as vector code, for kernels on the CPU.
+"""Compute tanh, the logistic function σ and the parts of log σ as vector code, for kernels on the CPU.
 
-Both functions are plain arithmetic, so the loops around them become vector code. `math.tanh` and
-`math.exp` are calls of scalar functions and many times slower.
+The functions are plain arithmetic, so the loops around them become vector code. `math.tanh`,
+`math.exp` and `math.log1p` are calls of scalar functions and many times slower.
 
 float32   tanh x = x P(x²) / Q(x²) with P and Q of degree 4, a minimax fit of the relative error
           on |x| <= 9 (benchmarks/fit_tanh.py). Beyond 9, tanh rounds to 1. The error is below
@@ -9,6 +9,8 @@ float32   tanh x = x P(x²) / Q(x²) with P and Q of degree 4, a minimax fit of 
           σ is far below 1e-7.
 float64   expm1(x) = 2^k expm1(r) + (2^k - 1), with x = k log 2 + r and |r| <= log 2 / 2, where
           the Taylor series needs 13 terms. The error is a few units in the last place.
+          log(1 + e) = 2 artanh z, with z = e / (2 + e) <= 1/3 for e <= 1, where the series
+          z + z³/3 + z⁵/5 + ... needs 16 terms.
 
 NaN stays NaN: the comparisons with limits are written so that they keep NaN.
 """
@@ -32,6 +34,7 @@ LOG2_HIGH, LOG2_LOW = 0.6931471803691238, 1.9082149292705877e-10  # their sum is
 ROUND = 6755399441055744.0  # 1.5 · 2^52; after adding it to x, the last bits hold the integer nearest to x
 BIAS, MANTISSA = np.int64(1023), np.int64(52)  # exponent bias and mantissa bits of a float64
 FACTORIALS = tuple(float(math.factorial(n)) for n in range(13, 1, -1))
+ODD = tuple(float(n) for n in range(31, 0, -2))
 FARTHEST = 700.0  # exp(-700) = 1e-304 counts as 0: for larger arguments 2^k leaves the range of float64
 
 
@@ -76,13 +79,29 @@ def tanh_float64(x):
 
 
 @njit(rounding=CONTRACT)
-def sigmoid_float64(x):
-    """Return 1 / (1 + exp(-x)) in float64, from exp(-|x|), which does not overflow."""
+def decay_float64(x):
+    """Return exp(-|x|) in float64, which does not overflow; 0 for |x| >= 700."""
     exponent = -x if x > 0.0 else x
     exponent = -FARTHEST if exponent < -FARTHEST else exponent
     power, small = exp_float64(exponent)
-    e = 0.0 if exponent <= -FARTHEST else power * small + power
+    return 0.0 if exponent <= -FARTHEST else power * small + power
+
+
+@njit(rounding=CONTRACT)
+def sigmoid_float64(x):
+    """Return 1 / (1 + exp(-x)) in float64."""
+    e = decay_float64(x)
     return (1.0 if x > 0.0 else e) / (1.0 + e)
+
+
+@njit(rounding=CONTRACT)
+def log1p_float64(e):
+    """Return log(1 + e) for 0 <= e <= 1, in float64."""
+    z = e / (2.0 + e)
+    series = 1 / ODD[0]
+    for odd in ODD[1:]:
+        series = series * (z * z) + 1 / odd
+    return 2.0 * z * series
 
 
 tanh = by_dtype(tanh_float32, tanh_float64)
