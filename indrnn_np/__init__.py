@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from .networks.sequential import Sequential as Sequential
     from .optim.clipping import clip_norm as clip_norm
     from .optim.clipping import clip_value as clip_value
+    from .optim.losses import binary_cross_entropy as binary_cross_entropy
     from .optim.losses import length_mask as length_mask
     from .optim.losses import mse as mse
     from .optim.losses import softmax_cross_entropy as softmax_cross_entropy
@@ -81,7 +82,7 @@ _HOMES = {
         "GRU", "LSTM", "RNN", "BatchNorm", "Bidirectional", "Concat", "Dropout", "Embedding", "IndRNN",
         "LastStep", "Layer", "LayerNorm", "Linear", "Parameter", "Recurrence", "Residual", "Tied",
     ),
-    "optim.losses": ("length_mask", "mse", "softmax_cross_entropy"),
+    "optim.losses": ("binary_cross_entropy", "length_mask", "mse", "softmax_cross_entropy"),
     "optim.optimizers": ("Adam", "SGD"),
     "optim.clipping": ("clip_norm", "clip_value"),
     "optim.schedules": ("Constant", "Cosine", "OneCycle", "Plateau", "StepDecay"),

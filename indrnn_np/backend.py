@@ -22,7 +22,7 @@ from .device import Device
 NAMES = ("cpu", "cuda", "reference")
 OPS = (
     "recurrence", "indrnn", "affine", "batchnorm", "dropout", "rows", "random", "softmax_cross_entropy", "mse",
-    "sgd", "adam", "gradient", "project", "finite", "adding", "embedding", "layernorm",
+    "binary_cross_entropy", "sgd", "adam", "gradient", "project", "finite", "adding", "embedding", "layernorm",
     "rnn", "lstm", "gru",
 )  # fmt: skip
 

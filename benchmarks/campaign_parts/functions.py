@@ -11,6 +11,7 @@ import numpy as np
 import indrnn_np as ir
 from indrnn_np import study, tasks
 from indrnn_np.ops.catalogue import BOTH
+from indrnn_np.optim.losses import LOSSES
 from indrnn_np.optim.optimizers import Optimizer
 from indrnn_np.optim.schedules import Schedule
 
@@ -20,10 +21,11 @@ from .networks import ANY, REFERENCE, SYMBOLS, stack_of, valid
 
 def loss(rng, draw):
     """A loss and its gradient."""
-    labels, shape = rng.choice(BOTH), rng.choice(((4, 3), (3,)))
-    name, target = ("softmax_cross_entropy", "labels") if labels else ("mse", "target")
-    arguments = {target: draw.rng.integers(0, 3, shape) if labels else draw.rng.random((*shape, 3)),
-                 "y": draw.rng.random((*shape, 3)), "mask": rng.choice((None, draw.mask(*shape)))}  # fmt: skip
+    name, shape = rng.choice([*LOSSES]), rng.choice(((4, 3), (3,)))
+    labels = name == "softmax_cross_entropy"
+    target = draw.rng.integers(0, 3, shape) if labels else draw.rng.random((*shape, 3))
+    arguments = {"labels" if labels else "target": target, "y": draw.rng.random((*shape, 3)),
+                 "mask": rng.choice((None, draw.mask(*shape)))}  # fmt: skip
     return name, arguments, lambda backend, **given: getattr(ir, name)(**given, backend=backend)
 
 

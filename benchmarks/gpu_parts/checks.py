@@ -21,6 +21,7 @@ from indrnn_np.bench.agreement import WrongResult
 from indrnn_np.ops import catalogue
 from indrnn_np.ops.catalogue import Entry
 from indrnn_np.ops.layernorm.cuda import ONE_THREAD
+from indrnn_np.optim.losses import LOSSES
 from indrnn_np.tasks.adding import Adding
 
 from .forms import forms
@@ -96,7 +97,7 @@ def draws(op: str, sizes: Sizes, dtype: str) -> list[Draw]:
     """Return the sizes and random arrays with which the functions of an op are called."""
     shapes = [Draw(np.random.default_rng(0), dtype, *shape) for shape in sizes.checked]
     d, n = shapes[0], sizes.parameters
-    if op in ("softmax_cross_entropy", "mse", "embedding"):
+    if op in (*LOSSES, "embedding"):
         return [replace(d, K=K, T=max(1, d.T * sizes.classes[0] // K)) for K in sizes.classes]
     if op == "layernorm":
         return [replace(d, H=H) for H in (d.H, 7, ONE_THREAD + 1)]

@@ -67,8 +67,9 @@ def gradcheck(
     y : array, optional
         Target of the loss.
     loss : str or callable, optional
-        "mse", "softmax_cross_entropy", or a function (output, y, mask=mask) -> loss, doutput. By
-        default L = Σ R ⊙ output + Σ R' ⊙ last state with fixed random R, R'.
+        "mse", "softmax_cross_entropy", "binary_cross_entropy", or a function
+        (output, y, mask=mask) -> loss, doutput. By default L = Σ R ⊙ output + Σ R' ⊙ last state with
+        fixed random R, R'.
     mask : array (B,) or (T, B) of bool, optional
         Mask of the loss.
     lengths : array (B,), optional

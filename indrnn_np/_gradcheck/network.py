@@ -22,7 +22,7 @@ from .hosted import hosted
 from .problem import Evaluation, chosen_method
 from .report import Report
 
-KNOWN_LOSSES = {losses.mse: "mse", losses.softmax_cross_entropy: "softmax_cross_entropy"}
+KNOWN_LOSSES = {function: name for name, function in losses.LOSSES.items()}
 
 
 class _Trial:

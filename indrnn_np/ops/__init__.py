@@ -10,6 +10,7 @@
     random                   bits = Philox4x32-10(seed; stream, iteration)   cpu,cuda
     softmax_cross_entropy    L = -mean log softmax(y)[target]                cpu,cuda
     mse                      L = mean (y - target)²                          cpu,cuda
+    binary_cross_entropy     L = -mean [t log σ(y) + (1 - t) log(1 - σ(y))]  cpu,cuda
     sgd                      p ← p - lr m                                    cpu,cuda
     adam                     p ← p - lr m̂ / (√v̂ + eps)                       cpu,cuda
     gradient                 ‖g‖, clipping by norm and by value              cpu,cuda

@@ -96,6 +96,52 @@ def softmax_cross_entropy(
     return ops.softmax_cross_entropy.loss(bring(y), bring(labels), None if mask is None else bring(mask))
 
 
+def binary_cross_entropy(
+    y: AnyArray,
+    target: AnyArray,
+    mask: AnyArray | None = None,
+    *,
+    backend: Backend | str | None = None,
+) -> tuple[float, AnyArray]:
+    """Return the binary cross-entropy of independent labels in nats and its gradient.
+
+    Use it if a sample may have several labels, or none.
+
+    Parameters
+    ----------
+    y : array (B, K) or (T, B, K)
+        Scores of K labels; σ(y) are their probabilities.
+    target : array, shape and dtype of y
+        Probabilities of the labels from 0 to 1, such as 1 for a label that is present.
+    mask : array (B,) or (T, B) of bool, optional
+        True for rows that contribute to the loss. By default all rows contribute.
+    backend : Backend or str, optional
+        Backend, as in `mse`.
+
+    Returns
+    -------
+    loss : float
+        Mean over the n elements that contribute, in nats.
+    dy : array, shape of y
+        Gradient of the loss with respect to y.
+
+    Notes
+    -----
+    L = -mean [t log σ(y) + (1 - t) log(1 - σ(y))], dy = (σ(y) - t) / n with σ(y) = 1 / (1 + exp(-y))
+    and t = target. `ops/binary_cross_entropy` computes both.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> loss, dy = binary_cross_entropy(np.zeros((1, 2)), np.array([[1.0, 0.0]]))
+    >>> round(loss, 4), dy.tolist()
+    (0.6931, [[-0.25, 0.25]])
+    """
+    ops = of(y, backend)
+    bring = ops.device.bring
+    return ops.binary_cross_entropy.loss(bring(y), bring(target), None if mask is None else bring(mask))
+
+
 class Loss(Protocol):
     """Signature of a loss function, which returns the loss and its gradient dy."""
 
@@ -108,6 +154,7 @@ class Loss(Protocol):
 LOSSES: dict[str, Loss] = {
     "mse": mse,
     "softmax_cross_entropy": softmax_cross_entropy,
+    "binary_cross_entropy": binary_cross_entropy,
 }
 
 

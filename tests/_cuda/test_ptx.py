@@ -58,6 +58,7 @@ DOUBLE = {
     "batchnorm.moments": ("add fma", "long sums"),
     "batchnorm.statistics": ("add div mul sub", "once a neuron: what its sums make"),
     "batchnorm.update": ("div fma mul sub", "once a neuron"),
+    "binary_cross_entropy.loss": ("add", "a long sum"),
     "embedding.row": ("add mul", "a long sum, and its factor"),
     "embedding.run": ("add", "a long sum"),
     "gradient.scale": ("setp", "the factor is in float64; it is compared with 1"),

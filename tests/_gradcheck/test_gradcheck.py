@@ -7,7 +7,7 @@ from indrnn_np._gradcheck import Evaluation, GradientError, check_function, grad
 
 SMALL = {"T": 6, "B": 3, "D": 4, "H": 5, "K": 4}
 OPS = ("recurrence", "indrnn", "rnn", "lstm", "gru", "affine", "batchnorm", "dropout", "softmax_cross_entropy", "mse",
-       "embedding", "layernorm")  # fmt: skip
+       "binary_cross_entropy", "embedding", "layernorm")  # fmt: skip
 
 
 def cubes(x, w):

@@ -110,6 +110,7 @@ GALLERY = {  # the mistake: op, its function, how it is planted, options, which 
     "another dropout mask": ("dropout", "backward", with_another_mask, {}, {"x"}),
     "sum for mean, labels": ("softmax_cross_entropy", "loss", of_the_sum, {}, {"y"}),
     "sum for mean, squares": ("mse", "loss", of_the_sum, {}, {"y"}),
+    "sum for mean, probabilities": ("binary_cross_entropy", "loss", of_the_sum, {}, {"y"}),
 }
 
 

@@ -80,7 +80,8 @@ def test_an_unknown_backend_is_an_error_that_lists_the_known_ones():
 
 @pytest.mark.skipif(not target.SIMULATED, reason="for the simulator; a GPU runs everything above")
 @pytest.mark.parametrize(
-    "only", ["op recurrence, relu", "op mse", "op adam", "op rows", "op adding", "layer Dropout"]
+    "only",
+    ["op recurrence, relu", "op mse", "op binary", "op adam", "op rows", "op adding", "layer Dropout"],
 )
 def test_some_of_it_passes_in_the_simulator(only):
     found = check.run_checks(["cuda"], only=only)

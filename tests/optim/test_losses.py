@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from scipy.special import log_softmax
+from scipy.special import expit, log_expit, log_softmax
 from strategies import each_dtype
 
 import indrnn_np as ir
 from indrnn_np.backend import get_backend
+from indrnn_np.optim.losses import LOSSES
 
 
 @each_dtype
@@ -29,6 +30,18 @@ def test_softmax_cross_entropy(backend, dtype):
     assert dy.dtype == dtype and not dy[~mask].any() and dy[mask].all()
 
 
+@each_dtype
+def test_binary_cross_entropy(backend, dtype):
+    rng = np.random.default_rng(0)
+    y, target = rng.standard_normal((4, 3, 5)).astype(dtype), rng.random((4, 3, 5)).astype(dtype)
+    mask = ir.length_mask(np.array([4, 0, 2]), 4)
+    loss, dy = ir.binary_cross_entropy(y, target, mask, backend=backend)
+    terms = target * log_expit(y) + (1 - target) * log_expit(-y)
+    assert loss == pytest.approx(-terms[mask].mean(), rel=1e-5)
+    assert dy.dtype == dtype and not dy[~mask].any()
+    np.testing.assert_allclose(dy[mask], (expit(y) - target)[mask] / (6 * 5), atol=1e-7)
+
+
 def test_uniform_scores_cost_the_logarithm_of_the_classes(backend):
     loss, dy = ir.softmax_cross_entropy(np.zeros((2, 10)), np.array([3, 9]), backend=backend)
     assert loss == pytest.approx(np.log(10))
@@ -37,7 +50,8 @@ def test_uniform_scores_cost_the_logarithm_of_the_classes(backend):
 
 def test_a_table_of_operations_is_a_backend_too(backend, monkeypatch):
     y, ops = np.ones((2, 3)), get_backend(backend)
-    for loss, target in ((ir.mse, np.zeros((2, 3))), (ir.softmax_cross_entropy, np.array([0, 2]))):
+    for loss in LOSSES.values():
+        target = np.array([0, 2]) if loss is ir.softmax_cross_entropy else np.zeros((2, 3))
         (value, dy), (expected, expected_dy) = loss(y, target, backend=ops), loss(y, target, backend=backend)
         assert value == expected and dy.tobytes() == expected_dy.tobytes()
     monkeypatch.setattr(ops.mse, "loss", lambda *given: "of this table")
