@@ -20,9 +20,9 @@ def loss_and_gradient(
 ) -> tuple[float, AnyArray]:  # fmt: skip
     """Return L and dy = ∂L/∂y for the output y of a network.
 
-    `loss` is "mse", "softmax_cross_entropy" or a function (y, target) -> (L, dy). None selects
-    cross-entropy for integer targets, the mean squared error for other targets, and the sum of all
-    outputs (dy = 1) without a target.
+    `loss` is a name in LOSSES or a function (y, target) -> (L, dy). None selects
+    softmax_cross_entropy for integer targets, mse for other targets, and the sum of all outputs
+    (dy = 1) without a target.
     """
     if callable(loss):
         value, dy = loss(y, target)

@@ -23,7 +23,10 @@ from .objective import LOSSES
 from .ranking import explained, one_hot
 from .states import neuron_indices, outputs, read_out
 
-NAMES = {"mse": "mean squared error", "softmax_cross_entropy": "cross-entropy in nats"}
+NAMES = {
+    "mse": "mean squared error", "softmax_cross_entropy": "cross-entropy in nats",
+    "binary_cross_entropy": "binary cross-entropy in nats",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -126,10 +129,13 @@ def one_neuron(
         chosen = neuron_indices(where, neurons, len(best))
 
     def refit(z: Array) -> tuple[Array, Array]:
-        return line(z, training.target) if loss == "mse" else scores(z, training.target, K, iterations, lr)
+        return (
+            line(z, training.target) if loss == "mse" else scores(z, training.target, K, loss, iterations, lr)
+        )
 
     def error(y: Array) -> float:
-        return float(LOSSES[loss](y, unseen.target.astype(np.float64) if loss == "mse" else unseen.target)[0])
+        labels = unseen.target.dtype.kind in "iu"
+        return float(LOSSES[loss](y, unseen.target if labels else unseen.target.astype(np.float64))[0])
 
     fits = [refit(training.z[:, n]) for n in chosen]
     errors = np.array([error(unseen.z[:, n, None] * w + b) for n, (w, b) in zip(chosen, fits, strict=True)])
@@ -151,17 +157,19 @@ def line(z: Array, target: Array) -> tuple[Array, Array]:
     return w, mean - w * middle
 
 
-def scores(z: Array, labels: Array, K: int, iterations: int, lr: float) -> tuple[Array, Array]:
-    """Return w and b (K,) of y = w z + b, z (S,), with the least cross-entropy for labels (S,)."""
+def scores(z: Array, target: Array, K: int, loss: str, iterations: int, lr: float) -> tuple[Array, Array]:
+    """Return w and b (K,) of y = w z + b, z (S,), with the least cross-entropy for target (S,) or (S, K)."""
     middle, width = z.mean(), z.std()
     width = width if width > 0 else 1.0
     net = Sequential([LastStep(), Linear(1, K, input_init=0.0)], dtype="float64")
-    share = np.bincount(labels, minlength=K) / len(labels)
-    net.params["1.b"][:] = np.log(np.maximum(share, 0.5 / len(labels)))  # the best constant output
+    share, least = one_hot(target, K).mean(axis=0), 0.5 / len(target)
+    net.params["1.b"][:] = np.log(np.maximum(share, least))  # the best constant output
+    if loss == "binary_cross_entropy":
+        net.params["1.b"][:] -= np.log(np.maximum(1 - share, least))
     x = ((z - middle) / width).reshape(1, -1, 1)
     if x.any():
-        plan = Plan(iterations, len(z), schedule=Cosine(lr, iterations), validate_every=0)
-        result = fit(net, (x, labels), optimizers.Adam(lr), plan=plan, progress=False)
+        plan = Plan(iterations, len(z), loss, schedule=Cosine(lr, iterations), validate_every=0)
+        result = fit(net, (x, target), optimizers.Adam(lr), plan=plan, progress=False)
         if result.summary["ended"] == "interrupted":
             raise KeyboardInterrupt
     w = net.params["1.W"][:, 0] / width

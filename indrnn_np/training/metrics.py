@@ -22,6 +22,11 @@ DERIVED: dict[str, Callable[[float], float]] = {
     "bits": lambda nats: nats / math.log(2),
     "perplexity": lambda nats: math.exp(nats) if nats < 700 else math.inf,
 }
+# By loss, the share of right decisions in each row of scores y: of its class, or of its K labels.
+HITS: dict[str, Callable[[Array, Array], Array]] = {
+    "softmax_cross_entropy": lambda y, target: y.argmax(axis=-1) == target,
+    "binary_cross_entropy": lambda y, target: ((y > 0) == (target > 0.5)).mean(axis=-1),
+}
 
 
 def mask_of(batch: Batch, y: Array) -> Array | None:
@@ -66,10 +71,12 @@ def evaluate(net: Sequential, batches: Iterable[Batch], loss: str, metric: str =
     Returns
     -------
     dict of str to float
-        For labels also "accuracy", and "recall" over the targets that `Batch.recalled` marks.
+        With a loss of HITS also "accuracy": the share of labels that have the largest score, or the
+        share of elements in which the score is above 0 exactly if the target is above 0.5. "recall"
+        is the accuracy of the targets that `Batch.recalled` marks.
     """
     _check.choice("metrics.evaluate", "loss", loss, LOSSES)
-    total, right, count, recalled = 0.0, 0, 0, np.zeros(2, np.int64)
+    total, right, count, recalled = 0.0, 0.0, 0, np.zeros(2)
     host, state = net.device.to_host, None
     for batch in batches:
         y, state = net.infer(batch.x, state if batch.carry else None, batch.lengths)
@@ -79,19 +86,19 @@ def evaluate(net: Sequential, batches: Iterable[Batch], loss: str, metric: str =
         if number == 0:
             continue
         total += loss_of(loss, y, batch, net.ops)[0] * number
-        if loss == "softmax_cross_entropy":
-            hits = y.argmax(axis=-1) == target
-            right += int(hits.sum() if mask is None else hits[mask].sum())
+        if loss in HITS:
+            hits = HITS[loss](y, target)
+            right += float(hits.sum() if mask is None else hits[mask].sum())
             if batch.recalled is not None:
                 marked = counted(y, batch.lengths, batch.recalled)
                 recalled += (hits[marked].sum(), marked.sum())
         count += number
     _check.at_least("metrics.evaluate", "number of targets", count, 1)
     means = {loss: total / count} | derived(metric, total / count)
-    if loss == "softmax_cross_entropy":
+    if loss in HITS:
         means["accuracy"] = right / count
     if recalled[1]:
-        means["recall"] = int(recalled[0]) / int(recalled[1])
+        means["recall"] = float(recalled[0] / recalled[1])
     return means
 
 

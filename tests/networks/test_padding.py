@@ -21,6 +21,7 @@ BEYOND = np.arange(T)[:, None] >= LENGTHS
 X = RNG.standard_normal((T, N, D))
 LABELS = RNG.integers(0, K, (T, N))
 VALUES = RNG.standard_normal((T, N, K))
+PROBABILITIES = np.abs(np.tanh(VALUES))
 IDS = RNG.integers(0, V, (T, N))
 MASK = RNG.random((T, N)) < 0.8
 REAL = [np.nan, np.inf, -1e300]
@@ -152,6 +153,7 @@ def test_evaluation_and_gradient_of_a_batch_with_a_mask(name, k):
     """Masks and recalled targets count up to the sample's end only."""
     for make, loss, y in (
         (network, "mse", VALUES),
+        (network, "binary_cross_entropy", PROBABILITIES),
         (network, "softmax_cross_entropy", LABELS),
         (language, "softmax_cross_entropy", IDS),
     ):
@@ -177,9 +179,9 @@ def test_training_in_windows_and_inference_in_windows(k, monkeypatch):
 
 
 @each_poison
-@pytest.mark.parametrize("loss", [None, "mse", "softmax_cross_entropy"])
+@pytest.mark.parametrize("loss", [None, *losses.LOSSES])
 def test_gradcheck(k, loss):
-    y = {"mse": VALUES, "softmax_cross_entropy": LABELS}.get(loss)
+    y = {"mse": VALUES, "softmax_cross_entropy": LABELS, "binary_cross_entropy": PROBABILITIES}.get(loss)
     reports = []
     for poison in (None, k):
         x, target, mask = spoil(poison, X, VALUES if y is None else y, MASK)

@@ -12,7 +12,9 @@ import indrnn_np as ir
 from indrnn_np import backend as backends
 from indrnn_np import tasks
 from indrnn_np.commands import cli
+from indrnn_np.optim.losses import LOSSES
 from indrnn_np.study import memory, one_neuron, ranking, traces
+from indrnn_np.study.one_neuron import NAMES
 from indrnn_np.study.states import record_states
 from indrnn_np.tasks import Batch
 
@@ -50,6 +52,17 @@ class Signs(Sums):
         batch = super().batch(iteration, size)
         noise = np.random.default_rng(iteration + 1).normal(size=size)
         return Batch(batch.x, (batch.x.sum(axis=0)[:, 0] + noise > 0).astype(np.int64))
+
+
+class Flags(Sums):
+    """Is their sum positive? Two labels, each with noise of its own."""
+
+    loss, metric = "binary_cross_entropy", "accuracy"
+
+    def batch(self, iteration, size):
+        batch = super().batch(iteration, size)
+        noise = np.random.default_rng(iteration + 1).normal(0, 2, (size, 2))
+        return Batch(batch.x, (batch.x.sum(axis=0) + noise > 0).astype(np.float32))
 
 
 def test_traces_of_an_identity_neuron_are_running_sums():
@@ -203,21 +216,29 @@ def test_one_neuron_with_several_outputs():
     np.testing.assert_allclose(found.W[0], [3, 6, 9], rtol=1e-12)
 
 
-def test_one_neuron_of_a_classifier_is_at_its_optimum():
+@pytest.mark.parametrize("task", [Signs(), Flags()])
+def test_one_neuron_of_a_classifier_is_at_its_optimum(task):
     """Logistic regression is convex: the gradient is zero there, and nowhere else."""
-    net, task = sums([1.0, 0.0], [2.0, 1.0], K=2), Signs()
+    net = sums([1.0, 0.0], [2.0, 1.0], K=2)
     found = one_neuron(net, task, 2, answers=100)
     batches = [task.batch(i, 50) for i in range(2)]
     z = 2 * np.concatenate([one.x.sum(axis=0)[:, 0] for one in batches])
-    labels = np.concatenate([one.target for one in batches])
-    _, dy = ir.softmax_cross_entropy(z[:, None] * found.W[0] + found.b[0], labels)
+    target = np.concatenate([one.target for one in batches])
+    target = target if target.ndim == 1 else target.astype(float)
+    _, dy = getattr(ir, task.loss)(z[:, None] * found.W[0] + found.b[0], target)
     assert found.neurons[0] == 0 and np.abs(dy.sum(axis=0)).max() < 1e-6 and np.abs(z @ dy).max() < 1e-4
-    assert found.errors[0] < found.errors[1] < found.blind * 1.05 and found.loss == "softmax_cross_entropy"
+    assert found.errors[0] < found.errors[1] < found.blind * 1.05 and found.loss == task.loss
 
 
-def test_a_constant_neuron_of_a_classifier_gives_the_shares_of_the_labels():
-    found = one_neuron(sums([1.0], [0.0], K=2), Signs(), 1, answers=200)
+@pytest.mark.parametrize("task", [Signs(), Flags()])
+def test_a_constant_neuron_of_a_classifier_gives_the_shares_of_the_labels(task):
+    found = one_neuron(sums([1.0], [0.0], K=2), task, 1, answers=200)
     assert found.errors[0] == pytest.approx(found.blind)
+    assert found.blind == pytest.approx(np.log(2), rel=0.1)  # half of the sums are positive
+
+
+def test_every_loss_has_a_name():
+    assert set(NAMES) == set(LOSSES)
 
 
 @pytest.mark.parametrize(("asked", "words"), [
