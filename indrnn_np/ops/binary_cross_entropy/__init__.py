@@ -8,7 +8,8 @@ of its label, from 0 to 1. The twins compute L from |y|, so no finite score over
 
     L = mean [m |y| + log(1 + exp(-|y|))],   m = 1 - t if y > 0, else t
 
-m is 0 if the score has the right sign; such an element costs nothing even if the score is infinite.
+m is the part of the target on the other side of 0. An infinite score with m = 0 has the loss 0; with
+m > 0 its loss is infinite.
 """
 
 TWINS = ("reference", "cpu", "cuda")
