@@ -387,6 +387,23 @@ def test_a_wrong_label_is_found_in_any_iteration(repeat):
         step.gradient(Batch(x, np.where(np.arange(B) == 2, 7, labels)), None)
 
 
+@NEEDS_DEVICE
+def test_several_labels_and_a_wrong_target_in_a_later_iteration():
+    x, found = data(B)[0], []
+    target = np.random.default_rng(3).random((B, K))
+    for graph in (False, True):
+        net = network()
+        step = step_of(net, ir.SGD(0.1), Plan(9, B, "binary_cross_entropy", graph=graph), ir.Workspace())
+        for _ in range(3):
+            found.append(step.gradient(Batch(x, target), None)[:2])
+            step.update()
+        with pytest.raises(
+            ValueError, match=r"binary_cross_entropy\.loss: target\[0, 0\] is .*, expected 0 to 1"
+        ):
+            step.gradient(Batch(x, target + 1), None)
+    assert found[:3] == found[3:]
+
+
 class Infinite(Arrays):
     """Arrays of which one batch holds an infinite number."""
 

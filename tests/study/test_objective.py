@@ -29,6 +29,10 @@ def test_numbers_mean_squared_errors_and_labels_cross_entropy(net):
         (loss_and_gradient("x", net, y, real, None, None), ir.mse(y, real)),
         (loss_and_gradient("x", net, y[-1], labels, None, None), ir.softmax_cross_entropy(y[-1], labels)),
         (loss_and_gradient("x", net, y, real, "mse", None), ir.mse(y, real)),
+        (
+            loss_and_gradient("x", net, y, real, "binary_cross_entropy", None),
+            ir.binary_cross_entropy(y, real),
+        ),
     ):
         assert found[0] == pytest.approx(expected[0], rel=1e-12)
         np.testing.assert_allclose(found[1], expected[1], rtol=1e-12)
