@@ -30,6 +30,10 @@ Record: TypeAlias = Any
 Function: TypeAlias = Callable[..., R]
 # A function that backward calls as probe(layer, t0, t1, dh, da).
 Probe: TypeAlias = Callable[[str, int, int, AnyArray, AnyArray], None]
+# A loss of the user: f(y, target) returns the loss and its gradient dy, for NumPy arrays.
+LossFunction: TypeAlias = Callable[[Array, Array], tuple[float, Array]]
+# A metric of the user: f(y, target) returns a number, for the outputs and targets of a whole split.
+Metric: TypeAlias = Callable[[Array, Array], float]
 # An object of JSON or TOML: settings, specs, and the files of a run.
 Json: TypeAlias = dict[str, Any]
 # A matplotlib Figure; matplotlib is optional.

@@ -31,6 +31,7 @@ from .scalars import fits_memory as fits_memory
 from .scalars import normal as normal
 from .scalars import options as options
 from .scalars import real as real
+from .scalars import warn as warn
 
 READY = 0x001 | 0x100  # the bits C_CONTIGUOUS and ALIGNED of `ndarray.flags.num`
 WRITEABLE = 0x400

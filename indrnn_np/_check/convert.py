@@ -2,8 +2,9 @@
 
 Ops and `net.forward` are strict (`_check.array`). `net(x)`, `net.infer`, `net.step`,
 `net.recompute_statistics`, `fit`, `sample` and `gradcheck` convert their inputs once, with this
-module. It accepts lists, other layouts, byte orders and precisions. It refuses inputs that would
+module. It accepts lists, other strides, byte orders and precisions. It refuses inputs that would
 lose their meaning: masked arrays, other subclasses, and numbers outside the range of the new dtype.
+sequences.py moves axes and pads lists.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ def array(
     value: Any,
     dtype: Any = None,
     lengths: np.ndarray | None = None,
-    layout: bool = True,
 ) -> Any:
     """Return `value` as a plain, aligned, C-contiguous array of numbers in native byte order.
 
@@ -34,9 +34,6 @@ def array(
         Precision of real numbers. Integers stay integers.
     lengths : array (B,), optional
         Lengths of the samples. Values beyond them may be outside the range of `dtype`.
-    layout : bool
-        Make the result C-contiguous. If False, a view keeps its strides, for callers that copy
-        parts of it.
     """
     if type(value) is np.ndarray and value.flags.num & _check.READY == _check.READY:
         if value.dtype == dtype if dtype is not None else value.dtype in _check.NUMBERS:
@@ -49,7 +46,7 @@ def array(
     if target not in _check.NUMBERS:
         _check.numbers(where, name, source)
     with np.errstate(over="ignore"):
-        result = _laid_out(source, target) if layout else np.asarray(source, target)
+        result = _laid_out(source, target)
     if target.itemsize < source.dtype.itemsize:
         _check_range(where, name, source, result, lengths)
     return result

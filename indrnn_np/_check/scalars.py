@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import sys
+import warnings
 from numbers import Integral, Real
 from typing import Any, NoReturn
 
@@ -20,6 +22,15 @@ def fail(
 ) -> NoReturn:
     """Raise `error` with the message `where: problem, expected ... because ...`."""
     raise error(f"{where}: {problem}, expected {expected} {because}".rstrip())
+
+
+def warn(text: str) -> None:
+    """Warn at the line outside this package that led here. Python shows a warning once per line."""
+    package, level = __name__.partition(".")[0], 2
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(text, UserWarning, stacklevel=level)
 
 
 def at_least(where: str, name: str, value: Any, minimum: float, strictly: bool = False) -> Any:

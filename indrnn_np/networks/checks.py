@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .. import _check
-from .._check import convert
+from .._check import convert, sequences
 from .._types import AnyArray, Array, ArrayInput, State, Value
 from ..layers import single_values
 from ..layers.base import ARRAY
@@ -18,11 +18,16 @@ if TYPE_CHECKING:
     from .network import Network
 
 
-def convert_input(net: Network, x: ArrayInput, lengths: ArrayInput) -> tuple[AnyArray, AnyArray]:
+def convert_input(
+    net: Network, x: ArrayInput, lengths: ArrayInput, layout: str = sequences.TIME_MAJOR
+) -> tuple[AnyArray, AnyArray]:
     """Convert a batch and its lengths (lists, other layouts or precisions) for `check_input`."""
-    where, dtype = "Sequential.forward", None if net.symbols is not None else net.dtype
-    lengths = None if lengths is None else convert.array(where, "lengths", lengths)
-    return convert.array(where, "x", x, dtype, lengths), lengths
+    symbols = net.symbols is not None
+    dtype = None if symbols else net.dtype
+    converted = sequences.time_major("Sequential.forward", "x", x, dtype, lengths, layout, symbols)
+    if not symbols:
+        sequences.report_dtype("Sequential.forward", "x", x, dtype)
+    return converted
 
 
 def check_input(net: Network, x: AnyArray, lengths: Array | None, training: bool) -> AnyArray | None:
@@ -127,7 +132,7 @@ def _batch_first_hint(net: Network, x: AnyArray) -> str:
         return ""
     if net.symbols is not None:
         return "; this looks like (B, T): numpy.ascontiguousarray(x.T) is (T, B)"
-    return "; this looks like (B, T, D): numpy.ascontiguousarray(x.transpose(1, 0, 2)) is (T, B, D)"
+    return f"; this looks like (B, T, D): {sequences.CURE}"
 
 
 def check_gradient(device: Device, dy: AnyArray, output: AnyArray, probe: Value) -> AnyArray:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from .. import _check
+from .._check.sequences import TIME_MAJOR, batch_layout
 from .._types import AnyArray, Array, ArrayInput, Probe, State
 from ..layers.chain import Tape, backward_layers
 from ..parameters import Views
 from ..workspace import Workspace
 from . import inference, recompute, summary, tape_stamp
-from .checks import check_gradient, check_input, check_step, states_of
+from .checks import check_gradient, check_input, check_step, convert_input, states_of
 from .network import Network
 from .recompute import KEEP, MEMORY, WindowsTape
 
@@ -124,11 +125,32 @@ class Sequential(Network):
         return dx, before, grads
 
     def __call__(
-        self, x: AnyArray, state: Sequence[State] | None = None, lengths: Array | None = None
+        self,
+        x: ArrayInput,
+        state: Sequence[State] | None = None,
+        lengths: ArrayInput = None,
+        layout: str = TIME_MAJOR,
     ) -> AnyArray:
-        """Return the output in inference for x (T, B, D), which may be a list or of any dtype."""
-        y = self.infer(x, state, lengths)[0]
-        return y if getattr(x, "in_gpu_memory", False) else self.device.to_host(y)
+        """Return the output in inference.
+
+        Parameters
+        ----------
+        x : array (T, B, D), or an array or list in `layout`
+            Numbers are converted to the precision of the network, with a warning.
+        state : sequence, optional
+            Initial state, as in `forward`.
+        lengths : int array (B,), optional
+            Sequence length of each sample. A list of sequences of unequal lengths defines them.
+        layout : str
+            Order of the axes: "tbd"; "btd" (B, T, D), (B, T), or a list of B sequences; "bdt".
+
+        Returns
+        -------
+        array (B, K), or (T, B, K) in `layout`
+        """
+        x_of_time, lengths = convert_input(self, x, lengths, layout)
+        y = self.infer(x_of_time, state, lengths)[0]
+        return batch_layout(y if getattr(x, "in_gpu_memory", False) else self.device.to_host(y), layout)
 
     def infer(
         self, x: AnyArray, state: Sequence[State] | None = None, lengths: Array | None = None

@@ -3,26 +3,27 @@
     integers (N,) or (T, N)          labels, at the last or at every time step       softmax_cross_entropy, accuracy
     floats (N, K) or (T, N, K)       values, at the last or at every time step       mse
 
-Values beyond a sample's length are ignored.
+_check/sequences.py describes the other layouts of x, and targets.py the other forms of y. Values
+beyond a sample's length are ignored.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from .. import _check
-from .._check import convert
+from .._check import convert, sequences
 from .._types import Array, ArrayInput, Json
 from . import Batch
 from ._random import Shuffled, fingerprint, hold_out, order
+from .array_checks import check_arrays, counted
+from .targets import MSE, SOFTMAX, Names, Targets, loss_name
 
-LAYOUT = "(T, N, D), time first"
-LAYOUT_OF_Y = "integers (N,) or (T, N), or floats (N, K) or (T, N, K)"
-RECIPE = "numpy.ascontiguousarray(x.transpose(1, 0, 2))"
 SHARE = (int, float, np.number)
 
 
@@ -77,6 +78,13 @@ class Arrays:
         Seed of the held-out samples and of the order in each epoch.
     dtype : dtype, optional
         Precision of real numbers. None: the dtype of x.
+    targets : Targets, optional
+        How to read y, and the layout of x and y. By default the axes and the dtype of y decide.
+
+    Attributes
+    ----------
+    names : sequence of str or bool, or None
+        Names of the classes, if y holds strings or booleans.
 
     Examples
     --------
@@ -92,13 +100,15 @@ class Arrays:
     def __init__(
         self, x: ArrayInput, y: ArrayInput, lengths: ArrayInput = None, *, validation: ArrayInput = None,
         test: tuple[ArrayInput, ...] | None = None, classes: int | None = None, seed: int = 0,
-        dtype: DTypeLike | None = None,
+        dtype: DTypeLike | None = None, targets: Targets | None = None,
     ):  # fmt: skip
-        self._dtype = dtype
+        self.names: Names | None = None
+        self._targets = replace(targets or Targets(), outputs=classes, dtype=dtype)
         train = self._checked("train", x, y, lengths)
         self.seed, self.labels = seed, train.y.dtype.kind in "iu"
         self.output = "every" if train.y.ndim == (2 if self.labels else 3) else "last"
-        self.loss, self.metric = ("softmax_cross_entropy", "accuracy") if self.labels else ("mse", "mse")
+        self.loss = loss_name(self._targets.loss) if self._targets.loss else SOFTMAX if self.labels else MSE
+        self.metric = "accuracy" if self.loss == SOFTMAX else self.loss
         self._data = {"train": train}
         if validation is not None and not isinstance(validation, SHARE):
             self._add("validation", validation, "a share, (x, y) or (x, y, lengths)")
@@ -121,12 +131,15 @@ class Arrays:
         return f"{before}x", f"{before}y", f"{before}lengths"
 
     def _checked(self, split: str, x: ArrayInput, y: ArrayInput, lengths: ArrayInput = None) -> Split:
-        where, names = self.where, self._names(split)
+        where, names, read = self.where, self._names(split), self._targets
         if lengths is not None:
             lengths = convert.array(where, names[2], lengths)
-        x = convert.array(where, names[0], x, self._dtype, lengths, layout=False)
-        y = convert.array(where, names[1], y, self._dtype, _of_steps(y, lengths), layout=False)
-        _check_arrays(where, names, x, y, lengths)
+        x, lengths = sequences.time_major(where, names[0], x, read.dtype, lengths, read.layout)
+        y = read.array(where, names[1], y)
+        if split == "train":
+            self.names = read.names(where, names[1], y, lengths)
+        y = read.read(where, names[1], y, lengths, self.names)
+        check_arrays(where, names, x, y, lengths)
         return Split(x, y, lengths, np.arange(x.shape[1]))
 
     def _add(self, split: str, arrays: object, expected: str) -> None:
@@ -149,11 +162,11 @@ class Arrays:
 
     def _classes(self, classes: int | None) -> int:
         """Return the number of classes, after checking all labels against it."""
-        among = {split: _counted(self.where, data.y, data.lengths) for split, data in self._data.items()}
+        among = {split: counted(self.where, data.y, data.lengths) for split, data in self._data.items()}
         if classes is not None:
             _check.at_least(self.where, "classes", classes, 1)
         largest = [int(data.y.max(initial=0, where=among[split])) for split, data in self._data.items()]
-        number = classes or 1 + max(largest)
+        number = classes or len(self.names or ()) or 1 + max(largest)
         for split, data in self._data.items():
             name = self._names(split)[1]
             _check.symbols(self.where, name, data.y, number, among[split], kind="classes")
@@ -164,8 +177,9 @@ class Arrays:
         x, y, lengths, _ = self._data["train"]
         ends = lengths if self.output == "every" else None
         clean = {"x": (x, lengths), "y": (y, ends)}
+        named = {} if self.names is None else {"classes": list(self.names)}
         return {
-            "task": self.name, "x": list(x.shape), "y": list(y.shape), "seed": self.seed,
+            "task": self.name, **named, "x": list(x.shape), "y": list(y.shape), "seed": self.seed,
             "samples": {split: len(data.samples) for split, data in self._data.items()},
             "sha256": {name: fingerprint(convert.without_padding(self.where, *pair)) for name, pair in clean.items()},
         }  # fmt: skip
@@ -195,53 +209,3 @@ class Arrays:
         x, y, lengths, _ = self._data[split]
         target = np.take(y, index, axis=1) if self.output == "every" else y[index]
         return Batch(np.take(x, index, axis=1), target, None if lengths is None else lengths[index])
-
-
-def _check_arrays(where: str, names: tuple[str, str, str], x: Array, y: Array, lengths: Array | None) -> None:
-    name_x, name_y, name_lengths = names
-    if x.ndim != 3:  # may be a view such as x[:, :100], because batches are copies
-        _check.fail(where, f"{name_x} has shape {x.shape}", LAYOUT)
-    _check.floats(where, **{name_x: x})
-    if y.dtype.kind not in "iuf":
-        _check.fail(where, f"{name_y} has dtype {y.dtype}", "integer labels or real values")
-    _check_layout(where, names, x, y)
-    if min(x.shape) == 0:
-        _check.fail(where, f"{name_x} has shape {x.shape}", "at least one step, sample and input")
-    _check.lengths(where, lengths, x.shape[0], x.shape[1], name_lengths)
-    _check.finite(where, name_x, x, _counted(where, x, lengths))
-    if y.dtype.kind == "f":
-        _check.finite(where, name_y, y, _counted(where, y, lengths))
-
-
-def _of_steps(y: ArrayInput, lengths: Array | None) -> Array | None:
-    """Return the lengths if y has a target for each time step, else None."""
-    every = {"f": 3, "i": 2, "u": 2}
-    kind = getattr(getattr(y, "dtype", None), "kind", "")
-    return lengths if kind in every and y.ndim == every[kind] else None
-
-
-def _counted(where: str, value: Array, lengths: Array | None) -> Array | bool:
-    """Return a mask of the elements of x or y within the lengths; True for all."""
-    ends = _of_steps(value, lengths)
-    return True if ends is None else _check.counted(where, ends, value)
-
-
-def _check_layout(where: str, names: tuple[str, str, str], x: Array, y: Array) -> None:
-    """Check that x and y agree in T and N; errors recognise a missing axis and batch-first data."""
-    T, N, _ = x.shape
-    real = y.dtype.kind == "f"
-    outer = y.shape[:-1] if real else y.shape
-    if outer in ((N,), (T, N)):
-        return
-    problem, like = f"{names[1]} has shape {y.shape}", f"to match {names[0]} with shape {x.shape}"
-    if real and y.shape in ((N,), (T, N)):
-        _check.fail(where, problem, LAYOUT_OF_Y, f"{like}; y[..., None] gives each value an axis of its own")
-    if not real and y.shape[:-1] in ((N,), (T, N)):
-        cure = "y[..., 0]" if y.shape[-1] == 1 else "y.argmax(axis=-1), if each row has a 1 at the label,"
-        _check.fail(where, problem, LAYOUT_OF_Y, f"{like}; {cure} has that shape")
-    if outer in ((T,), (N, T)):
-        problem = f"{names[0]} has shape {x.shape} and {names[1]} {y.shape}, which looks like batch first"
-        _check.fail(where, problem, f"{names[0]} with time first, (T, N, D)", f"; {RECIPE} makes one")
-    if len(outer) not in (1, 2):
-        _check.fail(where, problem, LAYOUT_OF_Y)
-    _check.fail(where, problem, f"{(N,) if len(outer) == 1 else (T, N)} first", like)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import _check
-from .._types import AnyArray, Array, State
+from .._types import AnyArray, Array, LossFunction, State
 from ..layers.base import Context, Layer
 from ..layers.chain import named_layers, network_input
 from ..layers.containers import Container
@@ -24,6 +24,7 @@ from ..networks.checks import check_input
 from ..networks.recompute import KEEP, WindowsTape
 from ..networks.sequential import Sequential
 from ..tasks import Batch
+from ..tasks.targets import loss_name
 from ..workspace import Workspace
 from . import metrics
 
@@ -54,7 +55,7 @@ class Diverged(ArithmeticError):
 
 
 def find(
-    net: Sequential, batch: Batch | None, loss: str, buffers: Mapping[str, Array], memory: str = KEEP,
+    net: Sequential, batch: Batch | None, loss: str | LossFunction, buffers: Mapping[str, Array], memory: str = KEEP,
     work: Workspace | None = None, state: State = None,
 ) -> list[Place]:  # fmt: skip
     """Return the first non-finite parameter, if any, and the first non-finite value of the pass.
@@ -65,8 +66,8 @@ def find(
         Network of the run.
     batch : Batch or None
         Batch of the pass; None searches only the parameters.
-    loss : str
-        Name of the loss.
+    loss : str or callable
+        Loss of the run.
     buffers : mapping of str to array
         Running statistics before the pass. They are restored.
     memory : str
@@ -156,7 +157,7 @@ def _outputs(
 
 
 def _backward(
-    net: Sequential, batch: Batch, loss: str, memory: str, work: Workspace | None, state: State
+    net: Sequential, batch: Batch, loss: str | LossFunction, memory: str, work: Workspace | None, state: State
 ) -> Place | None:
     y, _, tape = net.forward(batch.x, state, batch.lengths, work=work, memory=memory)
     value, dy = metrics.loss_of(loss, y, batch, net.ops)
@@ -164,7 +165,7 @@ def _backward(
     if not np.isfinite(dy_host).all():
         return _place("the gradient of the loss", dy_host)
     if not np.isfinite(value):
-        return Place(f"the loss itself ({loss}), from finite outputs", value)
+        return Place(f"the loss itself ({loss_name(loss)}), from finite outputs", value)
     places: list[Place] = []
 
     def probe(layer: str, t0: int, t1: int, dh: AnyArray, da: AnyArray) -> None:

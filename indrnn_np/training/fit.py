@@ -11,7 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from .. import _check
-from .._types import ArrayInput, Json, Value
+from .._check import sequences
+from .._check.sequences import TIME_MAJOR
+from .._types import ArrayInput, Json, LossFunction, Value
+from ..layers import LastStep
 from ..layers.chain import check_layers
 from ..networks.sequential import Sequential
 from ..optim.optimizers import Optimizer
@@ -19,6 +22,7 @@ from ..settings.tables import number
 from ..tasks import Task
 from ..tasks.arrays import Arrays
 from ..tasks.corpus import same_numbers
+from ..tasks.targets import Targets
 from . import checkpoint, records, room, run_directory
 from .plan import Plan, check_names
 from .progress import Reporter
@@ -43,9 +47,10 @@ def fit(
     optimizer: Optimizer,
     *,
     plan: Plan | None = None,
-    loss: str | None = None,
+    loss: str | LossFunction | None = None,
     validation: ArrayInput = None,
     callbacks: Sequence[Callback] = (),
+    layout: str = TIME_MAJOR,
     out: str | Path | RunDirectory | None = None,
     resume: str | Path | None = None,
     seed: int = 0,
@@ -59,20 +64,25 @@ def fit(
     net : Sequential
         Network.
     data : Task or Data or tuple of arrays
-        A task (`tasks.get`), or arrays: `ir.Data(x, y, lengths)` or a tuple, with x (T, N, D). Real
-        numbers are converted to the precision of the network once.
+        A task (`tasks.get`), or arrays: `ir.Data(x, y, lengths)` or a tuple, with x (T, N, D) or in
+        `layout`. Numbers are converted to the precision of the network once, with a warning. Labels
+        are integers, strings, booleans or one-hot rows (tasks/targets.py).
     optimizer : Optimizer
         `ir.Adam` or `ir.SGD`. It is changed in place.
     plan : Plan, optional
         Length of the run, batch, schedule, clipping, and intervals of validations and checkpoints.
-    loss : str, optional
-        "mse" or "softmax_cross_entropy". It takes precedence over the loss of `plan`.
+    loss : str or callable, optional
+        Name of a loss, or a function f(y, target) that returns the mean loss and its gradient dy
+        (training/own_loss.py). It takes precedence over the loss of `plan`.
     validation : float or Data or tuple of arrays, optional
         For arrays: the fraction of the samples to hold out, or arrays as in `data`.
     callbacks : sequence of callables
         Functions that are called with the number of updates done, before the first update and after
         each update. They must not change the network. A true return value interrupts the run; you
         can resume it.
+    layout : str
+        Order of the axes of arrays: "tbd" (T, N, D); "btd" (N, T, D), (N, T), or a list of N
+        sequences of any lengths; "bdt" (N, D, T). Targets of every step have the same order.
     out : str or Path, optional
         Folder for config, metrics, checkpoints and summary. By default no file is written. One
         process or thread at a time can write into a folder.
@@ -100,7 +110,7 @@ def fit(
     --------
     >>> import numpy as np
     >>> import indrnn_np as ir
-    >>> x = np.random.default_rng(0).standard_normal((5, 12, 2))
+    >>> x = np.random.default_rng(0).standard_normal((5, 12, 2), np.float32)
     >>> net = ir.plain(2, 4, 1, layers=1, steps=5)
     >>> result = ir.fit(net, (x, x.sum(axis=(0, 2))[:, None]), ir.Adam(0.01), epochs=2, batch=4, progress=False)
     >>> result.summary["iterations"]
@@ -110,7 +120,8 @@ def fit(
     _check_arguments(net, optimizer, fields, seed)
     if loss is not None:
         fields["loss"] = loss
-    plan, task = replace(plan or Plan(), **fields), _task(net, data, validation, seed)
+    plan = replace(plan or Plan(), **fields)
+    task = _task(net, data, validation, seed, layout, plan.loss)
     callbacks = [*callbacks, *old.pop("callbacks", ())]
     options: Json = {"out": out, "resume": resume, "progress": progress} | old
     return train(net, task, optimizer, plan, callbacks=callbacks, **options)
@@ -198,17 +209,31 @@ def _check_arguments(net: object, optimizer: object, fields: Json, seed: int) ->
     number("fit", "seed", seed)
 
 
-def _task(net: Sequential, data: Value, validation: ArrayInput, seed: int) -> Task:
+def _task(
+    net: Sequential,
+    data: Value,
+    validation: ArrayInput,
+    seed: int,
+    layout: str,
+    loss: str | LossFunction | None,
+) -> Task:
+    """Return the data as a task."""
     if isinstance(data, tuple):
         if len(data) not in (2, 3):
             _check.fail("fit", f"data has {len(data)} entries", "(x, y) or (x, y, lengths)")
         outputs = check_layers("fit", net.layers)
-        return Arrays(*data, validation=validation, classes=outputs, seed=seed, dtype=net.dtype)
+        reads_last = any(isinstance(layer, LastStep) for layer in net.layers)
+        targets = Targets(loss, "last" if reads_last else "every", layout=layout)
+        options: Json = {"classes": outputs, "seed": seed, "dtype": net.dtype, "targets": targets}
+        task = Arrays(*data, validation=validation, **options)
+        sequences.report_dtype("fit", "x", data[0], net.dtype)
+        return task
     if isinstance(data, type) or not hasattr(data, "batch"):
         actual = repr(data) if isinstance(data, type) else f"a {type(data).__name__}"
         _check.fail("fit", f"data is {actual}", "a task, (x, y) or (x, y, lengths)", error=TypeError)
-    if validation is not None:
-        _check.fail("fit", "validation is set", "None", "because a task has its own validation data")
+    for name, value, default in (("validation", validation, None), ("layout", layout, TIME_MAJOR)):
+        if value != default:
+            _check.fail("fit", f"{name} is set", repr(default), "because a task prepares its own data")
     return data
 
 

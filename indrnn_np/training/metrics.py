@@ -10,22 +10,19 @@ from contextlib import contextmanager
 import numpy as np
 
 from .. import _check
-from .._types import AnyArray, Array
+from .._types import AnyArray, Array, LossFunction, Metric
 from ..backend import Backend
 from ..networks.sequential import Sequential
 from ..optim.losses import LOSSES, counted
 from ..tasks import Batch, Task
+from ..tasks.targets import loss_name
+from .own_loss import own_loss
 
 LARGER_IS_BETTER = {"accuracy": True, "recall": True} | dict.fromkeys((*LOSSES, "bits", "perplexity"), False)
 # Metrics that are functions of a cross-entropy in nats: bits per symbol, and perplexity.
 DERIVED: dict[str, Callable[[float], float]] = {
     "bits": lambda nats: nats / math.log(2),
     "perplexity": lambda nats: math.exp(nats) if nats < 700 else math.inf,
-}
-# By loss, the share of right decisions in each row of scores y: of its class, or of its K labels.
-HITS: dict[str, Callable[[Array, Array], Array]] = {
-    "softmax_cross_entropy": lambda y, target: y.argmax(axis=-1) == target,
-    "binary_cross_entropy": lambda y, target: ((y > 0) == (target > 0.5)).mean(axis=-1),
 }
 
 
@@ -44,9 +41,12 @@ def summed(y: Array, repeats: int) -> Array:
     return (y.reshape(-1, repeats, y.shape[1]).sum(axis=1, dtype=np.float64) / repeats).astype(y.dtype)
 
 
-def loss_of(name: str, y: AnyArray, batch: Batch, ops: Backend) -> tuple[AnyArray, AnyArray]:
+def loss_of(loss: str | LossFunction, y: AnyArray, batch: Batch, ops: Backend) -> tuple[AnyArray, AnyArray]:
     """Return the loss of a batch and its gradient dy; during graph capture the loss is a function."""
-    return LOSSES[name](y, batch.target, mask_of(batch, y), backend=ops)
+    mask = mask_of(batch, y)
+    if isinstance(loss, str):
+        return LOSSES[loss](y, batch.target, mask, backend=ops)
+    return own_loss(loss, y, batch.target, mask, ops)
 
 
 def derived(metric: str, nats: float) -> dict[str, float]:
@@ -54,7 +54,10 @@ def derived(metric: str, nats: float) -> dict[str, float]:
     return {metric: DERIVED[metric](nats)} if metric in DERIVED else {}
 
 
-def evaluate(net: Sequential, batches: Iterable[Batch], loss: str, metric: str = "") -> dict[str, float]:
+def evaluate(
+    net: Sequential, batches: Iterable[Batch], loss: str | LossFunction, metric: str = "",
+    own_metrics: Mapping[str, Metric] | None = None,
+) -> dict[str, float]:  # fmt: skip
     """Return the loss and the metrics of a split, as means over its targets.
 
     Parameters
@@ -63,21 +66,24 @@ def evaluate(net: Sequential, batches: Iterable[Batch], loss: str, metric: str =
         Network.
     batches : iterable of Batch
         Batches of the split. Scores of `repeats` samples are averaged first.
-    loss : str
-        Name of the loss, which is also its key in the result.
+    loss : str or callable
+        Loss; its name is its key in the result.
     metric : str
         "bits" or "perplexity" add this metric.
+    own_metrics : mapping of str to callable, optional
+        Functions f(y, target) of the rows of the whole split that count, whose values are added.
 
     Returns
     -------
     dict of str to float
-        With a loss of HITS also "accuracy": the share of labels that have the largest score, or the
-        share of elements in which the score is above 0 exactly if the target is above 0.5. "recall"
-        is the accuracy of the targets that `Batch.recalled` marks.
+        With labels also "accuracy": the share of labels that have the largest score. With
+        binary_cross_entropy it is the share of elements in which the score is above 0 exactly if the
+        target is above 0.5. "recall" is the accuracy of the targets that `Batch.recalled` marks.
     """
-    _check.choice("metrics.evaluate", "loss", loss, LOSSES)
-    total, right, count, recalled = 0.0, 0.0, 0, np.zeros(2)
-    host, state = net.device.to_host, None
+    if not callable(loss):
+        _check.choice("metrics.evaluate", "loss", loss, LOSSES)
+    total, count, right, recalled = 0.0, 0, np.zeros(2), np.zeros(2)
+    host, state, own = net.device.to_host, None, Collected(own_metrics or {})
     for batch in batches:
         y, state = net.infer(batch.x, state if batch.carry else None, batch.lengths)
         y, target = summed(host(y), batch.repeats), host(batch.target)
@@ -86,20 +92,52 @@ def evaluate(net: Sequential, batches: Iterable[Batch], loss: str, metric: str =
         if number == 0:
             continue
         total += loss_of(loss, y, batch, net.ops)[0] * number
-        if loss in HITS:
-            hits = HITS[loss](y, target)
-            right += float(hits.sum() if mask is None else hits[mask].sum())
+        count += number
+        rows = ... if mask is None else mask
+        own.add(y[rows], target[rows])
+        hits = hits_of(loss, y, target)
+        if hits is not None:
+            right += (hits[rows].sum(), hits[rows].size)
             if batch.recalled is not None:
                 marked = counted(y, batch.lengths, batch.recalled)
                 recalled += (hits[marked].sum(), marked.sum())
-        count += number
     _check.at_least("metrics.evaluate", "number of targets", count, 1)
-    means = {loss: total / count} | derived(metric, total / count)
-    if loss in HITS:
-        means["accuracy"] = right / count
-    if recalled[1]:
-        means["recall"] = float(recalled[0] / recalled[1])
-    return means
+    means = {loss_name(loss): total / count} | derived(metric, total / count)
+    for name, (found, among) in {"accuracy": right, "recall": recalled}.items():
+        if among:
+            means[name] = float(found / among)
+    return means | own.values()
+
+
+def hits_of(loss: str | LossFunction, y: Array, target: Array) -> Array | None:
+    """Return 1 for each right prediction, or the share of right labels; None for real targets."""
+    if loss == "binary_cross_entropy":
+        return ((y > 0) == (target > 0.5)).mean(axis=-1)
+    return y.argmax(axis=-1) == target if target.dtype.kind in "iu" else None
+
+
+class Collected:
+    """The outputs and targets of a split, for metrics of the user; nothing is kept without such metrics."""
+
+    def __init__(self, functions: Mapping[str, Metric]) -> None:
+        self.functions = functions
+        self._parts: list[tuple[Array, Array]] = []
+
+    def add(self, y: Array, target: Array) -> None:
+        """Add the rows of a batch: y (n, K) or (T, n, K) and their targets."""
+        if self.functions:
+            K = y.shape[-1]
+            self._parts.append((y.reshape(-1, K), target.reshape(y.size // K, *target.shape[y.ndim - 1 :])))
+
+    def values(self) -> dict[str, float]:
+        """Return the value of each metric over all rows."""
+        if not self.functions:
+            return {}
+        y, target = (np.concatenate(arrays) for arrays in zip(*self._parts, strict=True))
+        return {
+            name: float(_check.real(f"metric {name}", "its value", f(y, target)))
+            for name, f in self.functions.items()
+        }
 
 
 def text(means: Mapping[str, float | None]) -> str:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 
 from .. import _check
-from .._types import Json
+from .._types import Json, LossFunction, Metric
 from ..networks.recompute import KEEP, MEMORY
 from ..optim.schedules import Constant, Plateau, Schedule
 from ..settings.tables import number
 from ..tasks import Task
+from ..tasks.targets import loss_name
 from . import metrics
 
 # Names of arguments in other packages, and the equivalents here.
@@ -26,7 +27,14 @@ ELSEWHERE = {
     "gradient_clip_val": "use clip_norm", "max_grad_norm": "use clip_norm",
     "device": "set backend in the network", "log_dir": "use out", "checkpoint_dir": "use out",
 }  # fmt: skip
-LEFT_OPEN = ("iterations", "epochs", "loss", "schedule", "validate_every")  # fields that may be None
+LEFT_OPEN = (
+    "iterations",
+    "epochs",
+    "loss",
+    "metrics",
+    "schedule",
+    "validate_every",
+)  # fields that may be None
 
 
 @dataclass(frozen=True)
@@ -40,8 +48,12 @@ class Plan:
         counts from the current iteration of the network; with `resume` it is the total length.
     batch : int
         Samples per batch.
-    loss : str
-        "mse" or "softmax_cross_entropy". None: the loss of the task.
+    loss : str or callable
+        "mse", "softmax_cross_entropy", "binary_cross_entropy", or a function f(y, target) that
+        returns the mean loss and its gradient dy (training/own_loss.py). None: the loss of the task.
+    metrics : mapping of str to callable
+        Functions f(y, target) of all outputs and targets of a split, which return a number. Each
+        evaluation records their values.
     schedule : Schedule
         Learning rate of each iteration, such as `ir.Cosine(1e-3, 10_000)`. None: the optimizer's.
     clip_norm, clip_value : float
@@ -75,8 +87,9 @@ class Plan:
 
     iterations: int | None = None
     batch: int = 32
-    loss: str | None = None
+    loss: str | LossFunction | None = None
     epochs: float | None = None
+    metrics: Mapping[str, Metric] | None = None
     schedule: Schedule | None = None
     clip_norm: float = 0.0
     clip_value: float = 0.0
@@ -95,7 +108,10 @@ class Plan:
             if value is None and name not in LEFT_OPEN:
                 _check.fail("Plan", f"{name} is None", "a value", error=TypeError)
             object.__setattr__(self, name, number("Plan", name, value))
-        if self.loss is not None:
+        if callable(self.loss) and self.graph:
+            because = "because a graph repeats launches, and loss is a function on the CPU"
+            _check.fail("Plan", "graph is True", "False", because)
+        if self.loss is not None and not callable(self.loss):
             _check.choice("Plan", "loss", self.loss, metrics.LOSSES)
         _check.choice("Plan", "memory", self.memory, MEMORY)
 
@@ -148,13 +164,24 @@ class RunPlan(Plan):
     """A plan without open fields (`Plan.complete`). `iterations` is the iteration at which the run ends."""
 
     iterations: int
-    loss: str
+    loss: str | LossFunction
     schedule: Schedule
     validate_every: int
 
+    @property
+    def loss_name(self) -> str:
+        """Name of the loss in metrics and files."""
+        return loss_name(self.loss)
+
+    def metric(self, task: Task) -> str:
+        """Return the metric that decides which state is best: of the task, or an own loss in its place."""
+        from_loss = task.metric == task.loss or task.metric in metrics.DERIVED
+        return self.loss_name if self.loss != task.loss and from_loss else task.metric
+
     def spec(self) -> Json:
-        """Return the fields as JSON, without the schedule and `epochs`."""
-        return {name: value for name, value in vars(self).items() if name not in ("epochs", "schedule")}
+        """Return the fields as JSON, without the schedule and `epochs`; functions by their names."""
+        fields = {name: value for name, value in vars(self).items() if name not in ("epochs", "schedule")}
+        return fields | {"loss": self.loss_name, "metrics": sorted(self.metrics or ())}
 
 
 def check_names(keywords: Iterable[str], known: Iterable[str]) -> None:

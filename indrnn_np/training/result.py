@@ -5,10 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from .. import _check
+from .._check.sequences import TIME_MAJOR
 from .._cpu import provenance
-from .._types import DataFrame, Figure, Json
+from .._types import Array, ArrayInput, DataFrame, Figure, Json
+from ..layers.chain import check_layers
 from ..networks.sequential import Sequential
+from ..tasks.targets import SOFTMAX
 from . import metrics
 from .records import KINDS
 from .trainer import Trainer
@@ -57,6 +62,56 @@ class Result:
         lines = [line for line in lines if name in line]
         return [line["iteration"] for line in lines], [line[name] for line in lines]
 
+    @property
+    def classes(self) -> Array:
+        """Labels of the outputs, (K,): the labels of the data, or 0 to K - 1."""
+        names = self.summary["task"].get("classes")
+        return np.arange(check_layers("Result", self.net.layers) or 0) if names is None else np.array(names)
+
+    def predict(self, x: ArrayInput, lengths: ArrayInput = None, layout: str = TIME_MAJOR) -> Array:
+        """Return predictions: labels, booleans for binary_cross_entropy, else the outputs.
+
+        Parameters
+        ----------
+        x, lengths, layout
+            Inputs as in `fit`. Predictions beyond a sample's length have no meaning.
+
+        Returns
+        -------
+        array (B, ...), or with an output for every step an array in `layout`
+            Labels have no axis K.
+        """
+        y, loss = self.net(x, lengths=lengths, layout=layout), self.summary["loss"]
+        if loss == "binary_cross_entropy":
+            return y > 0
+        return self.classes[y.argmax(axis=self._outputs_axis(y, layout))] if loss == SOFTMAX else y
+
+    def predict_proba(self, x: ArrayInput, lengths: ArrayInput = None, layout: str = TIME_MAJOR) -> Array:
+        """Return the probability of each output: of the classes, or of each label by itself.
+
+        Parameters
+        ----------
+        x, lengths, layout
+            Inputs as in `fit`.
+
+        Raises
+        ------
+        ValueError
+            If the loss is neither "softmax_cross_entropy" nor "binary_cross_entropy".
+        """
+        import scipy.special
+
+        _check.choice("Result.predict_proba", "loss", self.summary["loss"], (SOFTMAX, "binary_cross_entropy"))
+        y = self.net(x, lengths=lengths, layout=layout)
+        if self.summary["loss"] != SOFTMAX:
+            return scipy.special.expit(y)
+        return scipy.special.softmax(y, axis=self._outputs_axis(y, layout))
+
+    @staticmethod
+    def _outputs_axis(y: Array, layout: str) -> int:
+        """Return the axis of the K outputs."""
+        return 1 if y.ndim == 2 else layout.index("d")
+
     def plot(self, path: str | Path | None = None, theme: str = "light") -> Figure:
         """Draw the learning curve, and return a matplotlib Figure (extra `plot`).
 
@@ -95,8 +150,8 @@ def summary_of(trainer: Trainer) -> Json:
     return {
         "task": trainer.task.describe(), "ended": trainer.ended, "iterations": net.iteration,
         "parameters": net.size, "seconds": round(trainer.journal.elapsed(), 3),
-        "loss": plan.loss, "train": last[0][plan.loss] if last else None, "final": final,
-        "metric": trainer.task.metric, "best": trainer.best, "baseline": trainer.task.baseline,
+        "loss": plan.loss_name, "train": last[0][plan.loss_name] if last else None, "final": final,
+        "metric": trainer.metric, "best": trainer.best, "baseline": trainer.task.baseline,
         "backend": net.backend, "dtype": net.dtype.name, "optimizer": trainer.optimizer.spec(),
         "schedule": trainer.schedule.spec(), "plan": plan.spec(),
         "machine": provenance.machine(), "versions": {"indrnn_np": __version__, **provenance.versions()},

@@ -56,6 +56,7 @@ class Trainer:
         self.net, self.task, self.optimizer, self.plan = net, task, optimizer, plan
         self.schedule, self.directory, self.extra = plan.schedule, directory, extra or {}
         self.callbacks = tuple(callbacks)
+        self.metric = plan.metric(task)
         self.journal = Journal(directory, reporter or Reporter(show=False), plan.iterations)
         self.best: dict[str, float] | None = None
         self.ended = ""
@@ -164,7 +165,7 @@ class Trainer:
         if iteration % plan.log_every == 0:
             length = self.task.epoch_length(plan.batch)
             epoch = None if length is None else iteration / length
-            self.journal.train(iteration, plan.loss, self._totals, self.optimizer.lr, epoch, self.task.metric)
+            self.journal.train(iteration, plan.loss_name, self._totals, self.optimizer.lr, epoch, self.metric)
             self._totals = Totals()
         improved = False
         if plan.validate_every and iteration % plan.validate_every == 0:
@@ -181,12 +182,12 @@ class Trainer:
     def _means(self, split: str) -> dict[str, float]:
         """Return loss and metric of a split with the current running statistics."""
         batches = self.task.evaluation(split, self.plan.evaluation_batch, self.net.iteration)
-        return metrics.evaluate(self.net, batches, self.plan.loss, self.task.metric)
+        return metrics.evaluate(self.net, batches, self.plan.loss, self.metric, self.plan.metrics)
 
     def _validate(self) -> bool:
         """Validate, update the schedule, and return whether the metric is the best so far."""
-        means, metric = self.evaluate("validation"), self.task.metric
-        value, sign = means[metric], -1 if metrics.LARGER_IS_BETTER[metric] else 1
+        means, metric = self.evaluate("validation"), self.metric
+        value, sign = means[metric], -1 if metrics.LARGER_IS_BETTER.get(metric, False) else 1
         improved = math.isfinite(value) and (self.best is None or sign * value < sign * self.best["value"])
         self.journal.validation(self.net.iteration, means, metric, improved)
         if improved:

@@ -85,9 +85,21 @@ def test_a_memory_map_is_an_array(backend, tmp_path, mode):
 
 def test_other_precisions_are_converted(backend):
     net = numbers(backend)
-    for dtype in (np.float64, np.float16, np.longdouble):
-        assert net(X.astype(dtype)).dtype == np.float32
-    assert np.array_equal(net(X.astype(np.float64)), net(X))
+    for dtype in (np.float64, np.float16, np.longdouble, np.int64, np.uint8, np.bool_):
+        name = np.dtype(dtype).name
+        words = (
+            f"x has dtype {name} and is converted to float32, as in the network; x.astype.'float32'. avoids"
+        )
+        with pytest.warns(UserWarning, match=words) as warned:
+            assert net(X.astype(dtype)).dtype == np.float32
+        assert [w.filename for w in warned] == [__file__]  # the line of the caller, so Python shows it once
+    with pytest.warns(UserWarning, match="float64"):
+        assert np.array_equal(net(X.astype(np.float64)), net(X))
+    with pytest.warns(UserWarning, match="int64"):
+        assert np.array_equal(
+            net(IDS[..., None].repeat(D, -1)), net(IDS[..., None].repeat(D, -1).astype("f4"))
+        )
+    assert np.array_equal(net(X.astype(np.float64).tolist()), net(X))  # a list has no dtype
     assert np.array_equal(symbols(backend)(IDS.astype(np.uint8)), symbols(backend)(IDS))
 
 
@@ -106,10 +118,7 @@ REFUSED = [
     (X.astype(object), "x has dtype object, expected a dtype of numbers"),
     (np.zeros((T, B), "f4,i4"), "x has dtype .*, expected a dtype of numbers"),
     (np.zeros((T, B, D), "M8[s]"), "x has dtype datetime64.*, expected a dtype of numbers"),
-    (np.array(1.0), r"x has shape \(\), expected \(T, B, D\)"),
-    (X.astype(int), "x has dtype int64, expected float32 because the first layer is IndRNN"),
-    ([[[1, 2]]], "x has dtype int64, expected float32"),
-    (X > 0, "x has dtype bool, expected float32 to match net; .astype.'float32'. converts"),
+    (np.array(1.0, "f4"), r"x has shape \(\), expected \(T, B, D\)"),
     (X.astype(complex), "x has dtype complex128, expected float32 to match net$"),
 ]  # fmt: skip
 
@@ -130,11 +139,11 @@ def test_numbers_that_the_precision_cannot_hold_are_refused(backend):
         net(x)
     with pytest.raises(ValueError, match=r"x_t\[1, 0\] is -1e\+300"):
         net.step(x[2])
-    assert np.array_equal(
-        net(x, lengths=[T, 2, 4]), net(X, lengths=[T, 2, 4])
-    )  # beyond the end of its sample
+    with pytest.warns(UserWarning, match="float64"):  # the number is beyond the end of its sample
+        assert np.array_equal(net(x, lengths=[T, 2, 4]), net(X, lengths=[T, 2, 4]))
     x[2, 1, 0] = np.inf
-    assert np.isnan(net(x)).any()  # as NumPy would
+    with pytest.warns(UserWarning, match="float64"):
+        assert np.isnan(net(x)).any()  # as NumPy would
 
 
 def test_floats_are_no_symbols(backend):

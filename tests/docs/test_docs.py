@@ -6,7 +6,7 @@ import runpy
 
 import numba
 import pytest
-from doc_blocks import DOCS, ROOT, section
+from doc_blocks import DOCS, ROOT, blocks, section
 
 import indrnn_np
 from indrnn_np.backend import OPS
@@ -51,6 +51,19 @@ def test_readme_example_runs(tmp_path, capsys):
     runpy.run_path(str(script))
     printed = capsys.readouterr().out
     assert "passed" in printed
+
+
+@pytest.mark.skipif(numba.config.DISABLE_JIT, reason="plain loops over elements take minutes")
+def test_the_code_of_the_page_about_own_data_runs(capsys):
+    page = blocks((DOCS / "own-data.md").read_text("utf-8"), "python")
+    names = {}
+    for code in page:
+        exec(code, names)
+    printed = capsys.readouterr().out.splitlines()
+    assert len(page) == len(printed) == 2
+    assert printed[0].endswith("(3, 2)") and "ing" in printed[0]  # rising, falling
+    iterations, largest = names["result"].curve("largest error", "validation")
+    assert len(iterations) == 5 and largest[-1] < largest[0]
 
 
 def tables(text):

@@ -14,6 +14,7 @@ from indrnn_np.tasks import Batch
 from indrnn_np.tasks.arrays import Arrays
 from indrnn_np.training import diagnose, metrics
 
+pytestmark = pytest.mark.filterwarnings("ignore:.* has dtype float64 and is converted")
 T, N, D, K, V = 7, 11, 2, 3, 5
 RNG = np.random.default_rng(0)
 LENGTHS = np.array([0, 1, 2, 3, 4, 5, 6, 7, 7, 3, 2])

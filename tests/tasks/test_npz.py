@@ -87,15 +87,14 @@ WRONG = [
     ),
     (
         arrays() | {"x": arrays()["x"].transpose(1, 0, 2)},
-        r"numpy.ascontiguousarray\(x.transpose\(1, 0, 2\)\) makes",
+        r"numpy.ascontiguousarray\(x.transpose\(1, 0, 2\)\) is",
     ),
     (arrays() | {"x": np.full((T, N, D), np.nan)}, r"a.npz: x\[0, 0, 0\] is nan, expected finite numbers"),
     (
         arrays() | {"x": np.full((T, N, D), 1e300)},
         r"a.npz: x\[0, 0, 0\] is 1e\+300, expected at most 3.4e\+38",
     ),
-    (arrays() | {"x": np.ones((T, N, D), int)}, r"a.npz: x has dtype int64, expected float32 or float64"),
-    (arrays() | {"x": np.ones((T, N, D), complex)}, r"a.npz: x has dtype complex128"),
+    (arrays() | {"x": np.ones((T, N, D), complex)}, r"a.npz: x has dtype complex128, expected float32"),
     (arrays() | {"lengths": np.full(N, T + 1)}, r"a.npz: lengths\[0\] is 6, expected 0 to 5"),
     (arrays() | other("test", lengths=np.full(N, 9)), r"a.npz: lengths_test\[0\] is 9, expected 0 to 5"),
     (
@@ -106,10 +105,6 @@ WRONG = [
     (
         arrays() | {"x_test": np.ones((T, 2, D)), "y_test": np.array([0, -1])},
         r"a.npz: y_test\[1\] is -1, expected",
-    ),
-    (
-        arrays() | {"y": np.array(["a"] * N)},
-        r"a.npz: y has dtype <U1, expected a dtype of numbers",
     ),
 ]
 

@@ -301,7 +301,7 @@ X, Y = np.ones((4, 6, 2), np.float32), np.zeros(6, int)
             ValueError,
             r"y\[0\] is 7, expected 0 to 1 because there are 2 classes",
         ),
-        ((X.astype(int), Y), {"iterations": 1}, ValueError, "x has dtype int64, expected float32 or float64"),
+        ((X.astype(complex), Y), {"iterations": 1}, ValueError, "x has dtype complex128, expected float32"),
         (
             (X[:, :, :1].copy(), Y),
             {"iterations": 1},

@@ -36,6 +36,7 @@ def trained(*arrays, **options):
     return fit(*arrays, **options).net.flat.tobytes()
 
 
+@pytest.mark.filterwarnings("ignore:.* has dtype float64 and is converted")
 @pytest.mark.parametrize("y", [LABELS, VALUES])
 def test_every_form_of_the_arrays_trains_to_the_same_bits(tmp_path, y):
     lengths = np.arange(N) % T + 1
@@ -65,7 +66,7 @@ def test_every_form_of_the_arrays_trains_to_the_same_bits(tmp_path, y):
             "an entry of (validation )?y is a MaskedConstant",
         ),
         ((X, VALUES[0].view(np.matrix)), "y is a matrix, expected a numpy.ndarray"),
-        ((X, LABELS.astype(object)), "y has dtype object, expected a dtype of numbers"),
+        ((X, LABELS.astype(object)), r"y (contains \d, expected strings|has dtype object, expected)"),
         (
             (X.astype(np.float64) * 1e300, LABELS),
             r"x\[0, 0, 0\] is .*e\+299, expected at most 3.4e\+38 in size",
@@ -176,7 +177,7 @@ def test_curves_are_asked_for_by_names_that_they_have():
         result.curve("accuracy", "val")
     none = ir.fit(net_for(adding()), adding(), ir.Adam(), iterations=1, validate_every=0, **QUIET)
     assert none.curve("mse", "validation") == ([], [])  # a run without validations
-    with pytest.raises(ValueError, match=r"name is 'acc', expected one of 'accuracy', 'bits'"):
+    with pytest.raises(ValueError, match=r"name is 'acc', expected one of 'accuracy', 'binary_cross_entropy', 'bits'"):
         none.curve("acc", "validation")
 
 

@@ -1,0 +1,98 @@
+"""Targets as users have them: each form trains to the bits of the integers or numbers that it stands for."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import indrnn_np as ir
+
+T, N, D, K = 5, 12, 2, 3
+RNG = np.random.default_rng(0)
+X = RNG.standard_normal((T, N, D)).astype(np.float32)
+LABELS = np.concatenate([np.arange(K), RNG.integers(0, K, N - K)])
+STEPS = RNG.integers(0, K, (T, N))
+STEPS[0, :K] = np.arange(K)
+LENGTHS = np.arange(N) % T + 1
+NAMES = np.array(["ant", "bee", "cat"])
+EYE = np.eye(K, dtype=int)
+
+
+def fit(y, x=X, output="last", outputs=K, **options):
+    net = ir.plain(D, 4, outputs, 1, T, output=output, backend="reference")
+    data = (x, y, LENGTHS) if options.pop("ragged", False) else (x, y)
+    return ir.fit(net, data, ir.Adam(0.01), iterations=3, batch=4, progress=False, **options)
+
+
+def bits(*args, **options):
+    return fit(*args, **options).net.flat.tobytes()
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        NAMES[LABELS], NAMES[LABELS].tolist(), NAMES[LABELS].astype(object), pd.Series(NAMES[LABELS]),
+        pd.Categorical(NAMES[LABELS]),
+    ],
+)  # fmt: skip
+def test_strings_are_labels(y):
+    result = fit(y, validation=0.2)
+    assert result.net.flat.tobytes() == bits(LABELS, validation=0.2)
+    assert result.summary["task"]["classes"] == NAMES.tolist() == result.classes.tolist()
+    predicted = result.predict(X)
+    assert predicted.tolist() == NAMES[result.net(X).argmax(-1)].tolist()
+
+
+@pytest.mark.parametrize("dtype", [int, bool, np.float32])
+def test_one_hot_rows_are_labels(dtype):
+    options = {"loss": "softmax_cross_entropy"}
+    assert bits(EYE[LABELS].astype(dtype), **options) == bits(LABELS)
+    every = EYE[STEPS].astype(dtype)
+    assert bits(every, output="every", **options) == bits(STEPS, output="every")
+
+
+def test_booleans_are_two_classes():
+    y = LABELS > 0
+    result = fit(y, outputs=2)
+    assert result.net.flat.tobytes() == bits(y.astype(int), outputs=2)
+    assert result.predict(X).dtype == np.bool_
+
+
+def test_labels_of_every_step_follow_the_layout():
+    expected = bits(STEPS, output="every", ragged=True)
+    words = NAMES[STEPS]
+    words[np.arange(T)[:, None] >= LENGTHS] = "never read"
+    assert bits(words, output="every", ragged=True) == expected
+    samples, labels = [[a[:n, i] for i, n in enumerate(LENGTHS)] for a in (X, words)]
+    options = {"output": "every", "layout": "btd"}
+    assert bits(labels, samples, **options) == expected
+    whole = {"output": "every"}
+    assert bits(NAMES[STEPS].T, X.swapaxes(0, 1), layout="btd", **whole) == bits(STEPS, **whole)
+
+
+def test_values_need_no_axis_for_one_output():
+    y = RNG.standard_normal(N).astype(np.float32)
+    assert bits(y, outputs=1) == bits(y[:, None], outputs=1)
+    every = RNG.standard_normal((T, N)).astype(np.float32)
+    options = {"output": "every", "outputs": 1}
+    assert bits(every, **options) == bits(every[..., None], **options)
+    whole = LABELS.astype(np.float32)
+    assert bits(LABELS, outputs=1, loss="mse") == bits(whole, outputs=1)
+
+
+WRONG = [
+    (NAMES[:2][LABELS % 2], {}, r"y has 2 classes \('ant', 'bee'\), expected 3 because the network has 3 outputs"),
+    (LABELS > 0, {}, r"y has 2 classes \(False, True\), expected 3"),
+    (["ant", 3] * 6, {}, r"y has 2 classes \('3', 'ant'\), expected 3"),
+    (np.array(["ant", None] * 6), {}, "y contains None, expected strings, or an array of numbers"),
+    (EYE[LABELS] * 2, {"loss": "softmax_cross_entropy"}, r"y\[0\] is \[2, 0, 0\], expected a single 1 among zeros"),
+    (np.ones((N, K)), {"loss": "softmax_cross_entropy"}, r"y\[0\] is \[1.0, 1.0, 1.0\], expected a single 1"),
+    (LABELS.astype(float), {"loss": "softmax_cross_entropy"}, "y has dtype float64, expected integers, strings"),
+    (NAMES[LABELS], {"loss": "mse"}, "y has dtype <U3, expected a dtype of numbers"),
+    (NAMES[LABELS], {"validation": (X, ["dog"] * N)}, r"validation y\[0\] is 'dog', expected one of 'ant', 'bee'"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("y", "options", "words"), WRONG)
+def test_what_cannot_be_read_is_refused(y, options, words):
+    with pytest.raises(ValueError, match=rf"^tasks\.Arrays: {words}"):
+        fit(y, **options)

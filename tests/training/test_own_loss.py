@@ -1,0 +1,117 @@
+"""Losses and metrics of the user, and the predictions of a result."""
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+
+import indrnn_np as ir
+
+T, N, D, K = 5, 12, 2, 3
+RNG = np.random.default_rng(0)
+X = RNG.standard_normal((T, N, D)).astype(np.float32)
+VALUES = RNG.standard_normal((N, K)).astype(np.float32)
+LABELS = RNG.integers(0, K, N)
+STEPS = RNG.integers(0, K, (T, N))
+LENGTHS = np.arange(N) % T + 1
+
+
+def fit(y, *lengths, output="last", backend="reference", **options):
+    net = ir.plain(D, 4, K, 1, T, output=output, backend=backend)
+    options = {"iterations": 6, "batch": 4, "progress": False, "log_every": 1} | options
+    return ir.fit(net, (X, y, *lengths), ir.Adam(0.01), **options)
+
+
+def squares(y, target):
+    return float(np.mean((y - target) ** 2)), 2 * (y - target) / y.size
+
+
+def nats(y, labels):
+    p = softmax(y, axis=-1)
+    rows = np.arange(len(labels))
+    return -float(np.mean(np.log(p[rows, labels]))), (p - np.eye(K, dtype=p.dtype)[labels]) / len(labels)
+
+
+def test_a_loss_of_ones_own_trains_like_the_same_loss_of_the_package():
+    own, known = fit(VALUES, loss=squares, validation=0.25), fit(VALUES, loss="mse", validation=0.25)
+    np.testing.assert_allclose(own.net.flat, known.net.flat, rtol=1e-5, atol=1e-6)
+    assert (
+        own.summary["loss"] == own.summary["metric"] == "squares" and own.summary["plan"]["loss"] == "squares"
+    )
+    np.testing.assert_allclose(own.curve("squares")[1], known.curve("mse")[1], rtol=1e-5)
+    np.testing.assert_allclose(
+        own.curve("squares", "validation")[1], known.curve("mse", "validation")[1], rtol=1e-5
+    )
+    assert own.summary["best"]["value"] == min(own.curve("squares", "validation")[1])
+
+
+def test_it_reads_the_rows_within_the_lengths_only():
+    own = fit(STEPS, LENGTHS, output="every", loss=nats, validation=0.25)
+    known = fit(STEPS, LENGTHS, output="every", validation=0.25)
+    np.testing.assert_allclose(own.net.flat, known.net.flat, rtol=1e-4, atol=1e-6)
+    line = own.history[-1]
+    assert line["kind"] == "final" and line["nats"] == pytest.approx(
+        known.history[-1]["softmax_cross_entropy"], rel=1e-4
+    )
+    assert line["accuracy"] == known.history[-1]["accuracy"]
+
+
+def test_metrics_of_ones_own_see_the_whole_split_once():
+    seen = []
+
+    def classes(y, labels):
+        seen.append((y.shape, labels.shape))
+        return len(np.unique(labels))
+
+    result = fit(
+        LABELS, metrics={"classes": classes}, validation=(X, LABELS), evaluation_batch=5, validate_every=3
+    )
+    assert seen == [((N, K), (N,))] * 2
+    assert result.curve("classes", "validation")[1] == [K, K] and result.summary["metric"] == "accuracy"
+    ragged = fit(
+        STEPS, LENGTHS, output="every", metrics={"rows": lambda y, t: len(y)}, validation=(X, STEPS, LENGTHS)
+    )
+    assert ragged.history[-1]["rows"] == LENGTHS.sum()
+
+
+@pytest.mark.parametrize(
+    ("loss", "error", "words"),
+    [
+        (lambda y, t: 1.0, TypeError, r"loss <lambda>: its result is a float, expected a tuple \(loss, dy\)"),
+        (
+            lambda y, t: (1.0, y[0]),
+            ValueError,
+            r"loss <lambda>: dy has shape \(3,\), expected \(4, 3\) to match y",
+        ),
+        (lambda y, t: ("a", y), TypeError, "loss <lambda>: the loss is a str, expected a number"),
+        (lambda y, t: (np.nan, y), ArithmeticError, "the loss is nan in iteration 0"),
+    ],
+)
+def test_a_wrong_loss_is_refused(loss, error, words):
+    with pytest.raises(error, match=words):
+        fit(VALUES, loss=loss)
+
+
+def test_a_graph_refuses_a_loss_of_ones_own():
+    with pytest.raises(ValueError, match="graph is True, expected False because a graph repeats launches"):
+        ir.Plan(iterations=1, loss=squares, graph=True)
+
+
+def test_predictions():
+    labels, values = fit(LABELS), fit(VALUES)
+    np.testing.assert_array_equal(labels.predict(X), labels.net(X).argmax(axis=-1))
+    np.testing.assert_allclose(labels.predict_proba(X), softmax(labels.net(X), axis=-1), rtol=1e-6)
+    np.testing.assert_array_equal(values.predict(X), values.net(X))
+    with pytest.raises(
+        ValueError, match=r"Result\.predict_proba: loss is 'mse', expected one of 'softmax_cross_entropy'"
+    ):
+        values.predict_proba(X)
+
+
+def test_predictions_of_every_step_have_the_layout():
+    result = fit(STEPS, output="every")
+    predicted, p = result.predict(X), result.predict_proba(X)
+    assert predicted.shape == (T, N)
+    batch_first = X.swapaxes(0, 1)
+    np.testing.assert_array_equal(result.predict(batch_first, layout="btd"), predicted.T)
+    np.testing.assert_allclose(result.predict_proba(batch_first, layout="btd"), p.swapaxes(0, 1))
+    assert result.predict_proba(X.transpose(1, 2, 0), layout="bdt").shape == (N, K, T)
