@@ -54,6 +54,7 @@ html_theme = "furo"
 html_title = f"indrnn_np {version}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_extra_path = ["../indrnn_np/study/playground.html"]  # a page of its own, at the root of the site
 html_show_sourcelink = html_copy_source = False
 html_theme_options = {
     # Okabe & Ito's blue, and a lighter one on dark ground

@@ -1,5 +1,7 @@
 """Links that leave docs/: on a git host they lead to the file, here to a page with its text, or with a folder's files.
 
+A link to a file of `html_extra_path`, which Sphinx copies to the site, leads to the copy.
+
 Names in the API lead to the same pages, to the line where they are defined.
 """
 
@@ -42,9 +44,18 @@ def lead_to_pages(app, doctree):
     for node in [*doctree.findall(addnodes.download_reference), *doctree.findall(addnodes.pending_xref)]:
         path = target(node, docname, Path(app.srcdir))
         if path is not None:
-            wanted(app.env).setdefault(docname, set()).add(path)
-            uri = app.builder.get_relative_uri(docname, page_of(path))
+            if path in copied(app):
+                page = path.stem
+            else:
+                page = page_of(path)
+                wanted(app.env).setdefault(docname, set()).add(path)
+            uri = app.builder.get_relative_uri(docname, page)
             node.replace_self(nodes.reference("", "", *node.children, internal=True, refuri=uri))
+
+
+def copied(app) -> list[Path]:
+    """The pages outside of docs/ that Sphinx copies to the root of the site."""
+    return [(Path(app.srcdir) / name).resolve() for name in app.config.html_extra_path]
 
 
 def wanted(env) -> dict[str, set[Path]]:

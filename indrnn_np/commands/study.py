@@ -17,6 +17,7 @@ INSTRUMENTS = {
     "step-sizes": ("study_step_sizes", "error of finite differences against their step size"),
     "bugs": ("study_bugs", "classic mistakes in a backward pass, and the result of the gradient check"),
     "report": ("study_report", "HTML report about a trained run: curves, gradients, memory, neurons"),
+    "playground": ("study_playground", "page with sliders: an IndRNN and its gradients in your browser"),
 }
 
 

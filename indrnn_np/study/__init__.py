@@ -14,6 +14,7 @@ one_neuron.py    one_neuron: the error with a single neuron and a refitted read-
 truncation.py    truncation: bias and variance of back-propagation truncated after k steps
 clipping.py      clipping: one training run with each of four ways to bound u
 report/          report: an HTML report about a trained run
+playground.html  a page that runs the recurrence and its gradients in a browser
 step_sizes.py    step_sizes: the error of numerical derivatives against their step size
 bugs.py          bugs: classic mistakes in a backward pass (backwards.py) and the gradient check
 film.py          film: any instrument, applied several times during a training run

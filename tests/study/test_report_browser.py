@@ -1,11 +1,4 @@
-"""The report in a real browser: nothing in the console, no request, all pictures drawn, nothing wider than a phone.
-
-Needs `pip install ".[browser]"` and a Chromium: the one on PATH, or that of INDRNN_CHROMIUM. Where either is missing
-the tests are skipped, with INDRNN_BROWSER=required they fail.
-"""
-
-import os
-import shutil
+"""The report in a real browser (conftest.py): no message, no request, all pictures, nothing wider than a phone."""
 
 import pytest
 
@@ -14,19 +7,6 @@ pytest.importorskip("jinja2")
 
 from indrnn_np.commands import cli
 
-REQUIRED = os.environ.get("INDRNN_BROWSER") == "required"
-CHROMIUM = os.environ.get("INDRNN_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-if not REQUIRED:
-    pytest.importorskip("playwright", reason="no playwright: pip install '.[browser]'")
-    if not CHROMIUM:
-        pytest.skip("no Chromium on PATH", allow_module_level=True)
-
-from playwright.sync_api import sync_playwright  # noqa: E402
-
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 PAGES = [("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390)]
 
 
@@ -56,27 +36,12 @@ def report(tmp_path_factory):
     return folder / "report.html"
 
 
-@pytest.fixture(scope="module")
-def browser():
-    assert CHROMIUM, "no Chromium on PATH, and INDRNN_BROWSER=required"
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield opened
-        opened.close()
-
-
 @pytest.fixture(params=PAGES, ids=lambda page: f"{page[0]}-{page[1]}")
-def opened(request, browser, report):
-    """The page, what it said in the console, and what it asked for."""
+def opened(request, visit, report):
+    """The page, what it said in the console, what it asked for, and the colour scheme."""
     scheme, width = request.param
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    page, said, asked = context.new_page(), [], []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(report.as_uri())
-    yield page, said, [url for url in asked if not url.startswith("data:") and url != report.as_uri()], scheme
-    context.close()
+    page, said, asked = visit(report, scheme, width)
+    return page, said, [url for url in asked if not url.startswith("data:")], scheme
 
 
 def test_it_is_quiet_and_whole(opened, tmp_path):
