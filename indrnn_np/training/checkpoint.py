@@ -24,21 +24,12 @@ import numpy as np
 
 from .. import _check, _files
 from .._check import convert
-from .._files import archive, forms
 from .._types import Array, DType, Json, Shapes, Value
 from ..networks.sequential import Sequential
 from ..optim.optimizers import Optimizer, from_spec
 from ..parameters import FINITE
+from .contents import CALLER, FORMAT, LOAD, VERSION, Contents, read
 
-LOAD = "checkpoint.load"
-FORMAT, VERSION = "indrnn_np checkpoint", 1
-HEADER: dict[str, forms.Form] = {
-    "version": forms.POSITIVE,
-    "network": {"layers": forms.LIST, "steps": forms.Maybe(forms.POSITIVE), "seed": forms.SEED},
-    "dtype": forms.TEXT, "backend": forms.TEXT, "seed": forms.SEED, "iteration": forms.COUNT,
-    "optimizer": forms.Maybe({"spec": {"type": forms.TEXT}, "state": {"t": forms.COUNT}}), "meta": forms.OBJECT,
-}  # fmt: skip
-CALLER = "arrays/"  # prefix of the names of the caller's arrays
 MOMENTS = "optimizer/"  # prefix of the names of the optimizer's arrays
 
 
@@ -50,20 +41,6 @@ class Checkpoint:
     optimizer: Optimizer | None
     meta: Json
     arrays: dict[str, Array] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Contents:
-    """Content of a checkpoint file: the arrays by name, and the header from "meta"."""
-
-    path: Path
-    arrays: dict[str, Array]
-    header: Json
-
-    @property
-    def caller_arrays(self) -> dict[str, Array]:
-        """Arrays of the caller by name."""
-        return {name[len(CALLER) :]: array for name, array in self.arrays.items() if name.startswith(CALLER)}
 
 
 def save(
@@ -78,10 +55,7 @@ def save(
     path, state = _files.user_path(where, "path", path), net.state_dict()
     held = {("buffers/" if name in net.buffers else "params/") + name: state[name] for name in state}
     held |= {f"{CALLER}{name}": convert.plain(where, name, array) for name, array in (arrays or {}).items()}
-    header: Json = {
-        "format": FORMAT, "version": VERSION, "network": net.spec(), "dtype": np.dtype(net.dtype).name,
-        "backend": net.backend, "seed": net.seed, "iteration": net.iteration, "optimizer": None, "meta": meta,
-    }  # fmt: skip
+    header = header_of(net, meta)
     if optimizer is not None:
         values = optimizer.state_dict()
         held |= {f"{MOMENTS}{name}": value for name, value in values.items() if isinstance(value, np.ndarray)}
@@ -107,36 +81,12 @@ def save(
     return path
 
 
-def read(path: str | Path) -> Contents:
-    """Read a file, and check that it is a complete checkpoint of a supported version."""
-    path = _files.user_path(LOAD, "path", path)
-    forms.file(LOAD, path, "a checkpoint")
-    if not zipfile.is_zipfile(path):
-        because = "(it is cut off, or another kind of file)"
-        _check.fail(LOAD, f"{path} does not end as an npz archive does", "a checkpoint", because)
-    try:
-        arrays = archive.read(LOAD, path)
-    except archive.Damaged as error:
-        raise ValueError(f"{LOAD}: {path} is damaged ({error}), expected a whole checkpoint") from error
-    return Contents(path, arrays, _header(path, arrays.pop("meta", None)))
-
-
-def _header(path: Path, meta: Array | None) -> Json:
-    foreign = f"an archive made by {FORMAT.split()[0]}"
-    if meta is None or meta.dtype != np.uint8:
-        _check.fail(LOAD, f"{path} has no 'meta'", foreign)
-    place = f"{path}: 'meta'"
-    header = forms.json_object(LOAD, place, meta.tobytes(), {})
-    if header.get("format") != FORMAT:
-        _check.fail(LOAD, f"{path} has another format in its 'meta'", foreign)
-    version = header.get("version")
-    if not isinstance(version, int) or version > VERSION:
-        because = "because this release of indrnn_np knows no newer one"
-        _check.fail(LOAD, f"{path} has format version {version}", f"at most {VERSION}", because)
-    if absent := set(HEADER) - set(header):
-        _check.fail(LOAD, f"{path} has no {sorted(absent)} in its 'meta'", foreign)
-    forms.check(LOAD, place, header, HEADER)
-    return header
+def header_of(net: Sequential, meta: Json) -> Json:
+    """Return the header of a checkpoint of `net` without an optimizer."""
+    return {
+        "format": FORMAT, "version": VERSION, "network": net.spec(), "dtype": np.dtype(net.dtype).name,
+        "backend": net.backend, "seed": net.seed, "iteration": net.iteration, "optimizer": None, "meta": meta,
+    }  # fmt: skip
 
 
 def restore(

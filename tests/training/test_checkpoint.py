@@ -98,7 +98,7 @@ def rewrite(path, change):
 
 
 CHANGES = [
-    (lambda a, h: a.pop("meta"), "a.npz has no 'meta', expected an archive made by indrnn_np"),
+    (lambda a, h: a.pop("meta"), "a.npz has no 'meta', expected a file made by indrnn_np"),
     (lambda a, h: a.update(meta=np.frombuffer(b"[1", np.uint8)), "'meta' is not JSON"),
     (lambda a, h: h.update(format="other"), "has another format in its 'meta'"),
     (lambda a, h: h.update(version=2), "has format version 2, expected at most 1 because this release"),
