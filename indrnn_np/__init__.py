@@ -97,7 +97,7 @@ _HOMES = {
     "networks.interop": ("import_torch",),
     "tasks": ("Batch", "Task"),
 }  # fmt: skip
-_PACKAGES = ("networks", "study")  # available as ir.networks and ir.study without a separate import
+_PACKAGES = ("export", "networks", "study")  # available as ir.networks, ... without a separate import
 _RENAMED = {"dense": "networks.dense", "Step": "StepDecay"}  # names of version 0.1.0
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

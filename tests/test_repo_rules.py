@@ -36,7 +36,7 @@ TIERS = [
     ["optim"],
     ["tasks"],
     ["_gradcheck", "bench", "training", "plots.curves", "plots.gradient_check"],
-    ["settings"],
+    ["settings", "export"],
     ["reproduce"],
     ["plots"],
     ["study"],
@@ -54,6 +54,8 @@ FRAMEWORKS = {"torch", "jax", "tensorflow", "cupy", "autograd", "mxnet"}
 ONLY_IN = {
     "numba": {"_cpu/jit.py", "_cpu/tiles.py", "_cpu/turns.py", "_cuda/target.py", "_cuda/vector_access.py"},
     "matplotlib": {"plots/figure.py", "plots/style.py"},
+    "onnx": {"export/onnx_model.py", "export/onnx_nodes.py"},
+    "safetensors": {"_files/tensors.py"},
 }
 
 

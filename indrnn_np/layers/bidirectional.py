@@ -56,23 +56,23 @@ class Bidirectional(Layer):
     def state_form(self) -> StateForm:
         return self.layer.state_form, self.layer.state_form
 
-    def _halves(self) -> dict[str, Recurrent]:
-        """Return the two layers by name."""
+    def halves(self) -> dict[str, Recurrent]:
+        """Return the two layers by name: "forward" and "reverse"."""
         reverse = dataclasses.replace(self.layer, reverse=True)  # type: ignore[type-var]
         return {"forward": self.layer, "reverse": reverse}
 
     def parameters(self, steps: int | None) -> dict[str, Parameter]:
-        halves = self._halves().items()
+        halves = self.halves().items()
         return {f"{n}.{p}": value for n, half in halves for p, value in half.parameters(steps).items()}
 
     def bounds(self, steps: int | None) -> dict[str, float]:
-        halves = self._halves().items()
+        halves = self.halves().items()
         return {f"{n}.{p}": value for n, half in halves for p, value in half.bounds(steps).items()}
 
     def forward(self, x: AnyArray, state: State, ctx: Context) -> tuple[AnyArray, State, Record]:
         passes = [
             half.forward(x, None if state is None else state[i], ctx.child(name))
-            for i, (name, half) in enumerate(self._halves().items())
+            for i, (name, half) in enumerate(self.halves().items())
         ]
         halves, states, tapes = zip(*passes, strict=True)
         y = ctx.array("y", (*x.shape[:2], self.outputs))
@@ -84,7 +84,7 @@ class Bidirectional(Layer):
         H, dy = self.outputs // 2, ctx.dense(dy)
         dx, dstates = None, []
         grads: dict[str, Array] = {}
-        for i, (name, half) in enumerate(self._halves().items()):
+        for i, (name, half) in enumerate(self.halves().items()):
             dy_half = ctx.ops.rows.part(dy, i * H, H, ctx.scratch.array("half", (*dy.shape[:2], H)))
             dlast = None if dstate is None else dstate[i]
             dx_half, dh0, half_grads = half.backward(dy_half, tape[i], dlast, ctx.child(name))
@@ -94,4 +94,4 @@ class Bidirectional(Layer):
         return dx, tuple(dstates), grads
 
     def rectified(self, tape: Record) -> list[AnyArray]:
-        return [h for half, t in zip(self._halves().values(), tape, strict=True) for h in half.rectified(t)]
+        return [h for half, t in zip(self.halves().values(), tape, strict=True) for h in half.rectified(t)]
