@@ -24,6 +24,7 @@ from ..training import signals
 COMMANDS = {
     "train": ("train", "train a network on a task"),
     "eval": ("evaluate", "evaluate a run's checkpoint"),
+    "export": ("export", "write a trained network as ONNX, safetensors or C"),
     "reproduce": ("reproduce", "run rows of the papers' tables and compare the results"),
     "generate": ("generate", "continue a text with a language model"),
     "study": ("study", "measure gradients through time and depth, and the memory of neurons"),
@@ -84,7 +85,8 @@ def _run(argv: Sequence[str] | None) -> int:
         return _fail(str(error), code=1)
     except BrokenPipeError:
         raise
-    except (ValueError, TypeError, OSError, MemoryError, RuntimeError) as error:  # RuntimeError: no GPU
+    except (ValueError, TypeError, OSError, MemoryError, RuntimeError, ModuleNotFoundError) as error:
+        # RuntimeError: no GPU. ModuleNotFoundError: no optional package
         if args.traceback:
             raise
         return _fail(_sentence(error, args.command))
