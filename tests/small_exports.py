@@ -69,7 +69,12 @@ BOTH_WAYS = {
     "bidirectional": lambda: stack(
         ir.Bidirectional(ir.IndRNN(D, 5)), ir.BatchNorm(10), ir.Bidirectional(ir.LSTM(10, 4)), ir.LastStep()
     ),
-    "reverse": lambda: stack(ir.IndRNN(D, 5, reverse=True), ir.GRU(5, 5, reverse=True), ir.Linear(5, K)),
+    "reverse": lambda: stack(
+        ir.IndRNN(D, 5, reverse=True),
+        ir.GRU(5, 5, reverse=True),
+        ir.Linear(5, K),
+        ir.Recurrence(K, reverse=True),
+    ),
 }
 
 

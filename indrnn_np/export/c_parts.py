@@ -81,15 +81,11 @@ def symbol(letter: str, part: Part) -> str:
 
 
 def braced(values: Array, suffix: str = "f") -> str:
-    """Return numbers as a C initialiser in hexadecimal, which keeps all their bits."""
-    numbers = [_number(float(value)) + suffix for value in values.reshape(-1)]
+    """Return numbers as a C initialiser in hexadecimal, which keeps all their bits: 0x1.8p+1f is 3."""
+    numbers = [f"{value.hex()}{suffix}" for value in values.reshape(-1).astype(float).tolist()]
     lines = [", ".join(numbers[i : i + 5]) for i in range(0, len(numbers), 5)]
-    return "{\n    " + ",\n    ".join(lines) + "\n}"
-
-
-def _number(value: float) -> str:
-    """Return a number in hexadecimal without trailing zeros, such as 0x1.8p+1 for 3."""
-    return re.sub(r"\.?0+p", "p", value.hex())
+    without_zeros = re.sub(r"\.?0+p", "p", ",\n    ".join(lines))
+    return f"{{\n    {without_zeros}\n}}"
 
 
 def chain(source: Source, parts: Sequence[Part], x: Values) -> Values:

@@ -30,8 +30,9 @@ FILE = """\
        $init(&state);
        at each step: $step(&state, {x}, y);
 
-   {sizes}, y holds $outputs floats. If the network reads a whole sequence, use y after the
-   last step. Each stream needs its own state. */
+   {sizes} y holds $outputs floats.
+   If the network reads a whole sequence, use y after the last step. Each stream needs its own
+   state. */
 
 #include <math.h>
 
@@ -59,11 +60,11 @@ void $init($state *state)
 """
 VECTORS = {
     "signature": "void $step($state *state, const float *x, float *y)", "inputs": "inputs", "x": "x",
-    "sizes": "x holds $inputs floats",
+    "sizes": "x holds $inputs floats.",
 }  # fmt: skip
 SYMBOLS = {
     "signature": "int $step($state *state, int symbol, float *y)", "inputs": "symbols", "x": "symbol",
-    "sizes": "Symbols are 0 to $symbols - 1, for others $step returns -1",
+    "sizes": "Symbols are 0 to $symbols - 1; for others $step returns -1.",
 }  # fmt: skip
 
 

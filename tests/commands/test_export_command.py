@@ -85,6 +85,16 @@ def test_c_from_the_best_checkpoint_file(capsys, run):
     assert (run.parent / "net.c").read_text() == (run / "net.c").read_text()
 
 
+def test_class_names_of_own_labels_are_carried(capsys, tmp_path):
+    rng = np.random.default_rng(0)
+    x, labels = rng.random((5, 6, 2), dtype=np.float32), np.array(["walk", "run", "rest"] * 2)
+    net = ir.plain(2, 4, 3, layers=1, steps=5, backend="reference")
+    ir.fit(net, (x, labels), ir.Adam(1e-2), epochs=1, batch=3, out=tmp_path / "own", progress=False)
+    assert indrnn(capsys, "export", tmp_path / "own", "--format", "c")[0] == 0
+    text = (tmp_path / "own" / "net.c").read_text()
+    assert 'const char *const net_classes[3] = {\n    "rest",\n    "run",\n    "walk",\n};' in text
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
