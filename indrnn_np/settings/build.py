@@ -18,7 +18,7 @@ from ..training.fit import train
 from ..training.metrics import LARGER_IS_BETTER
 from ..training.plan import Plan
 from ..training.result import Result
-from ..training.trainer import Callback
+from ..training.trainer import Callback, Observer
 from .settings import of_run, of_task
 from .tables import DENSE, ENDLESS, INDRNN, RESIDUAL
 
@@ -159,7 +159,7 @@ def schedule(used: Mapping[str, Any], total: int, metric: str) -> schedules.Sche
 
 def fit(
     used: Mapping[str, Any], directory: Any, resume: Any, reporter: Any, notes: Sequence[str] = (),
-    callbacks: Sequence[Callback] = (),
+    callbacks: Sequence[Callback | Observer] = (),
 ) -> Result:  # fmt: skip
     """Train with these settings into `directory`; `resume` is a run or checkpoint to resume."""
     of = task(used)

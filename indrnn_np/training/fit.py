@@ -29,7 +29,7 @@ from .progress import Reporter
 from .records import to_toml
 from .result import Result, summary_of
 from .run_directory import RunDirectory
-from .trainer import Callback, Trainer
+from .trainer import Callback, Observer, Trainer
 
 # Keywords of version 0.1.0 that are not fields of a plan, and their replacements.
 OLD = {
@@ -49,7 +49,7 @@ def fit(
     plan: Plan | None = None,
     loss: str | LossFunction | None = None,
     validation: ArrayInput = None,
-    callbacks: Sequence[Callback] = (),
+    callbacks: Sequence[Callback | Observer] = (),
     layout: str = TIME_MAJOR,
     out: str | Path | RunDirectory | None = None,
     resume: str | Path | None = None,
@@ -79,7 +79,7 @@ def fit(
     callbacks : sequence of callables
         Functions that are called with the number of updates done, before the first update and after
         each update. They must not change the network. A true return value interrupts the run; you
-        can resume it.
+        can resume it. An `Observer`, such as `TensorBoard`, is called with each line of the metrics.
     layout : str
         Order of the axes of arrays: "tbd" (T, N, D); "btd" (N, T, D), (N, T), or a list of N
         sequences of any lengths; "bdt" (N, D, T). Targets of every step have the same order.
@@ -133,7 +133,7 @@ def train(
     optimizer: Optimizer,
     plan: Plan,
     *,
-    callbacks: Sequence[Callback] = (),
+    callbacks: Sequence[Callback | Observer] = (),
     out: str | Path | RunDirectory | None = None,
     resume: str | Path | None = None,
     progress: bool | Reporter = True,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from .._types import Json
 from . import metrics
 from .metrics import derived
-from .progress import Reporter, short
+from .progress import Reporter, duration, short
 from .run_directory import RunDirectory
 
 
@@ -46,11 +46,16 @@ class Journal:
 
     Each line has a kind ("train", "validation" or "final"), the iteration, and the measured values.
     `seconds` is the time since the beginning of the run. It includes evaluations, and excludes the
-    pause between an interruption and its resumption.
+    pause between an interruption and its resumption. Each of the `observers` is called with each
+    line after it was written.
     """
 
-    def __init__(self, directory: RunDirectory | None, reporter: Reporter, iterations: int) -> None:
+    def __init__(
+        self, directory: RunDirectory | None, reporter: Reporter, iterations: int,
+        observers: Iterable[Callable[[Json], object]] = (),
+    ) -> None:  # fmt: skip
         self.directory, self.reporter, self.iterations = directory, reporter, iterations
+        self.observers = tuple(observers)
         self.history: list[Json] = []
         self.start = time.perf_counter()
 
@@ -74,7 +79,7 @@ class Journal:
         left = (self.iterations - iteration) * totals.seconds / totals.iterations
         text = (
             f"{name} {means[name]:.5g}  lr {lr:.3g}  gradient norm {means['gradient_norm']:.3g}  "
-            f"{short(means['steps_per_second'])} steps/s  {left:.0f} s left"
+            f"{short(means['steps_per_second'])} steps/s  {duration(left)} left"
         )
         self._write({"kind": "train", "iteration": iteration, **where, "lr": lr, **means}, text)
 
@@ -104,3 +109,5 @@ class Journal:
         if self.directory is not None:
             self.directory.append(line)
         self.log(f"iteration {line['iteration']}/{self.iterations}  {text}")
+        for observe in self.observers:
+            observe(line)

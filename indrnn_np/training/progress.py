@@ -99,6 +99,14 @@ def in_notebook() -> bool:
     return hasattr(shell, "kernel")
 
 
+def duration(seconds: float) -> str:
+    """Return a duration as text: three digits of seconds, such as "12.3 s", and from a minute on h:mm:ss."""
+    if seconds < 59.95:
+        return f"{seconds:.3g} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
+
+
 def short(number: float) -> str:
     """Return a number with three digits and a unit prefix, such as "2.41 M"."""
     for limit, letter in ((1e9, " G"), (1e6, " M"), (1e3, " k")):

@@ -15,6 +15,7 @@ from ..layers.chain import check_layers
 from ..networks.sequential import Sequential
 from ..tasks.targets import SOFTMAX
 from . import metrics
+from .progress import duration
 from .records import KINDS
 from .trainer import Trainer
 
@@ -132,10 +133,8 @@ class Result:
 
     def __repr__(self) -> str:
         final = "".join(f", {split} {metrics.text(means)}" for split, means in self.summary["final"].items())
-        iterations, seconds = self.summary["iterations"], self.summary["seconds"]
-        return (
-            f"<Result of {self.summary['task']['task']}: {iterations} iterations in {seconds:.1f} s{final}>"
-        )
+        iterations, time = self.summary["iterations"], duration(self.summary["seconds"])
+        return f"<Result of {self.summary['task']['task']}: {iterations} iterations in {time}{final}>"
 
 
 def summary_of(trainer: Trainer) -> Json:

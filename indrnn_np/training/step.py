@@ -18,21 +18,24 @@ from .plan import RunPlan
 
 
 class Step:
-    """The two halves of an update. The trainer checks loss and gradient norm between them."""
+    """The two halves of an update. The trainer checks loss and gradient norm between them.
+
+    `grads` is the gradient of the last update after clipping, None before the first one.
+    """
 
     def __init__(self, net: Sequential, optimizer: Optimizer, plan: RunPlan, work: Workspace) -> None:
         self.net, self.optimizer, self.plan, self._work = net, optimizer, plan, work
-        self._grads: Views | None = None
+        self.grads: Views | None = None
 
     def gradient(self, batch: Batch, state: State) -> tuple[float, float, State]:
         """Return the loss, the gradient norm before clipping, and the state; store the gradient for `update`."""
-        loss, norm, self._grads, after = self._gradient(batch, state)
+        loss, norm, self.grads, after = self._gradient(batch, state)
         return loss, norm, after
 
     def update(self) -> bool:
         """Update the parameters with the stored gradient, and return whether all are finite."""
-        assert self._grads is not None  # gradient() comes first
-        return self._update(self._grads) < 0
+        assert self.grads is not None  # gradient() comes first
+        return self._update(self.grads) < 0
 
     def _gradient(self, batch: Batch, state: State) -> tuple[Value, Value, Views, State]:
         """Return loss, norm, clipped gradient and state; loss and norm are functions during graph capture."""
@@ -88,22 +91,22 @@ class GraphStep(Step):
         check_input(self.net, batch.x, None, training=True)  # a launch cannot report an unknown symbol
         if self._results is None:
             self._batch = _copy(self.net.device, batch)
-            self._grads = None  # free its memory for the gradients of the graph
+            self.grads = None  # free its memory for the gradients of the graph
             with self._first.record():
                 self._results = self._gradient(self._batch, None)
         else:
             for captured, array in zip(arrays_of(self._batch), arrays_of(batch), strict=True):
                 self.net.device.assign(captured, array)
         self._first.launch()
-        loss, norm, self._grads, _ = self._results
+        loss, norm, self.grads, _ = self._results
         return loss(), norm(), None
 
     def update(self) -> bool:
-        if self._results is None or self._grads is None or self._grads is not self._results[2]:
+        if self._results is None or self.grads is None or self.grads is not self._results[2]:
             return super().update()
         if self._nonfinite is None:
             with self._second.record():
-                self._nonfinite = self._update(self._grads)
+                self._nonfinite = self._update(self.grads)
         else:
             self.optimizer.advance(self.net)
         self._second.launch()

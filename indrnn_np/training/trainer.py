@@ -11,8 +11,9 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, Protocol, runtime_checkable
 
 from .. import _check
 from .._types import Json, State
@@ -34,6 +35,14 @@ from .step import step_of
 Callback = Callable[[int], object]
 
 
+@runtime_checkable
+class Observer(Protocol):
+    """A callback that is called with each line of the metrics instead of each iteration."""
+
+    def observe(self, trainer: Trainer, line: Json) -> None:
+        """Read a line after it was written. The trainer must not be changed."""
+
+
 class Trainer:
     """One run.
 
@@ -51,20 +60,19 @@ class Trainer:
         directory: RunDirectory | None = None,
         reporter: Reporter | None = None,
         extra: Json | None = None,
-        callbacks: Sequence[Callback] = (),
+        callbacks: Sequence[Callback | Observer] = (),
     ) -> None:
         self.net, self.task, self.optimizer, self.plan = net, task, optimizer, plan
         self.schedule, self.directory, self.extra = plan.schedule, directory, extra or {}
-        self.callbacks = tuple(callbacks)
         self.metric = plan.metric(task)
-        self.journal = Journal(directory, reporter or Reporter(show=False), plan.iterations)
+        self.callbacks = [callback for callback in callbacks if not isinstance(callback, Observer)]
+        observers = [partial(each.observe, self) for each in callbacks if isinstance(each, Observer)]
+        self.journal = Journal(directory, reporter or Reporter(show=False), plan.iterations, observers)
         self.best: dict[str, float] | None = None
         self.ended = ""
-        self._totals = Totals()
-        self._work = Workspace()
-        self._step = step_of(net, optimizer, plan, self._work)
-        # Running statistics before the pass.
-        self._buffers = Views(net.buffers.shapes, net.device.copy(net.buffers.flat))
+        self._totals, self._work = Totals(), Workspace()
+        self.step = step_of(net, optimizer, plan, self._work)
+        self._buffers = Views(net.buffers.shapes, net.device.copy(net.buffers.flat))  # before the pass
         self._carried: State = None  # the state after the last batch
         self._snapshot: tuple[Json, Json] | None = None
         self._saved = -1
@@ -145,12 +153,12 @@ class Trainer:
         batch = self.task.batch(net.iteration, plan.batch)
         net.device.assign(self._buffers.flat, net.buffers.flat)
         state = self._carried if batch.carry else None
-        loss, norm, after = self._step.gradient(batch, state)
+        loss, norm, after = self.step.gradient(batch, state)
         for name, value in (("loss", loss), ("gradient norm", norm)):
             if not math.isfinite(value):
                 self._diverged(batch, f"the {name} is {value}", state)
         self.optimizer.lr = self.schedule(net.iteration)
-        finite = self._step.update()
+        finite = self.step.update()
         self._carried = after  # only now, so that a failed pass can be repeated
         if not finite:
             self._diverged(None, "a parameter is not finite after the update")

@@ -5,8 +5,8 @@ from small_runs import adding, net_for
 
 import indrnn_np as ir
 from indrnn_np.training import records
-from indrnn_np.training.journal import Journal
-from indrnn_np.training.progress import Reporter, short
+from indrnn_np.training.journal import Journal, Totals
+from indrnn_np.training.progress import Reporter, duration, short
 
 
 class Screen:
@@ -40,6 +40,19 @@ def test_a_bar_on_a_terminal_and_lines_elsewhere(terminal):
         assert words in screen.text
     assert ("\x1b[" in screen.text) == terminal
     assert ("━" in screen.text and "4/4" in screen.text) == terminal or not terminal
+
+
+def test_durations():
+    seconds = (0.05, 12.34, 59.94, 59.96, 83, 3600, 100_000)
+    expected = ["0.05 s", "12.3 s", "59.9 s", "0:01:00", "0:01:23", "1:00:00", "27:46:40"]
+    assert [duration(s) for s in seconds] == expected
+
+
+def test_the_time_that_is_left_is_shown_in_hours(tmp_path):
+    log = tmp_path / "log.txt"
+    totals = Totals(loss=1.0, norm=1.0, iterations=10, steps=100, seconds=20.0)
+    Journal(None, Reporter(show=False, file=log), 3610).train(10, "mse", totals, 0.1, None)
+    assert log.read_text().endswith("  2:00:00 left\n")
 
 
 def test_short_numbers():
