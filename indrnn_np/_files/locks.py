@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import platform
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -63,6 +64,30 @@ def only_writer(where: str, folder: Path, new: bool = False, results: bool = Fal
             for empty in reversed(created):
                 with suppress(OSError):  # the folder is not empty, or was removed
                     empty.rmdir()
+
+
+def is_held(folder: Path) -> bool:
+    """Return whether a training run writes into a folder, judged by its lock file without locking it.
+
+    The file of a killed process stays, but a process that this machine does not have writes nothing.
+    Without locks (INDRNN_LOCKS=0) the answer is True.
+    """
+    if os.environ.get(OFF) == "0":
+        return True
+    try:
+        holder = (folder / RUN).read_text("utf-8", "replace")
+    except OSError:
+        return False
+    match = re.fullmatch(r"process (\d+) on (.*)", holder)
+    if match is None or match[2] != platform.node() or os.name != "posix":
+        return True
+    try:
+        os.kill(int(match[1]), 0)  # signal 0 only looks for the process
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # the process of another user
+        return True
+    return True
 
 
 def _acquire(where: str, path: Path, new: bool, wait: bool, created: list[Path]) -> int | None:

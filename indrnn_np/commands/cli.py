@@ -20,9 +20,11 @@ from .. import __version__
 from .._cpu import environment
 from ..settings import settings
 from ..training import signals
+from . import completion
 
 COMMANDS = {
     "train": ("train", "train a network on a task"),
+    "watch": ("watch", "draw the curves of runs in the terminal"),
     "eval": ("evaluate", "evaluate a run's checkpoint"),
     "export": ("export", "write a trained network as ONNX, safetensors or C"),
     "reproduce": ("reproduce", "run rows of the papers' tables and compare the results"),
@@ -32,6 +34,19 @@ COMMANDS = {
     "bench": ("bench", "time the kernels and a training iteration on this machine"),
     "info": ("info", "show versions, BLAS, threads and folders"),
 }
+# What `indrnn` alone prints.
+START = """\
+indrnn trains, checks and measures independently recurrent neural networks.
+
+Start with:
+  indrnn train adding       train a network on generated data, into runs/adding
+  indrnn watch runs/adding  draw its learning curve in the terminal
+  indrnn eval runs/adding   evaluate its last checkpoint
+  indrnn study flow         measure gradients over layers and time steps
+  indrnn check              check all gradients and kernels on this machine
+
+`indrnn --help` lists all commands, `indrnn COMMAND --help` explains a command.
+"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -57,6 +72,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str] | None) -> int:
     argv = list(sys.argv[1:] if argv is None else argv)
+    if not argv:
+        print(START, end="")
+        return 0
     parser, commands = _parser()
     args, unknown = parser.parse_known_args(argv)
     if unknown:
@@ -97,10 +115,18 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
     description = "Train, check and measure independently recurrent neural networks."
     parser = argparse.ArgumentParser(prog="indrnn", description=description, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"indrnn_np {__version__}")
+    shells = "print the script by which a shell completes commands, options and paths (docs/runs.md)"
+    parser.add_argument(
+        "--print-completion", action=completion.PrintCompletion, choices=completion.SHELLS, help=shells
+    )
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, (module, help_) in COMMANDS.items():
-        command = subparsers.add_parser(name, help=help_, description=help_, allow_abbrev=False)
-        importlib.import_module(f".{module}", __package__).add_arguments(command)
+    for name, (file, help_) in COMMANDS.items():
+        module = importlib.import_module(f".{file}", __package__)
+        command = subparsers.add_parser(
+            name, help=help_, description=help_, allow_abbrev=False, add_help=False
+        )
+        command.add_argument("-h", "--help", action=getattr(module, "HELP", "help"), help="show this help")
+        module.add_arguments(command)
         commands |= {name: command, **_inner(command)}
         command.set_defaults(traceback=False)
     traceback = "show the traceback of an error"

@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import shlex
+import shutil
 import sys
+from pathlib import Path
 from typing import Any
 
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -36,6 +39,14 @@ def add_number(
 def print_json(result: Any) -> None:
     """Print a result as indented JSON."""
     sys.stdout.write(json.dumps(result, indent=2) + "\n")
+
+
+def command_line(*words: str) -> str:
+    """Return a command of this program as it was started, quoted to be pasted into a shell."""
+    program = [sys.argv[0]] if shutil.which("indrnn") is None else ["indrnn"]
+    if Path(sys.argv[0]).name == "__main__.py":
+        program = [sys.executable, "-m", __package__.partition(".")[0]]
+    return shlex.join([*program, *words])
 
 
 def console(width: int) -> Any:

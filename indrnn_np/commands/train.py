@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import argparse
 import sys
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from .. import _renamed
 from ..settings import settings
-from . import options
+from . import options, task_help
+
+HELP = task_help.Help  # the action of --help
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the command."""
+    parser.usage = "indrnn train TASK [OPTION ...]"
+    parser.epilog = "`indrnn train TASK --help` shows the options of a task, in groups and with an example."
     task = f"one of: {', '.join(settings.TASKS)}; optional with --resume or --config"
     parser.add_argument("task", nargs="?", choices=settings.TASKS, metavar="TASK", help=task)
     parser.add_argument("--out", metavar="DIR", help="folder of the results (default: a new folder in runs/)")
-    resume = "run to continue from its last checkpoint, or a checkpoint"
+    resume = "run or checkpoint to continue from"
     parser.add_argument("--resume", metavar="DIR_OR_FILE", help=resume)
-    config = "settings from a TOML file; command-line options take precedence"
+    config = "TOML file of settings; options take precedence"
     parser.add_argument("--config", metavar="FILE", help=config)
+    events = "event files for TensorBoard, in the folder"
+    parser.add_argument("--tensorboard", action="store_true", help=events)
     options.add(parser, "--json", "--quiet")
     for setting in settings.SETTINGS:
         arguments: dict[str, Any] = {"default": argparse.SUPPRESS, "help": _help(setting)}
@@ -53,21 +59,26 @@ def run(args: argparse.Namespace) -> int:
     from ..settings import build
     from ..training.progress import Reporter
 
-    before = None if args.resume is None else _settings_of(args.resume)
-    used = _used(args, before or {})
-    changes = [] if before is None else settings.changes(before, used)
+    before, done = ({}, 0) if args.resume is None else _state_of(args.resume)
+    used = _used(args, before)
+    changes = settings.changes(before, used) if before else []
     if used["threads"]:
         set_threads(used["threads"])
     notes = [f"changed from the run: {change}" for change in changes]
-    with _directory(args) as directory:
-        reporter = Reporter(not args.quiet, directory.log)
-        summary = build.fit(used, directory, args.resume, reporter, notes).summary
-        _draw(directory, reporter)
+    with _directory(args) as directory, _events(args, directory, done) as events:
+        reporter, curve = Reporter(not args.quiet, directory.log), _curve(directory, notes)
+        observers = [observer for observer in (curve, events) if observer is not None]
+        result = build.fit(used, directory, args.resume, reporter, notes, observers)
+        if curve is not None:
+            curve.draw(result.history, result.summary, reporter.log)
     if args.json:
-        options.print_json(summary)
+        options.print_json(result.summary)
     else:
-        sys.stdout.write(words(summary, directory.path))
-    return 130 if summary["ended"] == "interrupted" else 0
+        sys.stdout.write(words(result.summary, directory.path))
+    if result.summary["ended"] != "interrupted":
+        return 0
+    _show_continuation(args, directory.path)
+    return 130
 
 
 def _used(args: argparse.Namespace, before: dict[str, Any]) -> dict[str, Any]:
@@ -96,27 +107,46 @@ def _directory(args: argparse.Namespace) -> AbstractContextManager[Any]:
     return run_directory.RunDirectory(out).writing(args.resume)
 
 
-def _settings_of(resume: str) -> dict[str, Any]:
-    """Return the settings of the run to resume, from its checkpoint."""
+def _state_of(resume: str) -> tuple[dict[str, Any], int]:
+    """Return the settings and the iteration of the checkpoint to resume."""
     from ..training import run_directory
 
     contents = run_directory.read_checkpoint(resume)
-    return settings.of_run("resume", contents.path, contents.header["meta"].get("settings"))
+    used = settings.of_run("resume", contents.path, contents.header["meta"].get("settings"))
+    return used, contents.header["iteration"]
 
 
-def _draw(directory: Any, reporter: Any) -> None:
-    """Draw the learning curve; without matplotlib log that the figure is missing."""
-    from .. import plots
+def _curve(directory: Any, notes: list[str]) -> Any:
+    """Return the observer that draws the learning curve; without matplotlib add a note and return None."""
+    from ..plots.live import LiveCurve
 
     if message := options.no_plot("curve.png"):
-        reporter.log(message)
-    else:
-        plots.learning_curve(directory.path, directory.curve)
+        notes.append(message)
+        return None
+    return LiveCurve(directory.curve)
+
+
+def _events(args: argparse.Namespace, directory: Any, done: int) -> AbstractContextManager[Any]:
+    """Return a context with the observer that writes event files, or with None without --tensorboard."""
+    if not args.tensorboard:
+        return nullcontext()
+    from ..training.tensorboard import TensorBoard
+
+    return TensorBoard(directory.path / "tensorboard", done)
+
+
+def _show_continuation(args: argparse.Namespace, out: Path) -> None:
+    """Print the command that continues the run as the last line, beside JSON to stderr."""
+    flags = [f"--{name}" for name in ("tensorboard", "json", "quiet") if getattr(args, name)]
+    sys.stdout.flush()
+    command = options.command_line("train", "--resume", str(out), *flags)
+    (sys.stderr if args.json else sys.stdout).write(f"to continue:\n{command}\n")
 
 
 def words(summary: dict[str, Any], out: Path) -> str:
     """Return a summary as a few lines of text."""
     from ..training import metrics
+    from ..training.progress import duration
 
     metric, best = summary["metric"], summary["best"]
     end = {
@@ -125,7 +155,7 @@ def words(summary: dict[str, Any], out: Path) -> str:
         "schedule": "finished: the learning rate is below its minimum",
         "minutes": "finished: the time limit is reached",
     }[summary["ended"]]
-    lines = [f"{end} after {summary['iterations']} iterations, {summary['seconds']:.1f} s"]
+    lines = [f"{end} after {summary['iterations']} iterations, {duration(summary['seconds'])}"]
     lines += [f"{split}: {metrics.text(means)}" for split, means in summary["final"].items()]
     if best is not None:
         lines.append(f"best validation {metric}: {best['value']:.5g} at iteration {best['iteration']}")

@@ -98,10 +98,10 @@ class Setting:
 
 
 SETTINGS = (
-    Setting("backend", str, "cpu", "which twin of the operations runs: cpu, cuda or reference"),
+    Setting("backend", str, "cpu", "twin of the operations: cpu, cuda or reference"),
     Setting("dtype", str, "float32", "float32 or float64", ("float32", "float64"), fixed=True),
     Setting("seed", int, 0, "seed of weights, data and dropout", fixed=True, below=2**64),
-    Setting("threads", int, 0, "threads of kernels and matrix products; 0: one per core", below=2**16),
+    Setting("threads", int, 0, "threads of kernels and products; 0: one per core", below=2**16),
     Setting("memory", str, "keep", "recompute: store few states, at the cost of another forward pass",
             ("keep", "recompute")),
     # data
@@ -110,13 +110,13 @@ SETTINGS = (
     Setting("reset", float, 0.0, "share of windows that start from the initial state (docs/language.md)",
             tasks=SYMBOLS, fixed=True),
     Setting("delay", int, 100, "steps from the last symbol to the marker", tasks=(COPYING,), fixed=True, least=1),
-    Setting("data", str, None, "file or folder of the data (docs/tasks.md); mnist: downloaded once without it",
+    Setting("data", str, None, "file or folder of the data; mnist downloads its own",
             tasks=(*HELD_OUT, *SYMBOLS)),
-    Setting("name", str, None, "name of the data in a folder with several, as in NAME_TRAIN.ts (docs/tasks.md)",
+    Setting("name", str, None, "name of the data in a folder with several",
             tasks=(MNIST, UEA), fixed=True),
-    Setting("held_out", float, 0.0, "share of the training samples for validation; 0: none; mnist: 3000 if not set",
+    Setting("held_out", float, 0.0, "validation share of training samples; mnist: 3000",
             tasks=HELD_OUT, fixed=True, below=1),
-    Setting("standardise", bool, True, "each channel to mean 0 and standard deviation 1 in training", tasks=(UEA,),
+    Setting("standardise", bool, True, "scale each channel to mean 0 and deviation 1", tasks=(UEA,),
             fixed=True),
     Setting("missing", str, "refuse", "missing values (?, NaN): refused, interpolated, or zero (docs/tasks.md)",
             ("refuse", "linear", "zero"), tasks=(UEA,), fixed=True),
@@ -159,13 +159,13 @@ SETTINGS = (
     Setting("last_init", str, "long", "initialiser of u in the last layer", ("long", "uniform", "symmetric", "ones"),
             fixed=True, of_indrnn=True),
     # optimizer
-    Setting("optimizer", str, "adam", "adam or sgd", ("adam", "sgd"), fixed=True),
+    Setting("optimizer", str, "adam", "update rule", ("adam", "sgd"), fixed=True),
     Setting("lr", float, 2e-4, "learning rate; the maximum of a schedule", above=True),
     Setting("lr_u", float, 1.0, "learning rate of the recurrent weights u, as a share of lr"),
     Setting("tf32", bool, False, "backend cuda: matrix products in TF32, faster and with 10 bits of mantissa"),
     Setting("graph", bool, False, "backend cuda: launch an iteration as CUDA graphs (docs/cuda.md)"),
     Setting("momentum", float, 0.0, "momentum of sgd", below=1),
-    Setting("weight_decay", float, 0.0, "L2, on input weights only (not u, b, batch norm)"),
+    Setting("weight_decay", float, 0.0, "L2 on input weights (not u, b, batch norm)"),
     Setting("clip_norm", float, 0.0, "limit of the gradient's global norm; 0: no limit"),
     Setting("clip_value", float, 0.0, "limit of each element of the gradient; 0: no limit"),
     # schedule

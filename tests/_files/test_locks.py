@@ -2,6 +2,7 @@
 
 import errno
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -79,6 +80,25 @@ def test_a_lock_file_that_its_last_holder_removes_meanwhile_is_not_held(tmp_path
         assert len(locked) == 2 and (tmp_path / locks.RUN).is_file()
         with pytest.raises(BlockingIOError), only_writer("here", tmp_path):
             pass
+
+
+def test_a_reader_sees_whether_a_run_is_written_without_locking_it(tmp_path, monkeypatch):
+    lock = tmp_path / locks.RUN
+    assert not locks.is_held(tmp_path)
+    with only_writer("here", tmp_path):
+        assert locks.is_held(tmp_path)
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "kill", lambda pid, number: (_ for _ in ()).throw(PermissionError))
+            assert locks.is_held(tmp_path)
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
+    lock.write_text(f"process {ended.pid} on {platform.node()}")
+    assert not locks.is_held(tmp_path)
+    lock.write_text(f"process {ended.pid} on another machine")
+    assert locks.is_held(tmp_path)
+    lock.unlink()
+    monkeypatch.setenv(locks.OFF, "0")
+    assert locks.is_held(tmp_path)
 
 
 def test_a_file_system_without_locks_is_refused_unless_the_user_decides(tmp_path, monkeypatch):

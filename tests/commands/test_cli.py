@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -145,6 +146,8 @@ def test_train_mnist_permuted_and_eval(capsys):
     for split in ("test", "validation"):
         code, out, _ = run(capsys, "eval", "run", "--split", split, "--json")
         assert code == 0 and json.loads(out)["accuracy"] == summary["final"][split]["accuracy"]
+    code, out, _ = run(capsys, "eval", "run", "--split", "train", "--batch", "95", "--json")
+    assert code == 0 and 0 < json.loads(out)["accuracy"] < 1 and json.loads(out)["split"] == "train"
     code, out, _ = run(capsys, "eval", "run", "--which", "best", "--data", "data", "--threads", "1")
     assert code == 0 and out.startswith("run/checkpoints/best.npz, iteration ") and "accuracy" in out
     code, _, err = run(capsys, "eval", "run", "--seed", "3")
@@ -294,7 +297,7 @@ def test_argparse_lists_choices(capsys):
         (["train", "adding", "--schedule", "up"], "invalid choice: 'up'"),
         (["train", "adding", "--lr", "fast"], "argument --lr: invalid float value: 'fast'"),
         (["fly"], "invalid choice: 'fly'"),
-        ([], "the following arguments are required: COMMAND"),
+        (["--traceback"], "the following arguments are required: COMMAND"),
     ):
         with pytest.raises(SystemExit) as stopped:
             main(arguments)
@@ -343,6 +346,13 @@ def test_ctrl_c_before_the_loop(capsys, monkeypatch):
     assert code == 130 and err == "indrnn: aborted\n"
 
 
+def test_the_command_alone_shows_where_to_start(capsys):
+    code, out, err = run(capsys)
+    shown = [line.split()[1] for line in out.splitlines() if line.startswith("  indrnn ")]
+    assert code == 0 and err == "" and len(shown) == 5 and set(shown) <= set(COMMANDS)
+    assert "`indrnn --help` lists all commands" in out and max(map(len, out.splitlines())) <= 80
+
+
 @pytest.mark.parametrize("command", [[], *[[name] for name in COMMANDS]])
 def test_help(capsys, command):
     with pytest.raises(SystemExit) as stopped:
@@ -388,27 +398,39 @@ def test_settings_have_a_type_a_default_and_a_known_task():
         assert settings.check({k: v for k, v in used.items() if v is not None}, task, "x") | {"task": task}
 
 
-def test_ctrl_c_in_a_real_process_ends_with_a_checkpoint(tmp_path):
-    """And the command sets the environment before numpy reads it."""
-    options = (
-        "--backend reference --steps 20 --hidden 8 --batch 4 --iterations 10000000 --log-every 5 --out run"
-    )
-    command = [sys.executable, "-m", "indrnn_np", "train", "adding", *options.split()]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+def interrupted(command, log, words):
+    """Run a command of a shell until its log has some words, send Ctrl-C, and return stdout and stderr."""
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
-    )
-    log, limit = tmp_path / "run" / "log.txt", time.monotonic() + 600
-    while not (log.exists() and "iteration 10/" in log.read_text()):
+        ["sh", "-c", f"exec {command}"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "MPLBACKEND": "agg"},
+    )  # fmt: skip
+    limit = time.monotonic() + 600
+    while not (log.exists() and words in log.read_text()):
         assert process.poll() is None and time.monotonic() < limit, process.stderr.read()
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=600)
     assert process.returncode == 130 and "Traceback" not in err
+    return out, err
+
+
+def test_ctrl_c_in_a_real_process_ends_with_a_checkpoint_and_the_command_that_continues(tmp_path):
+    """And the command sets the environment before numpy reads it."""
+    options = "--backend reference --steps 20 --hidden 8 --batch 4 --iterations 10000000 --log-every 5 --out 'my run'"
+    run, indrnn = tmp_path / "my run", f"{shlex.quote(sys.executable)} -m indrnn_np"
+    out, err = interrupted(f"{indrnn} train adding {options}", run / "log.txt", "iteration 10/")
     assert "interrupted after" in out and "iteration 10/10000000  mse" in err
-    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
-    assert summary["ended"] == "interrupted"
-    assert (tmp_path / "run" / "checkpoints" / f"iteration-{summary['iterations']:08d}.npz").is_file()
+    iterations = json.loads((run / "summary.json").read_text())["iterations"]
+    assert (run / "checkpoints" / f"iteration-{iterations:08d}.npz").is_file()
+    *_, line = out.splitlines()
+    assert line == f"{indrnn} train --resume 'my run'"
+    resumed = (
+        f"resumed from my run/checkpoints/iteration-{iterations:08d}.npz, after iteration {iterations}\n"
+    )
+    later = f"iteration {iterations // 5 * 5 + 10}/"
+    out, err = interrupted(line, run / "log.txt", later)
+    assert resumed in err and out.splitlines()[-1] == line
+    assert json.loads((run / "summary.json").read_text())["ended"] == "interrupted"
 
 
 # -- runs of ir.fit ------------------------------------------------------------------------------------------
