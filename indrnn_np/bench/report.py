@@ -10,6 +10,12 @@ HEADER = (
     "case", "what", "ms", "quartiles", "calls", "µs per step", "× floor", "GB/s", "of copy", "BLAS and core",
 )  # fmt: skip
 WORDS = ("case", "op", "rung", "what", "BLAS and core", "faster")  # left-aligned columns
+OPTIONAL = ("BLAS and core", "calls", "quartiles")  # columns that a narrow terminal may lack
+BELOW_1 = {
+    "times_floor": "× floor below 1: faster than the products alone over all time steps at once, because the engine "
+    "multiplies chunks of time steps that stay in the cache (docs/benchmarks.md)",
+    "times_before": "× rung before below 1: on this machine the rung is slower than the one before it",
+}
 NOTHING = "-"
 
 
@@ -101,6 +107,12 @@ def remarks(result: Mapping[str, Any]) -> list[str]:
         texts += [f"{name}: {case['note']}"] if case["note"] else []
         texts += [f"{name}, {line['candidate']}: {line['note']}" for line in case["lines"] if line["note"]]
     return texts
+
+
+def explanations(result: Mapping[str, Any]) -> list[str]:
+    """Return a line for each kind of ratio that is below 1."""
+    lines = [line for case in result["cases"] for line in case["lines"]]
+    return [text for name, text in BELOW_1.items() if any((line.get(name) or 1) < 0.995 for line in lines)]
 
 
 def passed(result: Mapping[str, Any]) -> bool:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
-from ..bench import CASES, LEVELS, report, select
-from . import options
+from ..bench import CASES, LEVELS, load, report, select
+from . import options, table
 from .bar import Bar
 
 SECONDS = {True: 0.3, False: 0.7}  # time for each candidate of a case, with --quick and without
@@ -41,12 +42,15 @@ def run(args: argparse.Namespace) -> int:
     """Check and time the kernels, write and print the results, and return the exit code."""
     from . import info
 
+    share, cores = load.share_of_cores()
+    if busy := load.warnings(share, cores):
+        sys.stderr.write(f"bench: {busy[0]}\n")
     name = "ladder" if args.ladder else "crossover" if args.backend != BACKENDS else "bench"
     result, header, groups = {"ladder": _ladder, "crossover": _crossover, "bench": _limits}[name](args)
     facts = info.facts()
     about = ABOUT if name == "bench" else (*ABOUT, "GPU")
     sections = {head: entries for head, entries in info.sections(facts).items() if head in about}
-    result["machine"] = sections | {"advice": info.advice(facts)}
+    result |= {"machine": sections | {"advice": busy + info.advice(facts)}, "share_of_cores": share}
     files = [] if args.out is None else _write(result, Path(args.out), name)
     if args.json:
         options.print_json(result)
@@ -112,16 +116,11 @@ def _write(result: dict[str, Any], folder: Path, name: str) -> list[str]:
 def _print(result: dict[str, Any], header: tuple[str, ...], groups: list[Any], files: list[str]) -> None:
     """Print the table, the remarks, the advice for this machine and the paths of the files."""
     from rich.markup import escape
-    from rich.table import Table
 
-    table = Table(header_style="bold")
-    for head in header:
-        table.add_column(head, justify="left" if head in report.WORDS else "right")
-    for rows in groups:
-        for cells in rows:
-            table.add_row(*map(escape, cells))
-        table.add_section()
-    console = options.console(180)
-    console.print(table)
-    for text in (*report.remarks(result), *result["machine"]["advice"], report.summary(result), *files):
+    titles = header[0] in ("case", "op")  # the first column names the group
+    console, escaped = options.console(180), [[tuple(map(escape, row)) for row in rows] for rows in groups]
+    tables = [(rows[0][0], [row[1:] for row in rows]) if titles else ("", rows) for rows in escaped if rows]
+    table.show(console, header[titles:], tables, report.WORDS, report.OPTIONAL)
+    remarks = report.remarks(result) + report.explanations(result)
+    for text in (*remarks, *result["machine"]["advice"], report.summary(result), *files):
         console.print(text, markup=False, highlight=False)

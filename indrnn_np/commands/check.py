@@ -7,13 +7,16 @@ kink.
 from __future__ import annotations
 
 import argparse
+import itertools
 import time
 from collections.abc import Iterable
 from typing import Any
 
-from . import options
+from . import options, table
 
 PASSED, FAILED = "passed", "failed"  # copied from _gradcheck.report, whose import loads numpy
+HEADER = ("what", "largest error", "tolerance", "kinks", "result", "ms")
+WORDS, OPTIONAL = ("what", "result"), ("ms", "kinks")
 _COLOURS = {PASSED: "green", FAILED: "bold red"}
 
 
@@ -62,26 +65,27 @@ def _passed(results: list[dict[str, Any]]) -> bool:
     return bool(results) and all(result["result"] == PASSED for result in results)
 
 
+def _cells(result: dict[str, Any]) -> tuple[str, ...]:
+    """Return a row of the table in the order of HEADER."""
+    from rich.markup import escape
+
+    colour = _COLOURS.get(result["result"], "yellow")
+    numbers = f"{result['error']:.1e}", f"{result['tolerance']:.1e}", str(result["kinks"])
+    return escape(result["what"]), *numbers, f"[{colour}]{result['result']}[/]", f"{result['ms']:.0f}"
+
+
 def _print_table(results: list[dict[str, Any]], seconds: float) -> None:
     """Print the table, the details of each check that did not pass, and a line with the counts."""
-    from rich.markup import escape
-    from rich.table import Table
+    from ..training.progress import duration
 
-    table = Table("what", "against", "backend", "dtype", header_style="bold")
-    for column in ("largest error", "tolerance", "kinks"):
-        table.add_column(column, justify="right")
-    table.add_column("result")
-    table.add_column("ms", justify="right")
-    for r in results:
-        colour = _COLOURS.get(r["result"], "yellow")
-        names = escape(r["what"]), r["against"], r["backend"], r["dtype"]
-        numbers = f"{r['error']:.1e}", f"{r['tolerance']:.1e}", str(r["kinks"])
-        table.add_row(*names, *numbers, f"[{colour}]{r['result']}[/]", f"{r['ms']:.0f}")
+    groups = itertools.groupby(results, key=lambda r: f"{r['backend']} against {r['against']}, {r['dtype']}")
     console = options.console(160)
-    console.print(table)
+    table.show(
+        console, HEADER, [(title, [_cells(r) for r in group]) for title, group in groups], WORDS, OPTIONAL
+    )
     for r in results:
         if r["detail"]:
             text = f"{r['what']} ({r['backend']}, {r['dtype']}) {r['result']}:\n{r['detail']}"
             console.print(text, markup=False)
     good = sum(r["result"] == PASSED for r in results)
-    console.print(f"{good} of {len(results)} checks passed in {seconds:.0f} s", highlight=False)
+    console.print(f"{good} of {len(results)} checks passed in {duration(seconds)}", highlight=False)

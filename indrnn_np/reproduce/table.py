@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import _files
 from ..settings import settings
+from ..training.progress import duration
 from ..training.records import read_metrics
 from .rows import BUDGET, FORMS, Row
 from .runner import Job
@@ -18,7 +19,7 @@ from .runner import Job
 # Entries of a run's summary that table.json keeps.
 KEPT = ("ended", "iterations", "parameters", "final", "best", "baseline", "metric", "machine", "versions")
 UNITS = {"accuracy": "%", "softmax_cross_entropy": "nats", "mse": "", "bits": "bits", "perplexity": ""}
-HEAD = ("row", "form", "paper", "test", "validation", "expected", "iterations", "minutes", "seeds", "machine")
+HEAD = ("row", "form", "paper", "test", "validation", "expected", "iterations", "time", "seeds", "machine")
 LEGEND = (
     "Means over the seeds, with the range in parentheses. budget: a shorter run; compare its validation value",
     "with `expected`. full: the settings of the paper; compare the test value with that of the paper.",
@@ -129,8 +130,8 @@ def _cells(entry: dict[str, Any]) -> list[str]:
     return [
         entry["row"], entry["form"], _value(entry["paper"], metric), _spread(entry["reached"]["test"], metric),
         _spread(entry["reached"]["validation"], metric), expected,
-        _range([run["iterations"] for run in entry["runs"]], "{:.0f}"),
-        _range([run["minutes"] for run in done], "{:.1f}"), ", ".join(seeds), "; ".join(machines),
+        _range([run["iterations"] for run in entry["runs"]], str),
+        _range([60 * run["minutes"] for run in done], duration), ", ".join(seeds), "; ".join(machines),
     ]  # fmt: skip
 
 
@@ -155,6 +156,6 @@ def _spread(values: Sequence[float], metric: str | None) -> str:
     return mean if len(values) == 1 else f"{mean} ({low} to {high})"
 
 
-def _range(values: Sequence[float], form: str) -> str:
-    ends = list(dict.fromkeys(form.format(v) for v in (min(values), max(values)))) if values else []
-    return " to ".join(ends)
+def _range(values: Sequence[float], form: Callable[[float], str]) -> str:
+    """Return the smallest and the largest value as text, or the only one."""
+    return " to ".join(dict.fromkeys(form(value) for value in (min(values), max(values)))) if values else ""

@@ -9,7 +9,7 @@ import pytest
 
 from indrnn_np import bench
 from indrnn_np.backend import get
-from indrnn_np.bench import recurrence
+from indrnn_np.bench import load, recurrence, report
 from indrnn_np.bench.cases import ITERATION, LAYER, RECURRENCE, Case
 from indrnn_np.commands import bench as command
 from indrnn_np.commands.cli import main
@@ -29,6 +29,7 @@ def small(monkeypatch):
     monkeypatch.setattr(command, "select", lambda level, names: (asked.append((level, names)), CASES)[1])
     monkeypatch.setattr(command, "SECONDS", {True: 1e-3, False: 1e-3})
     monkeypatch.setattr(command, "ROUNDS", {True: 1, False: 2})
+    monkeypatch.setattr(load, "share_of_cores", lambda: (1.0, 2))
     return asked
 
 
@@ -46,6 +47,24 @@ def test_a_table(capsys, small):
         "forward, in place", "its matrix products", "medians of 8 candidates, 5 of them compared", "float32",
     ):  # fmt: skip
         assert words in out
+
+
+def test_a_busy_machine_is_said_before_and_after(capsys, monkeypatch):
+    monkeypatch.setattr(load, "share_of_cores", lambda: (0.5, 2))
+    code, out, err = run(capsys)
+    warning = "the machine is busy (this process got 50 % of 2 cores): the times are too long"
+    assert code == 0 and err == f"bench: {warning}\n" and warning in out
+    told = json.loads(run(capsys, "--json")[1])
+    assert told["share_of_cores"] == 0.5 and warning in told["machine"]["advice"]
+
+
+def test_a_ratio_below_1_is_explained():
+    fast, slow = ({"lines": [{"times_floor": ratio}, {"times_before": None}]} for ratio in (0.9, 0.997))
+    assert report.explanations({"cases": [slow]}) == []
+    (line,) = report.explanations({"cases": [slow, fast]})
+    assert line.startswith("× floor below 1: faster than")
+    (line,) = report.explanations({"cases": [{"lines": [{"times_before": 0.5, "times_reference": 3.0}]}]})
+    assert line.startswith("× rung before below 1: on this machine the rung is slower")
 
 
 def test_what_is_selected(capsys, small):

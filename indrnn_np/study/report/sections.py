@@ -11,6 +11,7 @@ from ... import plots
 from ..._gradcheck import gradcheck
 from ...networks.sequential import Sequential
 from ...training import metrics, run_directory
+from ...training.progress import duration
 from ...training.records import read_summary
 from ...training.run_directory import RunDirectory
 from ..finding import Finding
@@ -62,7 +63,7 @@ def _run(title: str, directory: RunDirectory, before: Subject, after: Subject) -
     if summary["baseline"] is not None:
         lead.append(f"A blind guess: {summary['metric']} {summary['baseline']:.3g}")
     results = {
-        "iterations": summary["iterations"], "ended by": summary["ended"], "minutes": summary["seconds"] / 60,
+        "iterations": summary["iterations"], "ended by": summary["ended"], "time": duration(summary["seconds"]),
         "parameters": summary["parameters"], "backend": summary["backend"], "dtype": summary["dtype"],
         **summary["machine"], **summary["versions"],
     }  # fmt: skip
