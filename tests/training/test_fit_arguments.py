@@ -177,7 +177,9 @@ def test_curves_are_asked_for_by_names_that_they_have():
         result.curve("accuracy", "val")
     none = ir.fit(net_for(adding()), adding(), ir.Adam(), iterations=1, validate_every=0, **QUIET)
     assert none.curve("mse", "validation") == ([], [])  # a run without validations
-    with pytest.raises(ValueError, match=r"name is 'acc', expected one of 'accuracy', 'binary_cross_entropy', 'bits'"):
+    with pytest.raises(
+        ValueError, match=r"name is 'acc', expected one of 'accuracy', 'binary_cross_entropy', 'bits'"
+    ):
         none.curve("acc", "validation")
 
 
