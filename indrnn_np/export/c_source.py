@@ -78,7 +78,7 @@ def to_c(net: Sequential, path: str | Path, meta: Json | None = None, name: str 
     path : str or Path
         File to write.
     meta : dict, optional
-        JSON values such as `of_run(...)`. The file carries `classes`, `mean` and `deviation`.
+        JSON values, such as `export.of_run(...)`. The file carries `classes`, `mean` and `deviation`.
     name : str, optional
         Prefix of all names in the file; by default the name of the file without its suffix.
 

@@ -34,7 +34,7 @@ def to_onnx(net: Sequential, path: str | Path, meta: Json | None = None, lengths
     path : str or Path
         File to write.
     meta : dict, optional
-        JSON values that the model carries in its metadata, such as `metadata.of_run(...)`.
+        JSON values that the model carries in its metadata, such as `export.of_run(...)`.
     lengths : bool
         Add an input `lengths`, the sequence length of each sample, at least 1.
 

@@ -27,7 +27,7 @@ def to_safetensors(net: Sequential, path: str | Path, meta: Json | None = None) 
     path : str or Path
         File to write. Its name ends in `.safetensors`.
     meta : dict, optional
-        JSON values that the file carries, such as `of_run(...)`.
+        JSON values that the file carries, such as `export.of_run(...)`.
 
     Raises
     ------
@@ -51,8 +51,9 @@ def to_safetensors(net: Sequential, path: str | Path, meta: Json | None = None) 
     >>> import tempfile
     >>> import indrnn_np as ir
     >>> net = ir.plain(input_size=2, hidden=8, output_size=1, layers=1, steps=50)
+    >>> meta = {"classes": ["walk", "run"]}
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = ir.export.to_safetensors(net, f"{folder}/net.safetensors", {"classes": ["walk", "run"]})
+    ...     path = ir.export.to_safetensors(net, f"{folder}/net.safetensors", meta)
     ...     loaded = ir.load(path)
     >>> bool((loaded.net.flat == net.flat).all()), loaded.meta
     (True, {'classes': ['walk', 'run']})
