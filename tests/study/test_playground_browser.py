@@ -274,7 +274,7 @@ WIDE = "document.documentElement.scrollWidth <= window.innerWidth"
 STATES = [
     {}, {"H": 8, "phi": "identity", "T": 200, "u8": 1.5, "u7": -1.5, "signal": "noise", "kind": "chain"},
     {"phi": "sigmoid", "u1": 6, "bias": -2, "loss": "every", "radius": 6, "kind": "rotation"},
-    {"T": 2, "H": 1, "signal": "alternating", "strength": -2}, {"phi": "tanh", "signal": "constant", "u1": 0},
+    {"T": 2, "H": 1, "signal": "alternating", "strength": -2}, {"phi": "tanh", "signal": "constant", "u1": 0, "T": 103},
 ]  # fmt: skip
 
 
