@@ -74,11 +74,17 @@ def run_in(place):
     return lambda folder: command(*TRAIN, folder / place)
 
 
-def make_checkpoint(folder):
-    """Write a network with every kind of array, and an optimizer with moments."""
+def network():
+    """Return a network with every kind of array."""
     stack = [ir.IndRNN(2, 3, learn_h0=True), ir.BatchNorm(3), ir.Dropout(0.1), ir.LastStep(), ir.Linear(3, 1)]
-    net, optimizer = ir.Sequential(stack, 4, "reference", seed=3), ir.Adam(1e-3, lr_of={"u": 0.5})
+    net = ir.Sequential(stack, 4, "reference", seed=3)
     net.iteration = 7
+    return net
+
+
+def make_checkpoint(folder):
+    """Write a network, and an optimizer with moments."""
+    net, optimizer = network(), ir.Adam(1e-3, lr_of={"u": 0.5})
     optimizer.load_state_dict({"t": 7, **{name: RNG.random(net.size, "float32") for name in "mv"}})
     ir.save(folder / "a.npz", net, optimizer, {"own": np.arange(3.0)}, best={"value": 0.5, "iteration": 4})
 
@@ -155,6 +161,8 @@ def read_prompt(path):
 
 KINDS = {
     "checkpoint": Kind("a.npz", make_checkpoint, read_checkpoint, readers.checkpoint),
+    "safetensors": Kind("a.safetensors", lambda folder: ir.export.to_safetensors(network(), folder / "a.safetensors",
+                        {"classes": ["a", "b"]}), read_checkpoint, readers.unreadable),
     "config": Kind("config.toml", records.to_toml(settings.merge("adding", {"lr_u": 0.5})).encode(),
                    lambda path: settings.check(settings.read(path), "adding", str(path)), readers.config),
     "metrics": Kind("run/metrics.jsonl", run_in("run"), lambda path: records.until(path, 5), readers.metrics),
