@@ -128,6 +128,16 @@ def test_every_public_name_has_its_place_in_the_api():
 
 def test_every_page_is_in_the_navigation():
     index = (DOCS / "index.md").read_text("utf-8")
-    assert "\nstudy/*\n" in index
     for path in DOCS.glob("*.md"):
         assert path.stem == "index" or re.search(rf"^(.* <)?{path.stem}>?$", index, re.MULTILINE), path.name
+
+
+def test_the_laboratory_has_one_order_and_one_name_a_page():
+    table = re.findall(
+        r"\[([^]]+)\]\((\w[\w-]*)\.md\) \|$", (DOCS / "study" / "index.md").read_text("utf-8"), re.MULTILINE
+    )
+    sidebar = re.findall(r"^study/(.+)$", (DOCS / "index.md").read_text("utf-8"), re.MULTILINE)
+    assert sidebar == ["index", *(name for _, name in table)]
+    assert {"index", *(name for _, name in table)} == {path.stem for path in (DOCS / "study").glob("*.md")}
+    for title, name in table:
+        assert (DOCS / "study" / f"{name}.md").read_text("utf-8").startswith(f"# {title}\n")
