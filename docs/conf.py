@@ -4,6 +4,7 @@ The pages are Markdown (MyST) that reads well on a git host too. What that asks 
 for each thing.
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ sys.path[:0] = [
     str(DOCS.parent),
     str(DOCS / "_ext"),
 ]  # the sources that stand beside these pages, installed or not
+os.environ["PYTHONPATH"] = str(DOCS.parent)  # the same for the kernels of tutorials
 
 from repository import linkcode_resolve as linkcode_resolve  # noqa: E402
 
@@ -26,16 +28,22 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx.ext.linkcode",
-    "myst_parser",
+    "myst_nb",
     "mathml",
     "plain_text",
     "repository",
-    "scripts",
 ]
 exclude_patterns = ["conf.py", "sample_prose.py", "_ext", "_build"]
-suppress_warnings = ["toc.empty_glob"]  # docs/study/ may have no pages
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
+
+# Tutorials run when the site is built, with the sources beside these pages.
+nb_custom_formats = {".py": "scripts.to_notebook"}
+nb_execution_raise_on_error = True
+nb_execution_in_temp = True
+nb_execution_timeout = 120  # seconds a cell, with the time for compiling kernels
+nb_output_stderr = "error"
+nb_merge_streams = True
 
 default_role = "literal"  # `names` in docstrings are code
 napoleon_google_docstring = False

@@ -194,8 +194,6 @@ for n, value in enumerate(weights):
 # colour-blind readers too.
 
 # %%
-from pathlib import Path
-
 from indrnn_np.plots import style
 
 figure = style.empty(7.2, 3.6)
@@ -210,13 +208,10 @@ axes.set_ylim(1e-6, 10)
 axes.set_xlabel("steps back, $T - t$")
 style.dress(axes, r"gradient $\partial L / \partial h_t$")
 axes.legend(frameon=False, fontsize=8)
-pictures = Path("pictures")
-pictures.mkdir(exist_ok=True)
-figure.savefig(pictures / "gradient-by-u.png")
+style.save(figure, "pictures/gradient-by-u.png")
+figure
 
 # %% [markdown]
-# ![The gradient at step t over the steps back, for four recurrent weights](../images/gradient-by-u.png)
-#
 # *The gradient on $h_t$ over the number of time steps back. A neuron with u = 0.98 receives
 # gradients from the last few hundred steps, a neuron at the bound from all 1000.*
 #

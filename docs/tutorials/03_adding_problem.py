@@ -50,6 +50,12 @@ for name, bound in net.bounds.items():
 # > 1.u from 0.986 to 1.014, bound 1.0140
 
 # %% [markdown]
+# A notebook shows a network as a table of its layers, when it is the last line of a cell:
+
+# %%
+net
+
+# %% [markdown]
 # ## The training loop by hand
 #
 # The next cell makes one iteration. The projection at its end enforces $|u| \le 2^{1/T}$.
@@ -102,39 +108,19 @@ print("a fiftieth of the blind guess or less:", final < task.baseline / 50)
 # ## The curve
 
 # %%
-from pathlib import Path
-
-from indrnn_np.plots import style
-
-figure = style.empty(7.2, 3.6)
-axes = figure.subplots()
-axes.plot(*result.curve("mse"), color=style.BLUE, linewidth=1.1, label="training, mean of 20 updates")
-axes.plot(
-    *result.curve("mse", "validation"),
-    color=style.ORANGE,
-    marker="s",
-    markersize=4,
-    label="validation, 1000 fresh sequences",
-)
-axes.axhline(task.baseline, color=style.GREY, linestyle="--", linewidth=1, label="always answering 1")
-axes.set_yscale("log")
-axes.set_xlabel("iteration (update of the parameters)")
-style.dress(axes, "mean squared error")
-axes.legend(frameon=False, fontsize=8)
-pictures = Path("pictures")
-pictures.mkdir(exist_ok=True)
-figure.savefig(pictures / "first-adding.png")
+result.plot("pictures/first-adding.png")
 
 # %% [markdown]
-# ![Mean squared error over updates](../images/first-adding.png)
+# *Mean squared error over updates. The dashed line is the blind guess, and circles are points of Li
+# et al. 2018.*
 #
 # ## Save, load, predict
 #
 # A checkpoint is one npz file without pickles; NumPy alone can read it.
 
 # %%
-ir.save(pictures / "adding.npz", net)
-again = ir.load(pictures / "adding.npz").net
+ir.save("pictures/adding.npz", net)
+again = ir.load("pictures/adding.npz").net
 fresh = task.batch(iteration=12345, size=4)
 x, target = fresh.x, fresh.target
 print("the same answers:", np.array_equal(again(x), net(x)))

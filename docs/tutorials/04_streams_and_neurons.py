@@ -114,8 +114,6 @@ print(
 # > its state changes most at the marked steps, or right behind: True
 
 # %%
-from pathlib import Path
-
 from indrnn_np.plots import style
 
 figure = style.empty(7.2, 4.2)
@@ -136,15 +134,11 @@ for step in steps[marked]:
 bottom.set_xlabel("time step $t$")
 style.dress(bottom, "state $h_t$, second layer")
 bottom.legend(frameon=False, fontsize=8)
-pictures = Path("pictures")
-pictures.mkdir(exist_ok=True)
-figure.savefig(pictures / "neurons.png")
+style.save(figure, "pictures/neurons.png")
+figure
 
 # %% [markdown]
-# ![The inputs of one sequence, and the states of three neurons](../images/neurons.png)
-#
 # *Above: the stream with its two marked values. Below: the three neurons of the second layer with
 # the largest contributions to the answer.*
 #
-# This ends the first hour. Next: [the equations](../equations.md), [deep networks](../networks.md),
-# [your own data](../tasks.md), [your own cell](../extending.md).
+# Next: [your own data in ten lines](05_your_own_data.py).

@@ -29,14 +29,14 @@ def bench(result: dict[str, Any], path: str | Path) -> Path:
     grid = style.grid(figure, len(panels), 1, height_ratios=heights)
     for axes, panel in zip(grid.flat, panels, strict=True):
         _bars(axes, *panel)
-    return _save(figure, result, path)
+    return style.save(_titled(figure, result), path)
 
 
-def _save(figure: Any, result: dict[str, Any], path: str | Path) -> Path:
-    """Add a title with threads, dtype and BLAS, and write the file."""
+def _titled(figure: Any, result: dict[str, Any]) -> Any:
+    """Add a title with threads, dtype and BLAS, and return the figure."""
     threads = f"{result['threads']} thread{'s' if result['threads'] > 1 else ''}"
     figure.suptitle(f"{threads}, {result['dtype']}, {result['blas']}", fontsize=10)
-    return style.save(figure, path)
+    return figure
 
 
 def _short(value: float) -> str:
@@ -103,7 +103,7 @@ def crossover(result: dict[str, Any], path: str | Path) -> Path:
         style.dress(axes, "ms")
         axes.set(title=what, xlabel=r"columns $B \cdot H$")
     style.legend(figure, panels[1:], len(lengths))
-    return _save(figure, result, path)
+    return style.save(_titled(figure, result), path)
 
 
 RUNGS = {"reference": GREY, "plain_cpu": "#8FB8DE", "cpu": BLUE, "plain_cuda": "#F5C08A", "cuda": ORANGE}
@@ -111,6 +111,11 @@ RUNGS = {"reference": GREY, "plain_cpu": "#8FB8DE", "cpu": BLUE, "plain_cuda": "
 
 def ladder(result: dict[str, Any], path: str | Path) -> Path:
     """Draw the rungs of `bench.run_ladder` into a PNG file: one panel for each op."""
+    return style.save(ladder_figure(result), path)
+
+
+def ladder_figure(result: dict[str, Any]) -> Any:
+    """Return the Figure of `ladder`."""
     cases = [case for case in result["cases"] if case["lines"]]
     if not cases:
         raise ValueError("plots.ladder: the result holds no op that was timed, expected at least one")
@@ -127,4 +132,4 @@ def ladder(result: dict[str, Any], path: str | Path) -> Path:
         axes.invert_yaxis()
         axes.set_title(report.title(case), loc="left", fontsize=8, fontweight="bold")
     axes.set_xlabel("ms, both passes; factors compare with the rung above")
-    return _save(figure, result, path)
+    return _titled(figure, result)
