@@ -1,4 +1,4 @@
-"""The playground in a real browser (tests/chromium.py): its numbers are the package's, and everybody can read and use it."""
+"""The playground in a real browser: its numbers are the package's, and everybody can read and use it."""
 
 import json
 import re

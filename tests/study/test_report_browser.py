@@ -1,4 +1,4 @@
-"""The report in a real browser (tests/chromium.py): no message, no request, all pictures, nothing wider than a phone."""
+"""The report in a real browser: no message, no request, all pictures, nothing wider than a phone."""
 
 import pytest
 
