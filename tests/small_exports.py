@@ -4,7 +4,7 @@ import numpy as np
 
 import indrnn_np as ir
 
-T, D, K = 40, 3, 4
+T, D, K = 1000, 3, 4
 RUN = {"backend": "reference", "seed": 5}
 
 
@@ -13,7 +13,7 @@ def plain(**options):
 
 
 def residual(**options):
-    return ir.networks.residual(D, 10, K, 2, T, **RUN, **options)
+    return ir.networks.residual(D, 10, K, 2, T, input_init="kaiming", **RUN, **options)
 
 
 def dense(**options):
