@@ -48,8 +48,8 @@ class Reporter:
 
         console = Console(file=self._stream, force_terminal=not self._notebook, force_jupyter=False)
         self._bar = (NotebookBar if self._notebook else progress.Progress)(
-            "iteration", progress.MofNCompleteColumn(), progress.BarColumn(), "loss {task.fields[loss]}",
-            "{task.fields[speed]} steps/s", progress.TimeElapsedColumn(), "elapsed,",
+            progress.MofNCompleteColumn(), progress.BarColumn(10), "loss {task.fields[loss]}",
+            "{task.fields[speed]} steps/s", progress.TimeElapsedColumn(), "+",
             progress.TimeRemainingColumn(), "left",
             console=console, speed_estimate_period=60,
         )  # fmt: skip

@@ -1,5 +1,7 @@
 """What a person sees of a run, and what can be read back."""
 
+import re
+
 import pytest
 from small_runs import adding, net_for
 
@@ -40,6 +42,23 @@ def test_a_bar_on_a_terminal_and_lines_elsewhere(terminal):
         assert words in screen.text
     assert ("\x1b[" in screen.text) == terminal
     assert ("━" in screen.text and "4/4" in screen.text) == terminal or not terminal
+
+
+def test_the_bar_fits_into_80_columns(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    screen = Screen(terminal=True)
+    reporter = Reporter(stream=screen)
+    reporter.start(98_765, 123_456)
+    reporter.update(98_766, 0.12345, 2.345e6)
+    reporter.stop(98_766)
+    shown = [
+        line for line in re.sub(r"\x1b\[[^a-zA-Z]*[a-zA-Z]", "\n", screen.text).splitlines() if "…" in line
+    ]
+    assert (
+        not shown
+        and "0:00:00" in screen.text
+        and "2.35 M steps/s" in re.sub(r"\x1b\[[^m]*m", "", screen.text)
+    )
 
 
 def test_durations():
