@@ -8,7 +8,7 @@ import time
 import zlib
 
 IDLE = 0.9  # share of the cores from which on a machine counts as idle
-DATA = bytes(2**20)
+SIZE = 2**22  # bytes of a checksum, which takes milliseconds: threads rarely wait for Python's lock
 
 
 def share_of_cores(seconds: float = 0.3) -> tuple[float, int]:
@@ -18,11 +18,11 @@ def share_of_cores(seconds: float = 0.3) -> tuple[float, int]:
     divided by the elapsed time of all threads: about 1 on an idle machine.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    end = time.perf_counter() + seconds
+    data, end = bytes(SIZE), time.perf_counter() + seconds
 
     def work() -> None:
         while time.perf_counter() < end:
-            zlib.crc32(DATA)  # releases Python's lock
+            zlib.crc32(data)
 
     threads = [threading.Thread(target=work) for _ in range(cores)]
     started, used = time.perf_counter(), time.process_time()
