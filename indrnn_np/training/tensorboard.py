@@ -41,7 +41,7 @@ class TensorBoard:
     >>> import numpy as np
     >>> import indrnn_np as ir
     >>> from tempfile import TemporaryDirectory
-    >>> net, data = ir.plain(2, 4, 1, layers=1, steps=5), (np.ones((5, 12, 2)), np.ones((12, 1)))
+    >>> net, data = ir.plain(2, 4, 1, layers=1, steps=5), (np.ones((5, 12, 2), "f4"), np.ones((12, 1)))
     >>> with TemporaryDirectory() as folder, TensorBoard(folder) as board:
     ...     result = ir.fit(net, data, ir.Adam(0.01), epochs=2, callbacks=[board], progress=False)
     """
