@@ -11,12 +11,14 @@ from docutils.utils.math import MathError, unichar2tex
 from docutils.utils.math.latex2mathml import tex2mathml
 from sphinx.util import logging
 
+BAR = re.compile(r"<mo((?: [^>]*)?>[|∥]</mo>)")
 SIZES = re.compile(r"\\[Bb]igg?[lrm]?(?![A-Za-z])")
 
 
 def markup(tex: str, block: bool) -> str:
     """The equation as a MathML element; raises MathError for what is not LaTeX, or not known."""
-    return tex2mathml(SIZES.sub("", tex).translate(unichar2tex.uni2tex_table), as_block=block)
+    found = tex2mathml(SIZES.sub("", tex).translate(unichar2tex.uni2tex_table), as_block=block)
+    return BAR.sub(r'<mo lspace="0" rspace="0"\1', found)  # no space around |u|, wherever it stands
 
 
 def visit(translator, node):

@@ -55,6 +55,13 @@ def process(app, what, name, obj, options, lines):
     lines[:] = to_rest(lines)
 
 
+def name_aliases(app, what, name, obj, options, signature, returned):
+    """Write the aliases of _types.py by name where autodoc writes its placeholders, inside of brackets."""
+    shorten = lambda text: text and re.sub(r"TypeAliasForwardRef\('(\w+)'\)", r"\1", text)  # noqa: E731
+    return shorten(signature), shorten(returned)
+
+
 def setup(app):
     app.connect("autodoc-process-docstring", process, priority=400)  # before napoleon
+    app.connect("autodoc-process-signature", name_aliases)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -111,8 +111,7 @@ print("a fiftieth of the blind guess or less:", final < task.baseline / 50)
 result.plot("pictures/first-adding.png")
 
 # %% [markdown]
-# *Mean squared error over updates. The dashed line is the blind guess, and circles are points of Li
-# et al. 2018.*
+# *Mean squared error over updates. The dashed line is the blind guess.*
 #
 # ## Save, load, predict
 #

@@ -19,7 +19,7 @@ N, T = 400, 100
 turns = rng.uniform(0, 1, (N, 1)) + rng.uniform(0.04, 0.08, (N, 1)) * np.arange(T)
 worn = rng.integers(0, 2, N)
 knocks = worn[:, None] * np.exp(-10 * (turns % 1))
-x = np.sin(2 * np.pi * turns) + knocks + 0.2 * rng.standard_normal((N, T))
+x = np.sin(2 * np.pi * turns) + knocks + 0.3 * rng.standard_normal((N, T))
 x, y = x.astype("float32"), np.where(worn, "worn", "sound")
 print("x", x.shape, x.dtype, "  labels", y[:3])
 # > x (400, 100) float32   labels ['worn' 'worn' 'worn']

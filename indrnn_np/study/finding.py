@@ -93,7 +93,8 @@ class Finding(ABC):
         if find_spec("matplotlib") is None:
             return None
         png, size = self.plot()._repr_png_()
-        words, data = html.escape(repr(self)[1:-1]), base64.b64encode(png).decode()
+        words = html.escape(f"{self.title or type(self).__name__}: {self.words()}")
+        data = base64.b64encode(png).decode()
         image = f'<img alt="{words}" width="{size["width"]}" src="data:image/png;base64,{data}">'
         return f"<p>{words}</p>{image}"
 

@@ -87,10 +87,17 @@ def test_equations_become_mathml():
     mathml = extension("mathml")
     assert re.search(r"<math.*<msub>.*<mi>h</mi>", mathml.markup("h_t", block=False), re.DOTALL)
     assert mathml.markup(r"\Big(x\Big)", block=True) == mathml.markup("(x)", block=True)
+    assert mathml.markup(r"|u| \le 1", block=False).count('<mo lspace="0" rspace="0"') == 2
     from docutils.utils.math import MathError
 
     with pytest.raises(MathError):
         mathml.markup(r"\nosuchthing", block=True)
+
+
+def test_signatures_name_the_aliases():
+    signature = "(x: Sequence[TypeAliasForwardRef('State')], n: int)"
+    found = plain_text.name_aliases(None, "", "", None, None, signature, None)
+    assert found == ("(x: Sequence[State], n: int)", None)
 
 
 def test_links_that_leave_docs_are_seen():

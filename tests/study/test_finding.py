@@ -143,7 +143,7 @@ class TestPictures:
 
     def test_a_notebook_shows_the_sentence_and_the_figure(self):
         shown = flow("<a> & b")._repr_html_()
-        assert f"<p>Flow &lt;a&gt; &amp; b: {flow().words()}</p>" in shown
+        assert f"<p>&lt;a&gt; &amp; b: {flow().words()}</p>" in shown
         data = re.search(r'src="data:image/png;base64,([^"]+)"', shown)[1]
         assert base64.b64decode(data)[:4] == b"\x89PNG"
 
