@@ -1,4 +1,4 @@
-"""The documentation site: `sphinx-build -W --keep-going -b html docs FOLDER`, with the package's extra `docs`.
+"""The documentation site: `sphinx-build -W --keep-going -b html docs FOLDER`, with the extras `docs` and `plot`.
 
 The pages are Markdown (MyST) that reads well on a git host too. What that asks of Sphinx stands in `_ext/`, a file
 for each thing.
