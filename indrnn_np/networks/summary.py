@@ -58,9 +58,21 @@ def _cells(net: Network) -> Iterator[Sequence[str]]:
     for i, layer in enumerate(net.layers):
         axes, size = "B" if isinstance(layer, LastStep) else axes, layer.outputs or size
         arrays = {name.partition(".")[2]: a for name, a in net.params.items() if name.startswith(f"{i}.")}
-        shapes = ", ".join(f"{name} {' × '.join(map(str, a.shape))}" for name, a in arrays.items())
+        shapes = ", ".join(_unbroken(f"{name} {' × '.join(map(str, a.shape))}") for name, a in arrays.items())
         count, memory = sum(a.size for a in arrays.values()), sum(a.nbytes for a in arrays.values())
-        yield str(i), to_code(layer), f"({axes}, {size})", shapes, f"{count:,}", _machine.size_text(memory)
+        yield (
+            str(i),
+            to_code(layer),
+            _unbroken(f"({axes}, {size})"),
+            shapes,
+            f"{count:,}",
+            _machine.size_text(memory),
+        )
+
+
+def _unbroken(text: str) -> str:
+    """Return a text that is not broken into lines."""
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _row(cells: Sequence[str], tag: str) -> str:

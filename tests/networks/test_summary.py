@@ -26,7 +26,7 @@ class Table(HTMLParser):
 
     def handle_data(self, data):
         if self.rows:
-            self.rows[-1][-1] += data
+            self.rows[-1][-1] += data.replace("\N{NO-BREAK SPACE}", " ")
 
 
 @pytest.fixture
