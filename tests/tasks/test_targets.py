@@ -96,3 +96,20 @@ WRONG = [
 def test_what_cannot_be_read_is_refused(y, options, words):
     with pytest.raises(ValueError, match=rf"^tasks\.Arrays: {words}"):
         fit(y, **options)
+
+
+def test_several_labels_a_sample():
+    """Booleans of K labels train like numbers 0 and 1, and are predicted as booleans."""
+    y = RNG.random((N, K)) < 0.4
+    options = {"loss": "binary_cross_entropy", "validation": 0.25}
+    result = fit(y, **options)
+    assert (
+        result.net.flat.tobytes() == bits(y.astype(np.float32), **options) == bits(y.astype(int), **options)
+    )
+    np.testing.assert_array_equal(result.predict(X), result.net(X) > 0)
+    np.testing.assert_allclose(result.predict_proba(X), 1 / (1 + np.exp(-result.net(X))), rtol=1e-5)
+    assert result.summary["metric"] == "binary_cross_entropy" and "accuracy" in result.history[-1]
+    single = fit(y[:, 0], outputs=1, loss="binary_cross_entropy")
+    assert single.predict(X).shape == (N, 1)
+    with pytest.raises(ValueError, match=r"target\[0, 0\] is 2\.0, expected"):
+        fit(np.full((N, K), 2), loss="binary_cross_entropy")
