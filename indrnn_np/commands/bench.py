@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ..bench import CASES, LEVELS, load, report, select
+from ..bench import CASES, LEVELS, report, select
 from . import options, table
 from .bar import Bar
 
@@ -40,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Check and time the kernels, write and print the results, and return the exit code."""
+    from ..bench import load
     from . import info
 
     share, cores = load.share_of_cores()

@@ -125,7 +125,7 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         command = subparsers.add_parser(
             name, help=help_, description=help_, allow_abbrev=False, add_help=False
         )
-        command.add_argument("-h", "--help", action=getattr(module, "HELP", "help"), help="show this help")
+        command.add_argument("-h", "--help", action=getattr(module, "Help", "help"), help="show this help")
         module.add_arguments(command)
         commands |= {name: command, **_inner(command)}
         command.set_defaults(traceback=False)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
-import shlex
-import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -43,6 +41,9 @@ def print_json(result: Any) -> None:
 
 def command_line(*words: str) -> str:
     """Return a command of this program as it was started, quoted to be pasted into a shell."""
+    import shlex
+    import shutil
+
     program = [sys.argv[0]] if shutil.which("indrnn") is None else ["indrnn"]
     if Path(sys.argv[0]).name == "__main__.py":
         program = [sys.executable, "-m", __package__.partition(".")[0]]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import textwrap
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..settings import settings
 
@@ -46,17 +45,6 @@ class Option(NamedTuple):
     usage: str
     explanation: str
     default: str = ""
-
-
-class Help(argparse._HelpAction):
-    """The option --help of `indrnn train`; after a task it shows the options of this task."""
-
-    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, *rest: Any) -> None:
-        """Print the help and exit."""
-        if namespace.task is None:
-            super().__call__(parser, namespace, *rest)
-        sys.stdout.write(text(parser, namespace.task))
-        parser.exit()
 
 
 def text(parser: argparse.ArgumentParser, task: str) -> str:

@@ -10,9 +10,20 @@ from typing import Any
 
 from .. import _renamed
 from ..settings import settings
-from . import options, task_help
+from . import options
 
-HELP = task_help.Help  # the action of --help
+
+class Help(argparse._HelpAction):
+    """The option --help: after a task it shows the options of this task."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, *rest: Any) -> None:
+        """Print the help and exit."""
+        from . import task_help
+
+        if namespace.task is None:
+            super().__call__(parser, namespace, *rest)
+        sys.stdout.write(task_help.text(parser, namespace.task))
+        parser.exit()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
