@@ -4,6 +4,7 @@ import pytest
 from small_runs import QUIET, adding, net_for
 
 import indrnn_np as ir
+from indrnn_np.training.progress import duration
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +17,7 @@ def result():
 
 def test_the_repr_is_one_line_with_the_outcome(result):
     validation, test = (result.summary["final"][split]["mse"] for split in ("validation", "test"))
-    end = f"in {result.summary['seconds']:.1f} s, validation mse {validation:.5g}, test mse {test:.5g}>"
+    end = f"in {duration(result.summary['seconds'])}, validation mse {validation:.5g}, test mse {test:.5g}>"
     assert repr(result) == f"<Result of adding: 4 iterations {end}"
 
 
