@@ -11,7 +11,7 @@ import small_runs
 import small_texts
 
 import indrnn_np as ir
-from indrnn_np._files import forms
+from indrnn_np._files import archive, forms
 from indrnn_np.commands.cli import main
 from indrnn_np.settings import settings
 from indrnn_np.training import checkpoint, records
@@ -24,11 +24,11 @@ ADDING = ["train", "adding", "--backend", "reference", "--steps", "6", "--hidden
 
 def rewrite(path, change):
     """Change the JSON in a checkpoint."""
-    with zipfile.ZipFile(path) as archive:
-        members = {info.filename: archive.read(info) for info in archive.infolist()}
-    with zipfile.ZipFile(path, "w") as archive:
+    with zipfile.ZipFile(path) as file:
+        members = {info.filename: file.read(info) for info in file.infolist()}
+    with zipfile.ZipFile(path, "w") as file:
         for name, data in members.items():
-            with archive.open(name, "w", force_zip64=True) as member:
+            with file.open(name, "w", force_zip64=True) as member:
                 if name != "meta.npy":
                     member.write(data)
                     continue
@@ -139,9 +139,7 @@ def test_every_value_of_a_checkpoint_changed(tmp_path, layers, monkeypatch):
     counted = 0
     for _, _, header in variants(contents.header):
         text = np.frombuffer(json.dumps(header).encode(), np.uint8)
-        monkeypatch.setattr(
-            checkpoint.archive, "read", lambda *_, text=text: {**contents.arrays, "meta": text}
-        )
+        monkeypatch.setattr(archive, "read", lambda *_, text=text: {**contents.arrays, "meta": text})
         counted += bool(tried(ir.load, path))
     assert counted > 300
 

@@ -54,4 +54,7 @@ def test_the_command_prints_places_and_texts(script):
     command = [sys.executable, str(SCRIPT), "--seed", "3", "--count", "2"]
     printed = subprocess.run(command, capture_output=True, encoding="utf-8", check=True).stdout
     for number, piece in enumerate(script.sample(3, 2), start=1):
-        assert f"{number}. {piece.path}:{piece.line} ({piece.kind})\n    {piece.text[:10]}" in printed
+        assert (
+            f"{number}. {piece.path}:{piece.line} ({piece.kind})\n    {piece.text.splitlines()[0][:10]}"
+            in printed
+        )

@@ -267,7 +267,7 @@ def test_inputs_of_the_wrong_kind(backend):
     with pytest.raises(
         ValueError, match=r"x has dtype int64, expected float64 because the first layer is IndRNN; symb"
     ):
-        numbers(np.zeros((4, 2, 2), int))
+        numbers.forward(np.zeros((4, 2, 2), int))
     with pytest.raises(ValueError, match=r"Sequential.step: x_t\[1\] is -1, expected 0 to 2"):
         words.step(np.array([0, -1]))
     with pytest.raises(
