@@ -39,7 +39,7 @@ result = ir.fit(
     net, (x[:300], y[:300]), ir.Adam(5e-3), layout="btd", epochs=40, batch=32, validation=0.2,
     log_every=10, progress=False,
 )  # fmt: skip
-answers = result.predict(x[300:], layout="btd")
+answers = result.predict(x[300:])
 print("more than 9 of 10 new recordings are right:", np.mean(answers == y[300:]) > 0.9)
 # > more than 9 of 10 new recordings are right: True
 

@@ -124,7 +124,7 @@ def fit(
     task = _task(net, data, validation, seed, layout, plan.loss)
     callbacks = [*callbacks, *old.pop("callbacks", ())]
     options: Json = {"out": out, "resume": resume, "progress": progress} | old
-    return train(net, task, optimizer, plan, callbacks=callbacks, **options)
+    return replace(train(net, task, optimizer, plan, callbacks=callbacks, **options), layout=layout)
 
 
 def train(

@@ -22,6 +22,8 @@ from .trainer import Trainer
 # Values in the lines of a run, besides the metrics.
 MEASURED = ("lr", "gradient_norm", "steps_per_second", "epoch", "seconds")
 
+PROBABILITIES = (SOFTMAX, "binary_cross_entropy")  # losses of networks that predict labels
+
 
 @dataclass(frozen=True, repr=False)
 class Result:
@@ -35,11 +37,14 @@ class Result:
         Lines of metrics.jsonl.
     summary : dict
         Content of summary.json.
+    layout : str
+        Layout of the arrays in `fit`, which `predict` and `predict_proba` use too.
     """
 
     net: Sequential
     history: list[Json]
     summary: Json
+    layout: str = TIME_MAJOR
 
     def curve(self, name: str, kind: str = "train") -> tuple[list[int], list[float]]:
         """Return the iterations and the values of a metric.
@@ -69,31 +74,40 @@ class Result:
         names = self.summary["task"].get("classes")
         return np.arange(check_layers("Result", self.net.layers) or 0) if names is None else np.array(names)
 
-    def predict(self, x: ArrayInput, lengths: ArrayInput = None, layout: str = TIME_MAJOR) -> Array:
+    def predict(self, x: ArrayInput, lengths: ArrayInput = None, layout: str | None = None) -> Array:
         """Return predictions: labels, booleans for binary_cross_entropy, else the outputs.
 
         Parameters
         ----------
-        x, lengths, layout
+        x, lengths
             Inputs as in `fit`. Predictions beyond a sample's length have no meaning.
+        layout : str, optional
+            Layout of x. None: the layout in `fit`.
 
         Returns
         -------
         array (B, ...), or with an output for every step an array in `layout`
             Labels have no axis K.
-        """
-        y, loss = self.net(x, lengths=lengths, layout=layout), self.summary["loss"]
-        if loss == "binary_cross_entropy":
-            return y > 0
-        return self.classes[y.argmax(axis=self._outputs_axis(y, layout))] if loss == SOFTMAX else y
 
-    def predict_proba(self, x: ArrayInput, lengths: ArrayInput = None, layout: str = TIME_MAJOR) -> Array:
+        Raises
+        ------
+        ValueError
+            If an output is not finite and the prediction is a label.
+        """
+        layout, loss = layout or self.layout, self.summary["loss"]
+        y = self.net(x, lengths=lengths, layout=layout)
+        if loss not in PROBABILITIES:
+            return y
+        _check.finite("Result.predict", "net(x)", y)
+        return y > 0 if loss != SOFTMAX else self.classes[y.argmax(axis=self._outputs_axis(y, layout))]
+
+    def predict_proba(self, x: ArrayInput, lengths: ArrayInput = None, layout: str | None = None) -> Array:
         """Return the probability of each output: of the classes, or of each label by itself.
 
         Parameters
         ----------
         x, lengths, layout
-            Inputs as in `fit`.
+            Inputs as in `predict`.
 
         Raises
         ------
@@ -102,7 +116,8 @@ class Result:
         """
         import scipy.special
 
-        _check.choice("Result.predict_proba", "loss", self.summary["loss"], (SOFTMAX, "binary_cross_entropy"))
+        _check.choice("Result.predict_proba", "loss", self.summary["loss"], PROBABILITIES)
+        layout = layout or self.layout
         y = self.net(x, lengths=lengths, layout=layout)
         if self.summary["loss"] != SOFTMAX:
             return scipy.special.expit(y)

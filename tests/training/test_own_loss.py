@@ -115,3 +115,20 @@ def test_predictions_of_every_step_have_the_layout():
     np.testing.assert_array_equal(result.predict(batch_first, layout="btd"), predicted.T)
     np.testing.assert_allclose(result.predict_proba(batch_first, layout="btd"), p.swapaxes(0, 1))
     assert result.predict_proba(X.transpose(1, 2, 0), layout="bdt").shape == (N, K, T)
+
+
+def test_predictions_read_new_data_in_the_layout_of_fit():
+    batch_first, net = X.swapaxes(0, 1), ir.plain(D, 4, K, 1, T, backend="reference")
+    result = ir.fit(net, (batch_first, LABELS), ir.Adam(0.01), layout="btd", iterations=1, progress=False)
+    np.testing.assert_array_equal(result.predict(batch_first), result.predict(X, layout="tbd"))
+    np.testing.assert_array_equal(result.predict_proba(batch_first), result.predict_proba(X, layout="tbd"))
+
+
+@pytest.mark.parametrize("loss", ["softmax_cross_entropy", "binary_cross_entropy"])
+def test_an_output_that_is_nan_is_no_label(loss):
+    result, x = fit(np.eye(K)[LABELS], loss=loss), X.copy()
+    x[0, 2, 0] = np.nan
+    with pytest.raises(ValueError, match=r"Result\.predict: net\(x\)\[2, 0\] is nan"):
+        result.predict(x)
+    assert result.predict(x, lengths=np.where(np.arange(N) == 2, 0, T)).shape[0] == N
+    assert np.isnan(fit(VALUES).predict(x)[2]).all()
