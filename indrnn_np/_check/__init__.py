@@ -133,7 +133,8 @@ def plain(where: str, name: str, value: Any) -> None:
     if kind is np.ndarray or kind is np.memmap:
         return
     if not is_array(value):
-        fail(where, f"{name} is a {kind.__name__}", "a numpy.ndarray", error=TypeError)
+        because = "(numpy.asarray converts)" if hasattr(value, "__array__") else ""
+        fail(where, f"{name} is a {kind.__name__}", "a numpy.ndarray", because, error=TypeError)
     if isinstance(value, np.ndarray):
         because = "because a subclass may give its elements another meaning; numpy.asarray converts"
         if isinstance(value, np.ma.MaskedArray):

@@ -3,8 +3,8 @@
 A layout names the axes of an array in their order: b the sample, t the time step, d the input.
 
     "tbd"    x (T, B, D), the layout of the package
-    "btd"    x (B, T, D); x (B, T), as a data frame with a series in each row, if D is 1; or a list
-             of B sequences (T_b, D) or (T_b,)
+    "btd"    x (B, T, D); x (B, T), as a data frame with a series in each row, if D is 1; or a list,
+             or an array of dtype object, of B sequences (T_b, D) or (T_b,)
     "bdt"    x (B, D, T), or a list of B sequences (D, T_b)
 
 A list is read as sequences only if the layout starts with b, so its meaning never depends on
@@ -50,9 +50,13 @@ def time_major(
     lengths : array (B,) or None
     """
     _check.choice(where, "layout", layout, LAYOUTS)
+    if getattr(getattr(value, "dtype", None), "hasobject", False) and value.ndim == 1:
+        value = list(value)
     if lengths is not None:
         lengths = convert.array(where, "lengths", lengths)
-    if layout != TIME_MAJOR:
+    if layout == TIME_MAJOR:
+        _refuse_ragged(where, name, value)
+    else:
         if isinstance(value, list | tuple):
             value, ends = padded(where, name, value, time=layout.index("t") - 1)
             lengths = agreed(where, name, lengths, ends)
@@ -63,6 +67,16 @@ def time_major(
         if value.ndim == len(axes):
             value = value.transpose([axes.index(axis) for axis in TIME_MAJOR if axis in axes])
     return real(where, name, value, dtype, lengths), lengths
+
+
+def _refuse_ragged(where: str, name: str, value: Any) -> None:
+    """Refuse a list of sequences of unequal lengths, which a time-major layout cannot read."""
+    if not isinstance(value, list | tuple):
+        return
+    lengths = {len(part) for part in value if isinstance(part, list | tuple) or np.ndim(part)}
+    if len(lengths) > 1:
+        problem = f"{name} is a list of sequences with {min(lengths)} to {max(lengths)} entries"
+        _check.fail(where, problem, 'layout="btd"', "which reads sequences of any lengths")
 
 
 def batch_layout(y: Any, layout: str) -> Any:
@@ -115,8 +129,12 @@ def padded(where: str, name: str, items: Sequence[Any], time: int = 0) -> tuple[
     lengths = np.array([part.shape[time] if part.ndim == len(shape) else -1 for part in parts])
     for i, part in enumerate(parts):
         if part.ndim != len(shape) or [*part.shape[:time], *part.shape[time + 1 :]] != others:
-            expected = "x".join(["T" if axis == time else str(n) for axis, n in enumerate(shape)])
-            _check.fail(where, f"{name}[{i}] has shape {part.shape}", expected, f"to match {name}[0]")
+            expected = ", ".join(["T" if axis == time else str(n) for axis, n in enumerate(shape)])
+            turned = time == 0 and part.ndim == len(shape) == 2 and len(part) == shape[0]
+            cure = '; layout="bdt" reads sequences (D, T)' if turned else ""
+            _check.fail(
+                where, f"{name}[{i}] has shape {part.shape}", f"({expected})", f"to match {name}[0]{cure}"
+            )
     shape[time] = int(lengths.max())
     dtype = np.result_type(*{part.dtype for part in parts})
     _check.fits_memory(where, f"{name} with padding", len(parts) * int(np.prod(shape)) * dtype.itemsize)

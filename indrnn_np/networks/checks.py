@@ -22,7 +22,10 @@ def convert_input(
     net: Network, x: ArrayInput, lengths: ArrayInput, layout: str = sequences.TIME_MAJOR
 ) -> tuple[AnyArray, AnyArray]:
     """Convert a batch and its lengths (lists, other layouts or precisions) for `check_input`."""
-    symbols = net.symbols is not None
+    symbols, inputs = net.symbols is not None, net.layers[0].inputs
+    if layout != sequences.TIME_MAJOR and getattr(x, "ndim", 3) == 2 and inputs not in (None, 1):
+        because = f"because the first layer has {inputs} inputs; x[None] is a batch of one sequence"
+        _check.fail("Sequential.forward", f"x has shape {x.shape}", "3 axes", because)
     dtype = None if symbols else net.dtype
     converted = sequences.time_major("Sequential.forward", "x", x, dtype, lengths, layout, symbols)
     if not symbols:

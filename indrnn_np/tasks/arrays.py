@@ -139,6 +139,8 @@ class Arrays:
         if split == "train":
             self.names = read.names(where, names[1], y, lengths)
         y = read.read(where, names[1], y, lengths, self.names)
+        if read.layout != sequences.TIME_MAJOR:
+            names = (f"time-major {names[0]}", *names[1:])  # of which errors show shapes and indices
         check_arrays(where, names, x, y, lengths)
         return Split(x, y, lengths, np.arange(x.shape[1]))
 
@@ -167,9 +169,11 @@ class Arrays:
             _check.at_least(self.where, "classes", classes, 1)
         largest = [int(data.y.max(initial=0, where=among[split])) for split, data in self._data.items()]
         number = classes or len(self.names or ()) or 1 + max(largest)
+        cure = "numpy.unique(y, return_inverse=True)[1] numbers labels from 0"
+        kind = 'class; loss="mse" reads y as values' if number == 1 else f"classes; {cure}"
         for split, data in self._data.items():
             name = self._names(split)[1]
-            _check.symbols(self.where, name, data.y, number, among[split], kind="classes")
+            _check.symbols(self.where, name, data.y, number, among[split], kind)
         return number
 
     def describe(self) -> Json:

@@ -125,6 +125,10 @@ class Targets:
             return convert.array(where, name, y)  # labels, which the function of the user reads
         if self.outputs == 1 and y.ndim == axes - 1:
             y = y[..., None]
+        elif self.outputs is not None and y.ndim == axes - 1 and y.dtype.kind in "iuf":
+            cure = "; y.astype(int) is read as labels" if self.loss is None else ""
+            because = f"because the network has {self.outputs} outputs{cure}"
+            _check.fail(where, f"{name} has shape {y.shape}", f"{(*y.shape, self.outputs)}", because)
         return sequences.real(where, name, y, self.dtype, lengths if axes == 3 else None)
 
 

@@ -117,7 +117,7 @@ def fit(
     6
     """
     old = _old_keywords(fields)
-    _check_arguments(net, optimizer, fields, seed)
+    _check_arguments(net, optimizer, callbacks, fields, seed)
     if loss is not None:
         fields["loss"] = loss
     plan = replace(plan or Plan(), **fields)
@@ -198,25 +198,22 @@ def _old_keywords(fields: Json) -> Json:
     return old | {"callbacks": [callback]}
 
 
-def _check_arguments(net: object, optimizer: object, fields: Json, seed: int) -> None:
-    """Check the types of `net` and `optimizer`, the names of the fields, and the seed."""
+def _check_arguments(net: object, optimizer: object, callbacks: object, fields: Json, seed: int) -> None:
+    """Check the types of `net`, `optimizer` and `callbacks`, the names of the fields, and the seed."""
     if not isinstance(net, Sequential):
         _check.fail("fit", f"net is {net!r:.60}", "a network such as ir.Sequential([...])", error=TypeError)
     if not isinstance(optimizer, Optimizer):
         expected = "an optimizer such as ir.Adam(1e-3)"
         _check.fail("fit", f"optimizer is {optimizer!r:.60}", expected, error=TypeError)
+    if not isinstance(callbacks, Sequence):
+        _check.fail("fit", f"callbacks is {callbacks!r:.60}", "a list of functions", error=TypeError)
     check_names(fields, [name for name in inspect.signature(fit).parameters if name != "fields"])
     number("fit", "seed", seed)
 
 
 def _task(
-    net: Sequential,
-    data: Value,
-    validation: ArrayInput,
-    seed: int,
-    layout: str,
-    loss: str | LossFunction | None,
-) -> Task:
+    net: Sequential, data: Value, validation: ArrayInput, seed: int, layout: str, loss: str | LossFunction | None
+) -> Task:  # fmt: skip
     """Return the data as a task."""
     if isinstance(data, tuple):
         if len(data) not in (2, 3):

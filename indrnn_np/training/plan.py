@@ -107,6 +107,9 @@ class Plan:
         for name, value in vars(self).items():
             if value is None and name not in LEFT_OPEN:
                 _check.fail("Plan", f"{name} is None", "a value", error=TypeError)
+            if name == "metrics" and not isinstance(value, Mapping | None):
+                expected = 'a dict of functions, such as {"largest error": f}'
+                _check.fail("Plan", f"metrics is a {type(value).__name__}", expected, error=TypeError)
             object.__setattr__(self, name, number("Plan", name, value))
         if callable(self.loss) and self.graph:
             because = "because a graph repeats launches, and loss is a function on the CPU"
@@ -139,6 +142,9 @@ class Plan:
 
     def _check_validation(self, task: Task, every: int) -> None:
         """Check that the task has validation data, and that a plateau schedule gets validations."""
+        if self.metrics and not task.splits:
+            because = "because metrics are computed in evaluations"
+            _check.fail("Plan", "metrics is set without validation", "validation, such as 0.2", because)
         if every and "validation" not in task.splits:
             because = f"because task {task.name!r} has no validation data"
             _check.fail("Plan", f"validate_every is {every}", "0", because)

@@ -64,7 +64,12 @@ class Result:
         _check.choice("Result.curve", "kind", kind, KINDS)
         lines = [line for line in self.history if line["kind"] == kind]
         known = {key for line in lines for key, value in line.items() if not isinstance(value, str)}
-        _check.choice("Result.curve", "name", name, sorted(known or (*metrics.LARGER_IS_BETTER, *MEASURED)))
+        known = known or {*metrics.LARGER_IS_BETTER, *MEASURED}
+        others = sorted({line["kind"] for line in self.history if name in line})
+        if others and name not in known:
+            because = f"because only these lines contain {name!r}"
+            _check.fail("Result.curve", f"kind is {kind!r}", " or ".join(map(repr, others)), because)
+        _check.choice("Result.curve", "name", name, sorted(known))
         lines = [line for line in lines if name in line]
         return [line["iteration"] for line in lines], [line[name] for line in lines]
 

@@ -113,7 +113,7 @@ REFUSED = [
     ("text", "x is a str, expected a numpy.ndarray"),
     (3.0, "x is a float, expected a numpy.ndarray"),
     (iter(X), "x is a iterator, expected a numpy.ndarray"),
-    ([[1.0], [1.0, 2.0]], r"x is a list that NumPy cannot read \(.*\), expected numbers in equal rows"),
+    ([[[1.0], [1.0, 2.0]]], r"x is a list that NumPy cannot read \(.*\), expected numbers in equal rows"),
     ([["a"]], "x has dtype <U1, expected a dtype of numbers"),
     (X.astype(object), "x has dtype object, expected a dtype of numbers"),
     (np.zeros((T, B), "f4,i4"), "x has dtype .*, expected a dtype of numbers"),

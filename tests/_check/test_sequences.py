@@ -72,15 +72,49 @@ def test_symbols():
 def test_the_time_major_layout_never_reads_a_list_as_samples():
     """The meaning of a list does not depend on whether its entries have equal lengths."""
     assert np.array_equal(net()(list(X)), net()(X))
-    with pytest.raises(ValueError, match="x is a list that NumPy cannot read"):
+    with pytest.raises(
+        ValueError, match='x is a list of sequences with 1 to 6 entries, expected layout="btd"'
+    ):
         net()([X[:n, 0] for n in LENGTHS])
+
+
+def test_errors_name_the_cure_for_arrays_of_other_libraries():
+    with pytest.raises(
+        TypeError, match=r"x is a DataFrame, expected a numpy.ndarray \(numpy.asarray converts\)"
+    ):
+        net().forward(pd.DataFrame(X[0]))
+
+
+def test_errors_of_fit_say_that_an_index_is_time_major():
+    x, y = X.swapaxes(0, 1).copy(), np.arange(B) % K
+    x[3, 5, 1] = np.nan
+    with pytest.raises(ValueError, match=r"time-major x\[5, 3, 1\] is nan"):
+        ir.fit(net(LAST), (x, y), ir.Adam(), layout="btd", iterations=1, progress=False)
+
+
+def test_an_array_of_objects_is_a_list_of_sequences():
+    parts = [X[:n, b] for b, n in enumerate(LENGTHS)]
+    objects = np.empty(B, object)
+    objects[:] = parts
+    for form in (objects, pd.Series(parts)):
+        assert np.array_equal(net()(form, layout="btd"), net()(parts, layout="btd"))
 
 
 REFUSED = [
     (X, {"layout": "dbt"}, "layout is 'dbt', expected one of 'tbd', 'btd', 'bdt'"),
     ([], {"layout": "btd"}, "number of sequences in x is 0"),
-    ([X[:, 0], X[:, 0, :1]], {"layout": "btd"}, r"x\[1\] has shape \(6, 1\), expected Tx2 to match x\[0\]"),
-    ([X[:, 0], X[:, 0, 0]], {"layout": "btd"}, r"x\[1\] has shape \(6,\), expected Tx2"),
+    (
+        [X[:, 0], X[:, 0, :1]],
+        {"layout": "btd"},
+        r"x\[1\] has shape \(6, 1\), expected \(T, 2\) to match x\[0\]",
+    ),
+    ([X[:n, 0].T for n in LENGTHS], {"layout": "btd"}, r'x\[1\] has shape \(2, 2\), .*; layout="bdt" reads'),
+    (
+        X[:, 0],
+        {"layout": "btd"},
+        r"x has shape \(6, 2\), expected 3 axes because the first layer has 2 inputs; x\[None",
+    ),
+    ([X[:, 0], X[:, 0, 0]], {"layout": "btd"}, r"x\[1\] has shape \(6,\), expected \(T, 2\)"),
     (
         [X[:2, 0], X[:, 0]],
         {"layout": "btd", "lengths": [2, 6]},

@@ -54,14 +54,16 @@ def test_readme_example_runs(tmp_path, capsys):
 
 
 @pytest.mark.skipif(numba.config.DISABLE_JIT, reason="plain loops over elements take minutes")
-def test_the_code_of_the_page_about_own_data_runs(capsys):
+def test_the_code_of_the_page_about_own_data_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
     page = blocks((DOCS / "own-data.md").read_text("utf-8"), "python")
     names = {}
     for code in page:
         exec(code, names)
     printed = capsys.readouterr().out.splitlines()
-    assert len(page) == len(printed) == 3
-    assert printed[0].endswith("(3, 2)") and all("ing" in printed[i] for i in (0, 2))  # rising, falling
+    assert len(page) == len(printed) == 5
+    assert printed[0].endswith("(3, 2)") and all("ing" in printed[i] for i in (0, 4))  # rising, falling
+    assert printed[2] == "True" and printed[3].startswith("<Flow ")
     iterations, largest = names["result"].curve("largest error", "validation")
     assert len(iterations) == 5 and largest[-1] < largest[0]
 

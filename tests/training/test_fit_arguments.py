@@ -140,6 +140,13 @@ def test_labels_with_an_axis_too_many(y, cure):
         ({"validation": (X,)}, ValueError, "validation has 1 entries, expected a share"),
         ({"validation": (X, LABELS, None, None)}, ValueError, "validation has 4 entries"),
         ({"validation": True}, ValueError, r"validation is 1\.0, expected a number from 0\.0 to below 1\.0"),
+        (
+            {"callbacks": print},
+            TypeError,
+            "fit: callbacks is <built-in .*print>, expected a list of functions",
+        ),
+        ({"metrics": [max]}, TypeError, "Plan: metrics is a list, expected a dict of functions, such as"),
+        ({"metrics": {"max": max}}, ValueError, "metrics is set without validation, expected validation"),
         ({"bn_batch": None}, TypeError, "Plan: bn_batch is None, expected a value"),
     ],
 )
@@ -171,6 +178,10 @@ def test_curves_are_asked_for_by_names_that_they_have():
         ValueError, match=r"Result.curve: name is 'acc', expected one of 'epoch', .*'softmax_cross"
     ):
         result.curve("acc")
+    with pytest.raises(
+        ValueError, match="kind is 'train', expected 'final' or 'validation' because only these lines"
+    ):
+        result.curve("accuracy")
     with pytest.raises(ValueError, match=r"name is 'acc', expected one of 'accuracy', "):
         result.curve("acc", "validation")
     with pytest.raises(ValueError, match="kind is 'val', expected one of 'train', 'validation', 'final'"):
