@@ -224,5 +224,5 @@ def symbols(
         wrong &= among
     if wrong.any():
         index = first_index(wrong)
-        because = f"because there are {count} {kind}"
+        because = f"because there {'is' if count == 1 else 'are'} {count} {kind}"
         fail(where, f"{name}{list(index)} is {value[index]}", f"0 to {count - 1}", because)

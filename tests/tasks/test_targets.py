@@ -90,7 +90,7 @@ WRONG = [
     (NAMES[LABELS], {"loss": "mse"}, "y has dtype <U3, expected a dtype of numbers"),
     (LABELS.astype(float), {}, r"y has shape \(12,\), expected \(12, 3\) because the network has 3 outputs; y.astype"),
     (LABELS + 1, {}, r"y\[2\] is 3, expected 0 to 2 because there are 3 classes; numpy.unique\(y, return_inverse=True"),
-    (LABELS, {"outputs": 1}, r'y\[1\] is 1, expected 0 to 0 because there are 1 class; loss="mse" reads y as values'),
+    (LABELS, {"outputs": 1}, r'y\[1\] is 1, expected 0 to 0 because there is 1 class; loss="mse" reads y as values'),
     (NAMES[LABELS], {"validation": (X, ["dog"] * N)}, r"validation y\[0\] is 'dog', expected one of 'ant', 'bee'"),
 ]  # fmt: skip
 
