@@ -136,12 +136,21 @@ def padded(where: str, name: str, items: Sequence[Any], time: int = 0) -> tuple[
                 where, f"{name}[{i}] has shape {part.shape}", f"({expected})", f"to match {name}[0]{cure}"
             )
     shape[time] = int(lengths.max())
-    dtype = np.result_type(*{part.dtype for part in parts})
+    dtype = common_dtype(where, name, {part.dtype for part in parts})
     _check.fits_memory(where, f"{name} with padding", len(parts) * int(np.prod(shape)) * dtype.itemsize)
     result = np.zeros((len(parts), *shape), dtype)
     for row, part in zip(result, parts, strict=True):
         row[tuple(map(slice, part.shape))] = part
     return result, None if lengths.min() == lengths.max() else lengths
+
+
+def common_dtype(where: str, name: str, dtypes: set[np.dtype]) -> np.dtype:
+    """Return the dtype that can hold the numbers or labels of all sequences."""
+    try:
+        return np.result_type(*dtypes)
+    except TypeError:
+        shown = ", ".join(sorted(map(str, dtypes)))
+        return _check.fail(where, f"{name} has sequences of dtypes {shown}", "one dtype for all")
 
 
 def agreed(where: str, name: str, lengths: Any, ends: Any) -> Any:

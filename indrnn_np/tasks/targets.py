@@ -20,7 +20,7 @@ import numpy as np
 
 from .. import _check
 from .._check import convert, sequences
-from .._types import Array, ArrayInput, DTypeLike, LossFunction
+from .._types import Array, ArrayInput, DTypeLike, LossFunction, Value
 
 SOFTMAX, MSE = "softmax_cross_entropy", "mse"
 Names = Sequence[str] | Sequence[bool]
@@ -55,11 +55,13 @@ class Targets:
     dtype: DTypeLike | None = None
     layout: str = sequences.TIME_MAJOR
 
-    def array(self, where: str, name: str, y: ArrayInput) -> Array:
-        """Return y as an array, which is time-major if it has targets for every step."""
+    def array(self, where: str, name: str, y: ArrayInput, x: Array, lengths: Array | None) -> Array:
+        """Return y as an array, which is time-major if it has targets for every step of x."""
         moved = self.layout != sequences.TIME_MAJOR
         if moved and self.output == "every" and isinstance(y, list | tuple):
-            y, _ = sequences.padded(where, name, y)
+            y, ends = sequences.padded(where, name, y)
+            if ends is not None and ends.shape == x.shape[1:2]:
+                _check_ends(where, name, ends, len(x), lengths)
         y = convert.plain(where, name, y)
         return y.swapaxes(0, 1) if moved and self.every(y) and y.ndim > 1 else y
 
@@ -77,11 +79,13 @@ class Targets:
         """Return the names of the classes if the labels are strings or booleans, else None."""
         if not self.are_labels(y) or y.dtype.kind not in "bUOT" or self._is_one_hot(y):
             return None
-        labels = set(y[self._counted(where, y, lengths)].ravel().tolist())
-        strange = [label for label in labels if not isinstance(label, str | bool)]
+        labels = y[self._counted(where, y, lengths)].ravel().tolist()
+        booleans = y.dtype.kind == "b" or (labels != [] and isinstance(labels[0], bool))
+        strange = [label for label in labels if not isinstance(label, bool if booleans else str)]
         if strange:
-            _check.fail(where, f"{name} contains {strange[0]!r:.40}", "strings, or an array of numbers")
-        names: Names = (False, True) if y.dtype.kind == "b" else sorted(labels)
+            expected = "booleans" if booleans else "strings, or an array of numbers"
+            _check.fail(where, f"{name} contains {strange[0]!r:.40}", expected)
+        names: Names = (False, True) if booleans else sorted(set(labels))
         if self.outputs not in (None, len(names)):
             shown = ", ".join(map(repr, names[:5])) + (", ..." if len(names) > 5 else "")
             cure = "; binary_cross_entropy reads booleans with one output" if self.outputs == 1 else ""
@@ -105,7 +109,7 @@ class Targets:
     def _counted(self, where: str, y: Array, lengths: Array | None) -> Array:
         """Return the mask of the targets within the lengths, without the axis of the outputs."""
         outer = y[..., 0] if self._is_one_hot(y) else y
-        if lengths is None or not self.every(y):
+        if lengths is None or not self.every(y) or outer.shape[1:] != lengths.shape:
             return np.ones(outer.shape, np.bool_)
         return _check.counted(where, lengths, outer)
 
@@ -121,7 +125,7 @@ class Targets:
 
     def _values(self, where: str, name: str, y: Array, lengths: Array | None) -> Array:
         axes = 3 if self.every(y) else 2
-        if callable(self.loss) and y.dtype.kind in "iu" and y.ndim == axes - 1:
+        if callable(self.loss) and y.dtype.kind in "iu" and y.ndim == axes - 1 and self.outputs != 1:
             return convert.array(where, name, y)  # labels, which the function of the user reads
         if self.outputs == 1 and y.ndim == axes - 1:
             y = y[..., None]
@@ -132,9 +136,19 @@ class Targets:
         return sequences.real(where, name, y, self.dtype, lengths if axes == 3 else None)
 
 
+def _check_ends(where: str, name: str, ends: Array, T: int, lengths: Array | None) -> None:
+    """Check that each sample has targets for all its steps, or for all T steps."""
+    _check.lengths(where, lengths, T, len(ends))
+    steps = np.full_like(ends, T) if lengths is None else lengths
+    wrong = (ends != steps) & (ends != T)
+    if wrong.any():
+        (i,) = _check.first_index(wrong)
+        _check.fail(where, f"{name}[{i}] has {ends[i]} steps", f"{steps[i]}", f"as x[{i}]")
+
+
 def _from_one_hot(where: str, name: str, y: Array, counted: Array) -> Array:
     """Return the position of the 1 in each row."""
-    wrong = ((y != 0) & (y != 1)).any(axis=-1) | (y.sum(axis=-1) != 1)
+    wrong = ((y != 0) & (y != 1)).any(axis=-1) | (y.sum(axis=-1, where=counted[..., None]) != 1)
     wrong &= counted
     if wrong.any():
         index = _check.first_index(wrong)
@@ -150,7 +164,11 @@ def _from_one_hot(where: str, name: str, y: Array, counted: Array) -> Array:
 def _indices(where: str, name: str, y: Array, names: Names, counted: Array) -> Array:
     """Return the index of each label in `names`, which is sorted; 0 where a label is not counted."""
     place = {label: index for index, label in enumerate(names)}
-    indices = np.array([place.get(label, -1) for label in y.ravel().tolist()], np.int64).reshape(y.shape)
+
+    def index_of(label: Value) -> int:
+        return place.get(label, -1) if isinstance(label, str | int) else -1
+
+    indices = np.array([index_of(label) for label in y.ravel().tolist()], np.int64).reshape(y.shape)
     wrong = (indices < 0) & counted
     if wrong.any():
         index = _check.first_index(wrong)

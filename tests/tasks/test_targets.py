@@ -15,6 +15,7 @@ STEPS[0, :K] = np.arange(K)
 LENGTHS = np.arange(N) % T + 1
 NAMES = np.array(["ant", "bee", "cat"])
 EYE = np.eye(K, dtype=int)
+LISTS = np.array([[1], [2, 3]] * 6, object)
 
 
 def fit(y, x=X, output="last", outputs=K, **options):
@@ -53,6 +54,8 @@ def test_one_hot_rows_are_labels(dtype):
 def test_booleans_are_two_classes():
     y = LABELS > 0
     result = fit(y, outputs=2)
+    assert fit([True] * N, outputs=2).classes.tolist() == [False, True]
+    assert fit(np.array([True] * N, object), outputs=2).classes.tolist() == [False, True]
     assert result.net.flat.tobytes() == bits(y.astype(int), outputs=2)
     assert result.predict(X).dtype == np.bool_
 
@@ -92,6 +95,10 @@ WRONG = [
     (LABELS + 1, {}, r"y\[2\] is 3, expected 0 to 2 because there are 3 classes; numpy.unique\(y, return_inverse=True"),
     (LABELS, {"outputs": 1}, r'y\[1\] is 1, expected 0 to 0 because there is 1 class; loss="mse" reads y as values'),
     (NAMES[LABELS], {"validation": (X, ["dog"] * N)}, r"validation y\[0\] is 'dog', expected one of 'ant', 'bee'"),
+    (NAMES[LABELS], {"validation": (X, LISTS)}, r"validation y\[0\] is '\[1\]', expected one of 'ant', 'bee'"),
+    (LISTS, {}, r"y contains \[1\], expected strings, or an array of numbers"),
+    (np.array([True, "ant"] * 6, object), {}, "y contains 'ant', expected booleans"),
+    (NAMES[STEPS.T], {"output": "every", "ragged": True}, r"y has shape \(12, 5\), expected integers"),
 ]  # fmt: skip
 
 
@@ -99,6 +106,44 @@ WRONG = [
 def test_what_cannot_be_read_is_refused(y, options, words):
     with pytest.raises(ValueError, match=rf"^tasks\.Arrays: {words}"):
         fit(y, **options)
+
+
+def test_targets_in_a_list_have_the_steps_of_their_inputs():
+    samples, labels = [[a[:n, i] for i, n in enumerate(LENGTHS)] for a in (X, STEPS)]
+    options = {"output": "every", "layout": "btd"}
+    expected = bits(STEPS, output="every", ragged=True)
+    batch_first = X.swapaxes(0, 1)
+    assert bits(labels, batch_first, ragged=True, **options) == expected
+    assert bits([STEPS[:, i] for i in range(N)], samples, **options) == expected  # all have T steps
+    for y, x, words in [
+        (labels[::-1], samples, r"y\[0\] has 2 steps, expected 1 as x\[0\]"),
+        (labels, batch_first, r"y\[0\] has 1 steps, expected 5 as x\[0\]"),
+    ]:
+        with pytest.raises(ValueError, match=rf"^tasks\.Arrays: {words}"):
+            fit(y, x, **options)
+
+
+def test_padding_of_one_hot_rows_causes_no_warning():
+    y = np.eye(K)[STEPS]
+    y[np.arange(T)[:, None] >= LENGTHS] = np.inf, -np.inf, np.nan
+    options = {"output": "every", "ragged": True}
+    assert bits(y, loss="softmax_cross_entropy", **options) == bits(STEPS, **options)
+
+
+def test_integers_are_numbers_for_a_loss_of_ones_own_with_one_output():
+    def squares(y, target):
+        assert target.shape == y.shape
+        return float(np.mean((y - target) ** 2)), 2 * (y - target) / y.size
+
+    counts = LABELS * 3
+    assert bits(counts, outputs=1, loss=squares) == bits(counts * 1.0, outputs=1, loss=squares)
+
+
+def test_sequences_of_a_list_share_a_dtype():
+    mixed = [np.zeros((3, D), "M8[s]"), *[np.zeros((3, D))] * (N - 1)]
+    words = r"x has sequences of dtypes datetime64\[s\], float64, expected one dtype for all"
+    with pytest.raises(ValueError, match=words):
+        fit(LABELS, mixed, layout="btd")
 
 
 def test_several_labels_a_sample():
