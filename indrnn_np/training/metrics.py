@@ -19,6 +19,8 @@ from ..tasks.targets import loss_name
 from .own_loss import own_loss
 
 LARGER_IS_BETTER = {"accuracy": True, "recall": True} | dict.fromkeys((*LOSSES, "bits", "perplexity"), False)
+# Values in the lines of a run, besides the metrics.
+MEASURED = ("lr", "gradient_norm", "steps_per_second", "epoch", "seconds")
 # Metrics that are functions of a cross-entropy in nats: bits per symbol, and perplexity.
 DERIVED: dict[str, Callable[[float], float]] = {
     "bits": lambda nats: nats / math.log(2),
@@ -135,7 +137,7 @@ class Collected:
             return {}
         y, target = (np.concatenate(arrays) for arrays in zip(*self._parts, strict=True))
         return {
-            name: float(_check.real(f"metric {name}", "its value", f(y, target)))
+            name: float(_check.real(f"metric {name}", "its value", f(y.copy(), target.copy())))
             for name, f in self.functions.items()
         }
 

@@ -27,6 +27,8 @@ ELSEWHERE = {
     "gradient_clip_val": "use clip_norm", "max_grad_norm": "use clip_norm",
     "device": "set backend in the network", "log_dir": "use out", "checkpoint_dir": "use out",
 }  # fmt: skip
+# Names in the lines of a run, which functions of the user cannot have.
+TAKEN = ("kind", "split", "iteration", *metrics.MEASURED, *metrics.LARGER_IS_BETTER)
 LEFT_OPEN = (
     "iterations",
     "epochs",
@@ -51,6 +53,7 @@ class Plan:
     loss : str or callable
         "mse", "softmax_cross_entropy", "binary_cross_entropy", or a function f(y, target) that
         returns the mean loss and its gradient dy (training/own_loss.py). None: the loss of the task.
+        The name of a function is its key in the lines of the run, so it differs from their other keys.
     metrics : mapping of str to callable
         Functions f(y, target) of all outputs and targets of a split, which return a number. Each
         evaluation records their values.
@@ -117,6 +120,29 @@ class Plan:
         if self.loss is not None and not callable(self.loss):
             _check.choice("Plan", "loss", self.loss, metrics.LOSSES)
         _check.choice("Plan", "memory", self.memory, MEMORY)
+        self._check_functions()
+
+    def _check_functions(self) -> None:
+        """Check the functions of the user and their names, which are keys in the lines of a run."""
+        functions: object = {} if self.metrics is None else self.metrics
+        if not isinstance(functions, Mapping):
+            expected = "a dict of functions by name"
+            _check.fail("Plan", f"metrics is a {type(functions).__name__}", expected, error=TypeError)
+        taken = {*TAKEN}
+        if callable(self.loss):
+            self._check_name("the loss", loss_name(self.loss), taken)
+            taken.add(loss_name(self.loss))
+        for name, function in functions.items():
+            self._check_name("a metric", name, taken)
+            if not callable(function):
+                expected = "a function f(y, target)"
+                _check.fail("Plan", f"metric {name} is {function!r:.40}", expected, error=TypeError)
+
+    @staticmethod
+    def _check_name(kind: str, name: object, taken: Iterable[str]) -> None:
+        if not isinstance(name, str) or name in taken:
+            because = "because the lines of a run have entries of that name"
+            _check.fail("Plan", f"{kind} is called {name!r:.40}", "another name", because)
 
     def complete(self, task: Task, lr: float, done: int = 0) -> RunPlan:
         """Return the plan of a run on `task`, in which each field but `epochs` has a value.

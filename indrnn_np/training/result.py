@@ -19,9 +19,6 @@ from .progress import duration
 from .records import KINDS
 from .trainer import Trainer
 
-# Values in the lines of a run, besides the metrics.
-MEASURED = ("lr", "gradient_norm", "steps_per_second", "epoch", "seconds")
-
 PROBABILITIES = (SOFTMAX, "binary_cross_entropy")  # losses of networks that predict labels
 
 
@@ -64,7 +61,7 @@ class Result:
         _check.choice("Result.curve", "kind", kind, KINDS)
         lines = [line for line in self.history if line["kind"] == kind]
         known = {key for line in lines for key, value in line.items() if not isinstance(value, str)}
-        known = known or {*metrics.LARGER_IS_BETTER, *MEASURED}
+        known = known or {*metrics.LARGER_IS_BETTER, *metrics.MEASURED}
         others = sorted({line["kind"] for line in self.history if name in line})
         if others and name not in known:
             because = f"because only these lines contain {name!r}"
@@ -169,7 +166,7 @@ def summary_of(trainer: Trainer) -> Json:
     return {
         "task": trainer.task.describe(), "ended": trainer.ended, "iterations": net.iteration,
         "parameters": net.size, "seconds": round(trainer.journal.elapsed(), 3),
-        "loss": plan.loss_name, "train": last[0][plan.loss_name] if last else None, "final": final,
+        "loss": plan.loss_name, "train": last[0].get(plan.loss_name) if last else None, "final": final,
         "metric": trainer.metric, "best": trainer.best, "baseline": trainer.task.baseline,
         "backend": net.backend, "dtype": net.dtype.name, "optimizer": trainer.optimizer.spec(),
         "schedule": trainer.schedule.spec(), "plan": plan.spec(),

@@ -83,12 +83,105 @@ def test_metrics_of_ones_own_see_the_whole_split_once():
             r"loss <lambda>: dy has shape \(3,\), expected \(4, 3\) to match y",
         ),
         (lambda y, t: ("a", y), TypeError, "loss <lambda>: the loss is a str, expected a number"),
+        (
+            lambda y, t: (1.0, y * 1j),
+            ValueError,
+            "loss <lambda>: dy has dtype complex64, expected float32 to match y",
+        ),
+        (lambda y, t: (1.0, [[1], [1, 2]]), ValueError, "loss <lambda>: dy is a list that NumPy cannot read"),
+        (
+            lambda y, t: (1.0, np.ma.array(y, mask=y > 0)),
+            TypeError,
+            "loss <lambda>: dy is a MaskedArray, expected a numpy.ndarray because its mask would be ignored",
+        ),
         (lambda y, t: (np.nan, y), ArithmeticError, "the loss is nan in iteration 0"),
     ],
 )
 def test_a_wrong_loss_is_refused(loss, error, words):
     with pytest.raises(error, match=words):
         fit(VALUES, loss=loss)
+
+
+def test_functions_may_change_their_arguments():
+    def changes(y, target):
+        y -= target
+        return float(np.mean(y**2)), 2 * y / y.size
+
+    def reset(y, target):
+        y[:] = target[:] = 0
+        return 1.0
+
+    def error(y, target):
+        return float(np.mean((y - target) ** 2))
+
+    layers = [ir.IndRNN(D, K, activation="tanh")]
+    data, options = (X, np.tile(VALUES, (T, 1, 1))), {"iterations": 3, "batch": 4, "progress": False}
+    trained = []
+    for loss in (squares, changes):
+        net = ir.Sequential(layers, steps=T, backend="reference")
+        result = ir.fit(
+            net,
+            data,
+            ir.Adam(0.01),
+            loss=loss,
+            validation=0.25,
+            metrics={"reset": reset, "error": error},
+            **options,
+        )
+        trained.append(net.flat.tobytes())
+        final = result.history[-1]
+        assert final["error"] == pytest.approx(final[loss.__name__])
+    assert trained[0] == trained[1]
+
+
+def test_a_batch_without_targets_is_refused():
+    values = np.zeros((T, N, K), np.float32)
+    words = "loss squares: no row is counted, expected at least one row to take a mean over"
+    with pytest.raises(ValueError, match=words):
+        fit(values, LENGTHS * 0, output="every", loss=squares)
+
+
+def named(name):
+    def loss(y, target):
+        return squares(y, target)
+
+    loss.__name__ = name
+    return loss
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        (
+            {"loss": named("kind")},
+            ValueError,
+            "the loss is called 'kind', expected another name because the lines",
+        ),
+        ({"loss": named("softmax_cross_entropy")}, ValueError, "the loss is called 'softmax_cross_entropy'"),
+        ({"loss": squares, "metrics": {"squares": squares}}, ValueError, "a metric is called 'squares'"),
+        (
+            {"metrics": {"accuracy": squares}},
+            ValueError,
+            "a metric is called 'accuracy', expected another name",
+        ),
+        (
+            {"metrics": {"iteration": squares}},
+            ValueError,
+            "a metric is called 'iteration', expected another name",
+        ),
+        ({"metrics": {1: squares}}, ValueError, "a metric is called 1, expected another name"),
+        ({"metrics": {"a": 3}}, TypeError, r"metric a is 3, expected a function f\(y, target\)"),
+        ({"metrics": [squares]}, TypeError, "metrics is a list, expected a dict of functions by name"),
+    ],
+)
+def test_names_of_functions_differ_from_the_entries_of_a_run(options, error, words):
+    with pytest.raises(error, match=f"^Plan: {words}"):
+        ir.Plan(iterations=1, **options)
+
+
+def test_a_finished_run_resumes_with_another_loss(tmp_path):
+    fit(VALUES, loss=squares, out=tmp_path)
+    assert fit(VALUES, loss="mse", out=tmp_path, resume=tmp_path).summary["train"] is None
 
 
 def test_a_graph_refuses_a_loss_of_ones_own():
