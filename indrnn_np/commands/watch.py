@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from . import options
@@ -52,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     with Live(console=console, auto_refresh=False, vertical_overflow="visible") as live:
         try:
             while True:
-                runs = [_read(path) for path in args.runs]
+                runs = _named([_read(path) for path in args.runs], args.runs)
                 live.update(_page(runs, args.metric, console), refresh=True)
                 if not args.follow or all(run.state != RUNNING for run in runs):
                     return 0
@@ -73,7 +75,16 @@ def _read(path: str) -> Run:
     if state != RUNNING and directory.summary.is_file():
         ended = records.read_summary(directory.summary)["ended"]
         state = ended if ended == "interrupted" else "finished"
-    return Run(directory.path.name, state, lines)
+    return Run(directory.path.resolve().name, state, lines)
+
+
+def _named(runs: list[Run], paths: list[str]) -> list[Run]:
+    """Return the runs, named by their paths below a common folder if two folders have the same name."""
+    if len({run.name for run in runs}) == len(runs):
+        return runs
+    whole = [Path(path).resolve() for path in paths]
+    common = os.path.commonpath(whole)
+    return [replace(run, name=os.path.relpath(path, common)) for run, path in zip(runs, whole, strict=True)]
 
 
 def _page(runs: list[Run], metric: str | None, console: Any) -> Any:
@@ -90,7 +101,7 @@ def _page(runs: list[Run], metric: str | None, console: Any) -> Any:
     if not values:
         return Group(Text(f"no {name} yet"), _table(runs, name))
     size = console.width, max(8, min(MOST_ROWS, console.height - len(runs) - 6))
-    log = min(values) > 0 and not LARGER_IS_BETTER.get(name, False)
+    log = 0 < min(values) < max(values) and not LARGER_IS_BETTER.get(name, False)
     drawing = terminal(curves, name, size, log, colours=console.is_terminal and not console.no_color)
     return Group(Text.from_ansi(drawing), _table(runs, name))
 
@@ -119,6 +130,7 @@ def _curves(run: Run, name: str, several: bool) -> dict[str, Any]:
 def _table(runs: list[Run], name: str) -> Any:
     """Return a table with the state, the last values and the best validation of each run."""
     from rich.table import Table
+    from rich.text import Text
 
     from ..training.metrics import LARGER_IS_BETTER
     from ..training.progress import duration
@@ -132,5 +144,11 @@ def _table(runs: list[Run], name: str) -> Any:
         training, validation = (run.curve(kind, name)[1] for kind in ("train", "validation"))
         values = [training[-1:], validation[-1:], [best(validation)] if validation else []]
         numbers = (f"{value[0]:.4g}" if value else "-" for value in values)
-        table.add_row(run.name, run.state, f"{last['iteration']:,}", duration(last["seconds"]), *numbers)
+        table.add_row(
+            Text(run.name),
+            run.state,
+            f"{last['iteration']:,}",
+            duration(last.get("seconds") or 0.0),
+            *numbers,
+        )
     return table

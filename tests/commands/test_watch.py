@@ -61,6 +61,33 @@ def test_several_runs_share_a_drawing(capsys):
     ]  # the best ones
 
 
+def test_runs_of_the_same_name_are_told_apart(capsys):
+    for parent, lines in (("adding", LINES), ("copying", LINES[:10])):
+        Path(parent).mkdir()
+        write(f"{parent}/[red]1", lines)
+    code, out, _ = run(capsys, "adding/[red]1", "copying/[red]1")
+    assert code == 0 and "a adding/[red]1" in out and "b copying/[red]1" in out
+    assert [line.split("│")[1].strip() for line in out.splitlines()[-3:-1]] == [
+        "adding/[red]1",
+        "copying/[red]1",
+    ]
+    code, out, _ = run(capsys, "adding/[red]1")
+    assert code == 0 and "│ [red]1 │" in out
+
+
+@pytest.mark.parametrize("lines", [LINES[:1], [LINES[0], LINES[0] | {"iteration": 200}]])
+def test_a_single_value_is_drawn(capsys, lines):
+    write("one", lines)
+    code, out, err = run(capsys, "one")
+    assert (code, err) == (0, "") and "│     0.01 │" in out
+
+
+def test_a_line_without_its_time(capsys):
+    write("one", [{"kind": "train", "iteration": 1, "mse": 0.5}])
+    code, out, _ = run(capsys, "one")
+    assert code == 0 and "0 s" in out
+
+
 def test_errors_name_the_run_and_the_known_metrics(capsys):
     write("one")
     code, _, err = run(capsys, "one", "--metric", "mse_")
