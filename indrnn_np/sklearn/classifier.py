@@ -80,6 +80,8 @@ class IndRNNClassifier(ClassifierMixin, IndRNNEstimator):
         return scipy.special.softmax(self._outputs(X), axis=1)
 
     def _labels(self, y: ArrayInput, x: Array) -> Array:
+        if isinstance(y, np.ndarray):
+            _check.plain(type(self).__name__, "y", y)
         labels = column_or_1d(y, warn=True)
         check_classification_targets(labels)
         check_consistent_length(x[0], labels)

@@ -16,6 +16,7 @@ from .._types import Array, ArrayInput, Json, Value
 from ..networks.plain_stack import plain
 from ..optim.optimizers import Adam
 from ..optim.schedules import Cosine
+from ..tasks._random import held_out
 from ..training.fit import fit
 
 if TYPE_CHECKING:
@@ -109,7 +110,10 @@ class IndRNNEstimator(BaseEstimator):
         """Return X as x (T, n, D) and the lengths; `first` stores what later calls must match."""
         where = type(self).__name__
         _check.choice(where, "layout", self.layout, LAYOUTS)
-        nested = are_sequences(X)
+        if isinstance(X, np.ndarray):
+            _check.plain(where, "X", X)
+        as_before = not first and self._nested and isinstance(X, list | tuple)
+        nested = as_before or are_sequences(X)
         if not first and nested != self._nested:
             kinds = ("a table (n, T)", "sequences")
             _check.fail(where, f"X is {kinds[nested]}", kinds[self._nested], "as in fit")
@@ -121,6 +125,8 @@ class IndRNNEstimator(BaseEstimator):
         _check.finite(where, "X", x)
         if first:
             self._nested = nested
+            if nested:
+                self.__dict__.pop("feature_names_in_", None)  # of an earlier data frame
             self.n_features_in_ = x.shape[2] if nested else x.shape[0]
         elif nested and x.shape[2] != self.n_features_in_:
             _check.fail(where, f"X has {x.shape[2]} inputs", f"{self.n_features_in_}", "as in fit")
@@ -129,15 +135,21 @@ class IndRNNEstimator(BaseEstimator):
     def _start(self, x: Array, outputs: int) -> None:
         """Create the network and the optimizer."""
         self._seed = int(check_random_state(self.random_state).randint(2**31))
+        steps = x.shape[0] if self.steps is None else self.steps
         self.net_ = plain(
-            x.shape[2], self.hidden, outputs, self.layers, self.steps or x.shape[0], self.batchnorm, self.dropout,
+            x.shape[2], self.hidden, outputs, self.layers, steps, self.batchnorm, self.dropout,
             activation=self.activation, backend=self.backend, dtype=self.dtype, seed=self._seed,
         )  # fmt: skip
         self._optimizer, self.history_ = Adam(self.learning_rate), list[Json]()
 
     def _train(self, x: Array, lengths: Array | None, y: Array, epochs: int, anneal: bool) -> None:
         """Make passes through the data, and record one line of metrics a pass."""
-        updates = math.ceil(x.shape[1] * (1 - self.validation) / self.batch)
+        where, samples = type(self).__name__, x.shape[1]
+        _check.at_least(where, "batch", self.batch, 1)
+        _check.between(where, "validation", self.validation, 0.0, 1.0)
+        updates = max(1, math.ceil((samples - held_out(samples, self.validation)) / self.batch))
+        self._optimizer.lr = self.learning_rate
+        self.net_.iteration = math.ceil(self.net_.iteration / updates) * updates  # where an epoch begins
         schedule = Cosine(self.learning_rate, epochs * updates) if anneal else None
         result = fit(
             self.net_, (x, y, lengths), self._optimizer, loss=self._loss, epochs=epochs, batch=self.batch,
@@ -158,4 +170,11 @@ def are_sequences(X: ArrayInput) -> bool:
     if not isinstance(X, list | tuple):
         return getattr(X, "ndim", 2) == 3
     lengths = {len(part) for part in X if hasattr(part, "__len__")}
-    return len(lengths) > 1 or any(np.ndim(part) == 2 for part in X)
+    return len(lengths) > 1 or any(_has_rows(part) for part in X)
+
+
+def _has_rows(part: ArrayInput) -> bool:
+    """Return whether a part of a list is a sequence (T, D), as an array or as a list of rows."""
+    if isinstance(part, list | tuple):
+        return any(hasattr(row, "__len__") for row in part)
+    return getattr(part, "ndim", 0) == 2

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.utils import check_array, check_consistent_length
 
+from .. import _check
 from .._types import Array, ArrayInput, Value
 from ..tasks.targets import MSE
 from .estimator import IndRNNEstimator
@@ -58,6 +59,8 @@ class IndRNNRegressor(RegressorMixin, IndRNNEstimator):
     def _values(self, y: ArrayInput, x: Array) -> Array:
         if y is None:
             raise ValueError("IndRNNRegressor requires y to be passed, but the target y is None.")
+        if isinstance(y, np.ndarray):
+            _check.plain(type(self).__name__, "y", y)
         values = check_array(y, dtype=self.dtype, ensure_2d=False, input_name="y")
         check_consistent_length(x[0], values)
         self._one_axis = values.ndim == 1

@@ -27,9 +27,14 @@ def hold_out(seed: int, share: float, index: Array) -> tuple[Array, Array]:
 
     `held` contains `share` of the samples, at least one, or none if `share` is 0.
     """
-    held = max(1, round(len(index) * share)) if share else 0
+    held = held_out(len(index), share)
     mixed = index[order(seed, "split", 0, len(index))]
     return mixed[held:], mixed[:held]
+
+
+def held_out(count: int, share: float) -> int:
+    """Return how many of `count` samples `hold_out` holds out."""
+    return max(1, round(count * share)) if share else 0
 
 
 class Shuffled:

@@ -3,6 +3,7 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -141,3 +142,49 @@ def test_the_tools_of_scikit_learn_work():
         )
         assert search.best_params_["hidden"] in grid["hidden"] and len(search.predict(data)) == N
     assert cross_val_score(classifier(epochs=2), RAGGED, Y, cv=2).shape == (2,)
+
+
+def test_partial_fit_after_fit_has_the_whole_learning_rate():
+    model = classifier(learning_rate=0.02).fit(X, Y)
+    before = len(model.history_)
+    model.partial_fit(X, Y)
+    assert [line["lr"] for line in model.history_[before:] if line["kind"] == "train"] == [0.02]
+
+
+def test_each_pass_reads_each_sample_once_and_has_a_line():
+    """Also after parts of other sizes, and with a share held out."""
+    model = classifier(batch=4)
+    model.partial_fit(X[:20], Y[:20], classes=["down", "up"])  # 5 updates
+    model.partial_fit(X, Y)  # 6 updates
+    assert [line["epoch"] for line in model.history_ if line["kind"] == "train"] == [1, 2]
+    model = classifier(batch=10, validation=0.25, epochs=2).fit(X[:14], Y[:14])  # 4 held out
+    rates = [line["lr"] for line in model.history_ if line["kind"] == "train"]
+    np.testing.assert_allclose(rates, [0.01, 0.005])  # a cosine over 2 updates
+
+
+def test_series_of_any_lengths_stay_sequences():
+    series = [x[:, 0] for x in RAGGED]
+    model = classifier().fit(series, Y)
+    single = np.concatenate([model.predict_proba([x]) for x in series])
+    np.testing.assert_allclose(single, model.predict_proba(series))
+
+
+def test_names_of_features_are_those_of_the_last_fit():
+    model = classifier(epochs=1).fit(pd.DataFrame(X[:, :, 0]).rename(columns=str), Y)
+    assert len(model.feature_names_in_) == T
+    assert not hasattr(model.fit(X, Y), "feature_names_in_")
+
+
+@pytest.mark.parametrize(
+    ("options", "x", "y", "error", "words"),
+    [
+        ({"batch": 0}, X, Y, ValueError, "batch is 0, expected a number of at least 1"),
+        ({"validation": None}, X, Y, TypeError, "validation is a NoneType, expected a number"),
+        ({}, np.ma.array(X, mask=X > 0), Y, TypeError, "X is a MaskedArray, expected a numpy.ndarray"),
+        ({}, X, np.ma.array(Y, mask=Y == "up"), TypeError, "y is a MaskedArray, expected a numpy.ndarray"),
+        ({}, [[[1.0], [1.0, 2.0]]] * N, Y, ValueError, r"X\[0\] is a list that NumPy cannot read"),
+    ],
+)
+def test_what_cannot_be_read_is_refused(options, x, y, error, words):
+    with pytest.raises(error, match=f"^IndRNNClassifier: {words}"):
+        classifier(**options).fit(x, y)
