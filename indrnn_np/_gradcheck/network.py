@@ -107,7 +107,9 @@ class _Trial:
     def _criterion(self, net: Sequential, output: Array) -> tuple[complex, Array]:
         """Return the chosen loss and its gradient."""
         if callable(self.loss):
-            return self.loss(output, self.y, **({} if self.mask is None else {"mask": self.mask}))
+            return self.loss(
+                output.copy(), self.y.copy(), **({} if self.mask is None else {"mask": self.mask})
+            )
         _check.choice("gradcheck", "loss", self.loss, KNOWN_LOSSES.values())
         y = self.y.astype(net.dtype) if self.y.dtype.kind == "f" else self.y
         return getattr(hosted(net.backend), self.loss).loss(output, y, mask=self.mask)

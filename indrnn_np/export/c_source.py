@@ -112,7 +112,7 @@ def to_c(net: Sequential, path: str | Path, meta: Json | None = None, name: str 
     >>> "void net_step(net_state *state, const float *x, float *y)" in text
     True
     """
-    path, meta = _files.user_path(WHERE, "path", path), metadata.checked(WHERE, meta)
+    path, meta = _files.user_path(WHERE, "path", path), metadata.checked(WHERE, net, meta)
     name = path.stem if name is None else name
     if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name):
         because = "because all names in the file begin with it"

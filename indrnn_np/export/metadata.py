@@ -8,6 +8,7 @@ from pathlib import Path
 from .. import _check
 from .._files import forms
 from .._types import Json
+from ..networks.sequential import Sequential
 from ..training import records
 
 RUN = ("settings", "plan", "task")  # entries of a checkpoint's meta that describe its run
@@ -47,12 +48,15 @@ def of_run(path: str | Path, meta: Json) -> Json:
     task = carried.get("task", {})
     names = task.get("classes", task.get("vocabulary"))
     if isinstance(names, list):  # some tasks store the number of their classes
-        carried["classes"] = names
+        carried["classes"] = list(map(str, names))
     return carried | {name: task[name] for name in ("mean", "deviation") if name in task}
 
 
-def checked(where: str, meta: Json | None) -> Json:
-    """Return a copy of `meta` after checking that it is JSON, and the entries that the formats read."""
+def checked(where: str, net: object, meta: Json | None) -> Json:
+    """Return a copy of `meta` after checking that `net` is a network, and that `meta` can be written."""
+    if not isinstance(net, Sequential):
+        expected = "a network, such as ir.load(path).net"
+        _check.fail(where, f"net is a {type(net).__name__}", expected, error=TypeError)
     try:
         copied = json.loads(json.dumps(meta or {}, allow_nan=False))
     except (TypeError, ValueError, RecursionError) as error:

@@ -70,7 +70,7 @@ def to_onnx(net: Sequential, path: str | Path, meta: Json | None = None, lengths
     """
     _check.boolean(WHERE, "lengths", lengths)
     library = _check.optional(WHERE, "onnx", "export")
-    path, meta = _files.user_path(WHERE, "path", path), metadata.checked(WHERE, meta)
+    path, meta = _files.user_path(WHERE, "path", path), metadata.checked(WHERE, net, meta)
     model = _model(net, describe(WHERE, net), meta, lengths)
     library.checker.check_model(model, full_check=True)
     _files.replace(WHERE, path, lambda file: file.write(model.SerializeToString()))

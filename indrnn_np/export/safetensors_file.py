@@ -58,7 +58,7 @@ def to_safetensors(net: Sequential, path: str | Path, meta: Json | None = None) 
     >>> bool((loaded.net.flat == net.flat).all()), loaded.meta
     (True, {'classes': ['walk', 'run']})
     """
-    path, meta = _files.user_path(WHERE, "path", path), metadata.checked(WHERE, meta)
+    path, meta = _files.user_path(WHERE, "path", path), metadata.checked(WHERE, net, meta)
     if path.suffix != tensors.SUFFIX:
         because = "because ir.load recognises the format by it"
         _check.fail(WHERE, f"path is {str(path)!r}", f"a name that ends in {tensors.SUFFIX}", because)

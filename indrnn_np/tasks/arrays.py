@@ -135,6 +135,7 @@ class Arrays:
         if lengths is not None:
             lengths = convert.array(where, names[2], lengths)
         x, lengths = sequences.time_major(where, names[0], x, read.dtype, lengths, read.layout)
+        x = convert.plain(where, names[0], x)  # refuses arrays in GPU memory
         y = read.array(where, names[1], y, x, lengths)
         if split == "train":
             self.names = read.names(where, names[1], y, lengths)

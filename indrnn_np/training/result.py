@@ -74,7 +74,9 @@ class Result:
     def classes(self) -> Array:
         """Labels of the outputs, (K,): the labels of the data, or 0 to K - 1."""
         names = self.summary["task"].get("classes")
-        return np.arange(check_layers("Result", self.net.layers) or 0) if names is None else np.array(names)
+        if isinstance(names, list):  # some tasks store the number of their classes
+            return np.array(names)
+        return np.arange(check_layers("Result", self.net.layers) or 0)
 
     def predict(self, x: ArrayInput, lengths: ArrayInput = None, layout: str | None = None) -> Array:
         """Return predictions: labels, booleans for binary_cross_entropy, else the outputs.
@@ -97,7 +99,7 @@ class Result:
             If an output is not finite and the prediction is a label.
         """
         layout, loss = layout or self.layout, self.summary["loss"]
-        y = self.net(x, lengths=lengths, layout=layout)
+        y = self._outputs(x, lengths, layout)
         if loss not in PROBABILITIES:
             return y
         _check.finite("Result.predict", "net(x)", y)
@@ -120,10 +122,14 @@ class Result:
 
         _check.choice("Result.predict_proba", "loss", self.summary["loss"], PROBABILITIES)
         layout = layout or self.layout
-        y = self.net(x, lengths=lengths, layout=layout)
+        y = self._outputs(x, lengths, layout)
         if self.summary["loss"] != SOFTMAX:
             return scipy.special.expit(y)
         return scipy.special.softmax(y, axis=self._outputs_axis(y, layout))
+
+    def _outputs(self, x: ArrayInput, lengths: ArrayInput, layout: str) -> Array:
+        """Return the outputs of the network in NumPy."""
+        return self.net.device.to_host(self.net(x, lengths=lengths, layout=layout))
 
     @staticmethod
     def _outputs_axis(y: Array, layout: str) -> int:

@@ -213,3 +213,12 @@ def test_a_numpy_array_is_refused_where_the_gpu_is_meant():
         ops.affine.forward(np.zeros((2, 3)), np.zeros((4, 3)), np.zeros(4))
     with pytest.raises(TypeError, match=r"expected array\.to_host\(\)"):
         np.asarray(ops.device.zeros((2,), "float32"))
+
+
+def test_predictions_of_arrays_on_the_gpu_are_on_the_host():
+    net, (x, _) = ir.plain(D, H, K, 1, T, backend="cuda"), batch("float32")
+    result = ir.fit(net, (x, np.arange(B) % K), ir.Adam(0.01), iterations=1, batch=B, progress=False)
+    np.testing.assert_array_equal(result.predict(net.device.bring(x)), result.predict(x))
+    np.testing.assert_array_equal(result.predict_proba(net.device.bring(x)), result.predict_proba(x))
+    with pytest.raises(ValueError, match=r"tasks\.Arrays: x is a DeviceArray that NumPy cannot read"):
+        ir.fit(net, (net.device.bring(x), np.arange(B) % K), ir.Adam(0.01), iterations=1, progress=False)

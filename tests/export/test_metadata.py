@@ -2,7 +2,10 @@
 
 import pytest
 
+import indrnn_np as ir
 from indrnn_np.export import metadata
+
+NET = ir.Sequential([ir.IndRNN(1, 1)], steps=1, backend="reference")
 
 
 def test_entries_of_a_run():
@@ -30,6 +33,19 @@ def test_a_checkpoint_without_a_run_has_none(meta):
     assert metadata.of_run("a.npz", meta) == {}
 
 
+def test_booleans_become_texts():
+    task = {"task": "arrays", "classes": [False, True]}
+    meta = metadata.of_run("a.npz", {"task": task})
+    assert metadata.checked("export", NET, meta)["classes"] == ["False", "True"]
+
+
+@pytest.mark.parametrize("write", [ir.export.to_onnx, ir.export.to_safetensors, ir.export.to_c])
+def test_only_networks_are_written(write, tmp_path):
+    words = rf"export\.{write.__name__}: net is a int, expected a network, such as ir\.load\(path\)\.net"
+    with pytest.raises(TypeError, match=words):
+        write(3, tmp_path / "net.c")
+
+
 def test_a_number_of_classes_has_no_names():
     task = {"task": "skeleton", "classes": 60}
     assert metadata.of_run("a.npz", {"task": task}) == {"task": task}
@@ -53,11 +69,11 @@ def test_a_damaged_run_is_refused():
 )
 def test_entries_are_checked(meta, error, words):
     with pytest.raises(error, match=f"export: {words}"):
-        metadata.checked("export", meta)
+        metadata.checked("export", NET, meta)
 
 
 def test_a_copy_is_returned():
     meta = {"classes": ["a"]}
-    assert metadata.checked("export", meta) == meta == {"classes": ["a"]}
-    assert metadata.checked("export", None) == {}
+    assert metadata.checked("export", NET, meta) == meta == {"classes": ["a"]}
+    assert metadata.checked("export", NET, None) == {}
     assert metadata.texts({"a": "text", "b": [1, "é"]}) == {"a": "text", "b": '[1, "\\u00e9"]'}

@@ -189,6 +189,22 @@ def test_a_graph_refuses_a_loss_of_ones_own():
         ir.Plan(iterations=1, loss=squares, graph=True)
 
 
+def test_a_task_may_store_the_number_of_its_classes():
+    result = fit(LABELS)
+    result.summary["task"]["classes"] = K  # as skeletons
+    assert result.classes.tolist() == [0, 1, 2]
+
+
+def test_the_gradient_of_a_loss_that_changes_its_arguments_is_checked():
+    def changes(y, target):
+        y -= target
+        target[:] = 0
+        return float(np.mean(y**2)), 2 * y / y.size
+
+    net = ir.Sequential([ir.IndRNN(D, K, activation="tanh")], steps=T, backend="reference")
+    assert ir.gradcheck(net, X[:, :2], np.ones((T, 2, K)), loss=changes).passed
+
+
 def test_predictions():
     labels, values = fit(LABELS), fit(VALUES)
     np.testing.assert_array_equal(labels.predict(X), labels.net(X).argmax(axis=-1))
