@@ -110,9 +110,6 @@ class Plan:
         for name, value in vars(self).items():
             if value is None and name not in LEFT_OPEN:
                 _check.fail("Plan", f"{name} is None", "a value", error=TypeError)
-            if name == "metrics" and not isinstance(value, Mapping | None):
-                expected = 'a dict of functions, such as {"largest error": f}'
-                _check.fail("Plan", f"metrics is a {type(value).__name__}", expected, error=TypeError)
             object.__setattr__(self, name, number("Plan", name, value))
         if callable(self.loss) and self.graph:
             because = "because a graph repeats launches, and loss is a function on the CPU"
@@ -126,7 +123,7 @@ class Plan:
         """Check the functions of the user and their names, which are keys in the lines of a run."""
         functions: object = {} if self.metrics is None else self.metrics
         if not isinstance(functions, Mapping):
-            expected = "a dict of functions by name"
+            expected = 'a dict of functions, such as {"largest error": f}'
             _check.fail("Plan", f"metrics is a {type(functions).__name__}", expected, error=TypeError)
         taken = {*TAKEN}
         if callable(self.loss):

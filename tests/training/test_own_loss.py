@@ -171,7 +171,7 @@ def named(name):
         ),
         ({"metrics": {1: squares}}, ValueError, "a metric is called 1, expected another name"),
         ({"metrics": {"a": 3}}, TypeError, r"metric a is 3, expected a function f\(y, target\)"),
-        ({"metrics": [squares]}, TypeError, "metrics is a list, expected a dict of functions by name"),
+        ({"metrics": [squares]}, TypeError, "metrics is a list, expected a dict of functions"),
     ],
 )
 def test_names_of_functions_differ_from_the_entries_of_a_run(options, error, words):
