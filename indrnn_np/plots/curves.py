@@ -12,7 +12,11 @@ from ..training.run_directory import RunDirectory
 from . import style
 from .style import BLUE, GREEN, GREY, ORANGE, Lines
 
-LABELS = {"mse": "mean squared error", "bits": "bits per character"}
+LABELS = {
+    "mse": "mean squared error",
+    "bits": "bits per character",
+    "softmax_cross_entropy": "cross-entropy / nats",
+}
 LINEAR = ("bits",)  # metrics that are logarithms, on a linear axis
 
 
@@ -30,7 +34,7 @@ def curve(run: str | Path) -> Any:
 def figure(metrics: Lines, summary: dict[str, Any]) -> Any:
     """Return the Figure of lines of metrics.jsonl and a summary; training may be absent."""
     result = style.empty(7.2, 4.5)
-    if summary["metric"] == "accuracy":
+    if summary["metric"] == "accuracy" and _series(metrics, "validation", "accuracy")[0]:
         _accuracy(result, metrics, summary)
     else:
         _error(result.subplots(), metrics, summary)
@@ -61,7 +65,9 @@ def _error(axes: Any, metrics: Lines, summary: dict[str, Any]) -> None:
         label = "training, mean since the last line"
         axes.plot(*training, color=BLUE, linewidth=1.1, alpha=0.75, label=label)
     label = "validation, new sequences" if task["task"] == "adding" else "validation"
-    axes.plot(*_series(metrics, "validation", name), color=ORANGE, linewidth=1.6, label=label)
+    validation = _series(metrics, "validation", name)
+    if validation[0] or not training[0]:
+        axes.plot(*validation, color=ORANGE, linewidth=1.6, label=label)
     end = _end(axes, metrics)
     if summary["baseline"] is not None:
         axes.axhline(summary["baseline"], color=GREY, linestyle="--", linewidth=1)
@@ -94,7 +100,8 @@ def _accuracy(figure: Any, metrics: Lines, summary: dict[str, Any]) -> None:
     task, batch = summary["task"], summary["plan"]["batch"]
     top.set_yscale("log")
     errors = [100 * (1 - a) if a < 1 else None for a in accuracy]  # a logarithmic axis has no 0
-    top.plot(iterations, errors, color=ORANGE, marker="s", markersize=3.5, linewidth=1.6, label="validation")
+    top.plot(iterations, errors, color=ORANGE, marker="s", markersize=3.5, linewidth=1.6, label="validation",
+             clip_on=False)  # fmt: skip
     end = _end(bottom, metrics)
     network = published.COUNTS.get(summary.get("parameters", 0), "plain-6")
     known = published.MNIST.get(task["task"], {}).get(network, {})

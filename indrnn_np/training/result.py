@@ -145,7 +145,15 @@ class Result:
             File to write the figure to. Its suffix selects the format (.png, .svg, .pdf).
         theme : {"light", "dark"}
             Colours of the figure.
+
+        Raises
+        ------
+        ValueError
+            If the run logged no training loss and had no validation.
         """
+        if not any(line["kind"] in ("train", "validation") for line in self.history):
+            expected = f"log_every of at most {self.summary['iterations']} iterations, or validation"
+            _check.fail("Result.plot", "the history has no line to draw", expected)
         from ..plots import curves, style
 
         return style.draw(curves.figure, self.history, self.summary, path=path, theme_name=theme)

@@ -1,5 +1,6 @@
 """The result of `fit`: one line, a figure and a table."""
 
+import numpy as np
 import pytest
 from small_runs import QUIET, adding, net_for
 
@@ -28,6 +29,22 @@ def test_the_figure_shows_the_history(result, tmp_path):
     assert tuple(map(list, validation.get_data())) == result.curve("mse", "validation")
     assert (tmp_path / "curve.png").stat().st_size > 5000
     assert sum(result.plot(theme="dark").get_facecolor()[:3]) < 1
+
+
+def test_a_run_without_lines_has_no_figure():
+    run = ir.fit(net_for(adding()), adding(), ir.Adam(), iterations=3, validate_every=0, **QUIET)
+    with pytest.raises(
+        ValueError, match=r"Result\.plot: .* expected log_every of at most 3 iterations, or val"
+    ):
+        run.plot()
+
+
+def test_a_classifier_without_validation_has_a_curve_of_its_loss():
+    x, net = np.zeros((4, 6, 2), np.float32), ir.plain(2, 3, 2, 1, 4, backend="reference")
+    run = ir.fit(net, (x, np.arange(6) % 2), ir.Adam(), iterations=3, log_every=1, **QUIET)
+    (axes,) = run.plot().axes
+    (line,) = axes.lines
+    assert tuple(map(list, line.get_data())) == run.curve("softmax_cross_entropy")
 
 
 def test_the_table_has_a_row_for_each_line(result):
