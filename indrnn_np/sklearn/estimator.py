@@ -122,7 +122,7 @@ class IndRNNEstimator(BaseEstimator):
         elif not isinstance(X, list | tuple):
             X = check_array(X, dtype=self.dtype, allow_nd=True)
         x, lengths = sequences.time_major(where, "X", X, self.dtype, None, LAYOUTS[self.layout])
-        _check.finite(where, "X", x)
+        _check.finite(where, "time-major X", x)
         if first:
             self._nested = nested
             if nested:

@@ -52,6 +52,9 @@ def save(
     If an OSError is raised, an existing file at `path` is unchanged.
     """
     where = "checkpoint.save"
+    if not hasattr(net, "spec"):
+        expected = "a network, as in ir.save(path, net)"
+        _check.fail(where, f"net is {net!r:.60}", expected, error=TypeError)
     path, state = _files.user_path(where, "path", path), net.state_dict()
     held = {("buffers/" if name in net.buffers else "params/") + name: state[name] for name in state}
     held |= {f"{CALLER}{name}": convert.plain(where, name, array) for name, array in (arrays or {}).items()}

@@ -75,7 +75,7 @@ def test_a_table_has_one_series_in_each_row():
         classifier().fit(X, Y).predict(X[:, :, :1])
     with pytest.raises(ValueError, match="layout is 'dnt', expected one of 'ntd', 'ndt'"):
         classifier(layout="dnt").fit(X, Y)
-    with pytest.raises(ValueError, match=r"X\[2, 0, 1\] is nan"):
+    with pytest.raises(ValueError, match=r"time-major X\[2, 0, 1\] is nan"):
         classifier().fit(
             [x if i else np.where(x == x[2, 1], np.nan, x) for i, x in enumerate(RAGGED[6:])], Y[6:]
         )

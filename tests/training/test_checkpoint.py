@@ -307,3 +307,12 @@ def test_objects_are_refused_before_anything_is_written(tmp_path):
     ):
         ir.save(tmp_path / "a.npz", small_net(), arrays=own)
     assert not any(tmp_path.iterdir())
+
+
+def test_the_path_comes_before_the_network(tmp_path):
+    net = ir.plain(2, 3, 1, 1, 4, backend="reference")
+    with pytest.raises(
+        TypeError, match=r"checkpoint\.save: net is 'n\.npz', expected a network, as in ir\.save\(path, net\)"
+    ):
+        ir.save(net, "n.npz")
+    assert ir.load(ir.save(tmp_path / "n.npz", net)).net.flat.tobytes() == net.flat.tobytes()
