@@ -123,6 +123,8 @@ def padded(where: str, name: str, items: Sequence[Any], time: int = 0) -> tuple[
     """
     _check.at_least(where, f"number of sequences in {name}", len(items), 1)
     parts = [convert.plain(where, f"{name}[{i}]", item) for i, item in enumerate(items)]
+    if parts[0].ndim == 0:
+        _check.fail(where, f"{name}[0] is {parts[0]!s:.40}", "a sequence", "because a list holds sequences")
     time = min(time, parts[0].ndim - 1)
     shape = list(parts[0].shape)
     others = [*shape[:time], *shape[time + 1 :]]

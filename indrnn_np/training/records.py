@@ -75,6 +75,14 @@ def check_meta(path: Path, meta: Json, *names: str) -> None:
     forms.check("train", str(path), meta, form, "meta")
 
 
+def check_loss(path: Path, meta: Json, name: str) -> None:
+    """Check that a run is resumed with its loss."""
+    stored = (meta.get("plan") or {}).get("loss", name)
+    if name != stored:
+        because = f"as in {path}, because the best value belongs to that loss; ir.load starts a new run"
+        _check.fail("fit", f"the loss is {name!r}", repr(stored), because)
+
+
 def to_toml(used: Json) -> str:
     """Return settings as TOML, without settings that are None."""
     import tomli_w

@@ -23,7 +23,7 @@ from ..optim.schedules import Plateau
 from ..parameters import Views
 from ..tasks import Batch, Task
 from ..workspace import Workspace
-from . import carried, checkpoint, diagnose, metrics, single_values
+from . import carried, checkpoint, diagnose, metrics, records, single_values
 from .checkpoint import Contents
 from .journal import Journal, Totals
 from .plan import RunPlan
@@ -90,6 +90,7 @@ class Trainer:
     def load(self, contents: Contents, best: Path | None) -> None:
         """Load a checkpoint; `best` is the file of the best state, which a plateau schedule restores."""
         meta = contents.header["meta"]
+        records.check_loss(contents.path, meta, self.plan.loss_name)
         if isinstance(self.schedule, Plateau) and meta["best"] is not None:
             self._load_snapshot(contents, best, meta["best"]["iteration"])
         checkpoint.restore(contents, self.net, self.optimizer)
@@ -175,9 +176,7 @@ class Trainer:
             epoch = None if length is None else iteration / length
             self.journal.train(iteration, plan.loss_name, self._totals, self.optimizer.lr, epoch, self.metric)
             self._totals = Totals()
-        improved = False
-        if plan.validate_every and iteration % plan.validate_every == 0:
-            improved = self._validate()
+        improved = plan.validate_every > 0 and iteration % plan.validate_every == 0 and self._validate()
         due = improved or (plan.checkpoint_every and iteration % plan.checkpoint_every == 0)
         if self.directory is not None and due:
             self._save()

@@ -139,6 +139,12 @@ def test_integers_are_numbers_for_a_loss_of_ones_own_with_one_output():
     assert bits(counts, outputs=1, loss=squares) == bits(counts * 1.0, outputs=1, loss=squares)
 
 
+def test_a_list_holds_sequences():
+    words = r"y\[0\] is 0, expected a sequence because a list holds sequences"
+    with pytest.raises(ValueError, match=words):
+        fit(list(LABELS), X.swapaxes(0, 1), output="every", layout="btd")
+
+
 def test_sequences_of_a_list_share_a_dtype():
     mixed = [np.zeros((3, D), "M8[s]"), *[np.zeros((3, D))] * (N - 1)]
     words = r"x has sequences of dtypes datetime64\[s\], float64, expected one dtype for all"

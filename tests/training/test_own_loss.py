@@ -179,9 +179,14 @@ def test_names_of_functions_differ_from_the_entries_of_a_run(options, error, wor
         ir.Plan(iterations=1, **options)
 
 
-def test_a_finished_run_resumes_with_another_loss(tmp_path):
-    fit(VALUES, loss=squares, out=tmp_path)
-    assert fit(VALUES, loss="mse", out=tmp_path, resume=tmp_path).summary["train"] is None
+def test_a_run_resumes_with_its_loss_only(tmp_path):
+    half = fit(VALUES, loss=squares, out=tmp_path, iterations=3)
+    resumed = fit(VALUES, loss=squares, out=tmp_path, resume=tmp_path)
+    assert resumed.history[:3] == half.history and resumed.summary["iterations"] == 6
+    with pytest.raises(
+        ValueError, match=r"^fit: the loss is 'mse', expected 'squares' as in .* ir.load starts a"
+    ):
+        fit(VALUES, loss="mse", out=tmp_path, resume=tmp_path)
 
 
 def test_a_graph_refuses_a_loss_of_ones_own():
