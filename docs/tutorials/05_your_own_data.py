@@ -35,10 +35,9 @@ print("x", x.shape, x.dtype, "  labels", y[:3])
 import indrnn_np as ir
 
 net = ir.plain(input_size=1, hidden=32, output_size=2, layers=2, steps=T, input_init="kaiming")
-result = ir.fit(
-    net, (x[:300], y[:300]), ir.Adam(5e-3), layout="btd", epochs=40, batch=32, validation=0.2,
-    log_every=10, progress=False,
-)  # fmt: skip
+plan = ir.Plan(epochs=40, batch=32, log_every=10)
+train = (x[:300], y[:300])
+result = ir.fit(net, train, ir.Adam(5e-3), plan=plan, layout="btd", validation=0.2, progress=False)
 answers = result.predict(x[300:])
 print("more than 9 of 10 new recordings are right:", np.mean(answers == y[300:]) > 0.9)
 # > more than 9 of 10 new recordings are right: True
