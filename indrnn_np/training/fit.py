@@ -205,7 +205,8 @@ def _check_arguments(net: object, optimizer: object, callbacks: object, fields: 
     if not isinstance(optimizer, Optimizer):
         expected = "an optimizer such as ir.Adam(1e-3)"
         _check.fail("fit", f"optimizer is {optimizer!r:.60}", expected, error=TypeError)
-    if not isinstance(callbacks, Sequence):
+    each = callbacks if isinstance(callbacks, Sequence) else [None]
+    if not all(callable(callback) or isinstance(callback, Observer) for callback in each):
         _check.fail("fit", f"callbacks is {callbacks!r:.60}", "a list of functions", error=TypeError)
     check_names(fields, [name for name in inspect.signature(fit).parameters if name != "fields"])
     number("fit", "seed", seed)

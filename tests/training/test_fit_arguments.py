@@ -145,6 +145,7 @@ def test_labels_with_an_axis_too_many(y, cure):
             TypeError,
             "fit: callbacks is <built-in .*print>, expected a list of functions",
         ),
+        ({"callbacks": [print, 3]}, TypeError, r"fit: callbacks is \[<built-in .*, 3\], expected a list of"),
         ({"metrics": [max]}, TypeError, "Plan: metrics is a list, expected a dict of functions, such as"),
         ({"metrics": {"max": max}}, ValueError, "metrics is set without validation, expected validation"),
         ({"bn_batch": None}, TypeError, "Plan: bn_batch is None, expected a value"),
