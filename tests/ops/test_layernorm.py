@@ -33,6 +33,8 @@ def problem(seed, shape, dtype, offset=0.0):
 
 
 shapes = st.one_of(st.tuples(batches, units), st.tuples(steps, batches, units))
+LONG = np.finfo(np.longdouble).eps < np.finfo(np.float64).eps  # the reference's means are of more digits
+FAR = 1e6 if LONG else 100.0
 
 
 @each_backend
@@ -59,7 +61,7 @@ def test_rows_have_mean_zero_and_variance_one(ops, seed, shape, dtype):
 
 
 @each_twin
-@given(seed=seeds, shape=shapes, dtype=dtypes, offset=st.sampled_from([0.0, 100.0]))
+@given(seed=seeds, shape=shapes, dtype=dtypes, offset=st.sampled_from([0.0, 100.0, FAR]))
 def test_twin_equals_reference(ops, seed, shape, dtype, offset):
     compare(ops.layernorm, *problem(seed, shape, dtype, offset))
 
@@ -68,7 +70,7 @@ def test_twin_equals_reference(ops, seed, shape, dtype, offset):
 @each_dtype
 @pytest.mark.parametrize("shape", [(3, 33), (2, 3, 65), (5, 300), (2, 100, 3)])
 def test_the_kernels_of_a_gpu_agree_where_a_warp_shares_a_row(ops, shape, dtype):
-    compare(ops.layernorm, *problem(0, shape, dtype, offset=10.0))
+    compare(ops.layernorm, *problem(0, shape, dtype, offset=FAR))
 
 
 def compare(ops, x, dy, scale, shift):
@@ -92,6 +94,28 @@ def compare(ops, x, dy, scale, shift):
     rows = np.abs(dy).reshape(-1, shape[-1])
     assert_sums_close(found[1], dscale, (rows * x_hat.reshape(rows.shape)).sum(axis=0), "dscale")
     assert_sums_close(found[2], dshift, rows.sum(axis=0), "dshift")
+
+
+@each_backend
+@each_dtype
+@given(value=st.floats(-3, 3), shape=shapes)
+def test_equal_values_are_their_mean(ops, dtype, value, shape):
+    """Rounding would leave x - mean just above zero, and relu would take it for a positive input."""
+    x, one = np.full(shape, value, dtype), np.ones(shape[-1], dtype)
+    y, mean, _ = ops.layernorm.forward(x, one, 0 * one)
+    assert (mean == x[..., 0]).all() and not y.any()
+
+
+@each_twin
+@each_dtype
+@pytest.mark.parametrize("H", [7, 37])
+def test_the_distance_of_a_row_from_zero_does_not_matter(ops, dtype, H):
+    """The offset is added to the values without rounding."""
+    x = np.random.default_rng(0).integers(-1024, 1024, (20, H)).astype(dtype) / 2**8
+    scale, shift = np.ones(H, dtype), np.zeros(H, dtype)
+    offset = 2**10 if dtype == "float32" else 2**20
+    expected = ops.layernorm.forward(x, scale, shift)[0]
+    assert_close(ops.layernorm.forward(x + offset, scale, shift)[0], expected)
 
 
 @each_host

@@ -1,7 +1,9 @@
 """Compiled twin of reference.py: two passes over a row in cache for its statistics, one for y.
 
-Rows do not depend on each other. The sums over rows for dscale and dshift are computed in
-`SEGMENTS` pieces for any number of threads, so no bit depends on that number.
+The first number of a row, the pivot, is subtracted from the row before the mean is computed, and
+the differences are stored in float64, so rows far from 0 lose no precision. The pivot is 0 if that
+number is not finite. Rows do not depend on each other. The sums over rows for dscale and dshift are
+computed in `SEGMENTS` pieces for any number of threads, so no bit depends on that number.
 """
 
 from __future__ import annotations
@@ -52,18 +54,21 @@ def _rows(x):
 def _normalise(x, scale, shift, eps, y, mean, rstd, i, j):
     """Normalise rows i to j."""
     H = x.shape[1]
+    deviations = np.empty(H)
     for r in range(i, j):
-        total, squares = np.float64(0), np.float64(0)  # typed, so that interpreted code also sums in float64
+        pivot = np.float64(x[r, 0]) if math.isfinite(x[r, 0]) else 0.0
+        total, squares = 0.0, 0.0
         for k in range(H):
-            total += x[r, k]
+            deviations[k] = x[r, k] - pivot
+            total += deviations[k]
         centre = total / H
         for k in range(H):
-            deviation = x[r, k] - centre
-            squares += deviation * deviation
+            deviations[k] -= centre
+            squares += deviations[k] * deviations[k]
         factor = 1.0 / math.sqrt(squares / H + eps)
         for k in range(H):
-            y[r, k] = (x[r, k] - centre) * factor * scale[k] + shift[k]
-        mean[r] = centre
+            y[r, k] = deviations[k] * factor * scale[k] + shift[k]
+        mean[r] = pivot + centre
         rstd[r] = factor
 
 

@@ -36,13 +36,19 @@ def forward(x, scale, shift, eps=1e-5, out=None):
     ------
     ValueError
         If an argument has the wrong shape, dtype or layout.
+
+    Notes
+    -----
+    The mean of the deviations corrects the rounding of the mean, so the mean of equal values is
+    their value. The mean is subtracted before it is rounded to the dtype of x, so rows far from 0
+    lose no precision where longdouble is wider than float64.
     """
     contract.check_forward("layernorm.forward", x, scale, shift, eps, out)
-    wide = x.astype(np.result_type(x.dtype, np.float64))
-    mean = wide.mean(axis=-1, keepdims=True)
-    var = ((wide - mean) ** 2).mean(axis=-1, keepdims=True)
-    rstd = 1 / np.sqrt(var + eps)
-    y = (scale * ((wide - mean) * rstd) + shift).astype(x.dtype)
+    mean = x.mean(axis=-1, keepdims=True, dtype=np.result_type(x.dtype, np.longdouble))
+    mean += np.where(np.isfinite(mean), x - mean, 0).mean(axis=-1, keepdims=True)
+    deviation = (x - mean).astype(np.result_type(x.dtype, np.float64))
+    rstd = 1 / np.sqrt((deviation**2).mean(axis=-1, keepdims=True) + eps)
+    y = (scale * (deviation * rstd) + shift).astype(x.dtype)
     if out is not None:
         out[...] = y
         y = out
