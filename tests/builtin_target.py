@@ -36,15 +36,15 @@ def toolkit(home, folders):
 
 
 def compile_all():
-    import ptx
+    import registers
     from numba import cuda
     from numba.core import errors, sigutils
 
     importlib.import_module("numba.cuda.dispatcher").get_current_device = lambda: SimpleNamespace(
         compute_capability=CAPABILITY
     )
-    found = {"target": ptx.target.target(), "kernels": 0, "errors": {}}
-    for name, kernel in ptx.kernels():
+    found = {"target": registers.target.target(), "kernels": 0, "errors": {}}
+    for name, kernel in registers.kernels():
         types = re.sub(r"\breal\b", "float32", kernel.signature)
         found["kernels"] += 1
         try:

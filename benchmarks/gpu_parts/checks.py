@@ -10,7 +10,7 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-import ptx
+import registers
 
 from indrnn_np._cuda import arrays, cublas, launch, target
 from indrnn_np._cuda import products as _products
@@ -67,7 +67,7 @@ def checks(part: Part) -> None:
             network(part)
     finally:
         launch.Kernel.launch = original  # type: ignore[method-assign]
-    known = {kernel: name for name, kernel in ptx.kernels()}
+    known = {kernel: name for name, kernel in registers.kernels()}
     idle = sorted(name for kernel, name in known.items() if kernel not in ran)
     table = part.table("Kernels", "variants", "ran above", "did not")
     table.row(len(known), len(known) - len(idle), ", ".join(idle) or "none", idle=idle)

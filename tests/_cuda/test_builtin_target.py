@@ -18,9 +18,9 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.slow
 def test_numbas_own_target_compiles_every_kernel(monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
-    ptx = importlib.import_module("ptx")
+    registers = importlib.import_module("registers")
     try:
-        ptx.tools()
+        registers.tools()
     except RuntimeError as missing:
         pytest.skip(str(missing))
     monkeypatch.setenv("PYTHONPATH", "")
@@ -30,4 +30,4 @@ def test_numbas_own_target_compiles_every_kernel(monkeypatch):
     )
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
-    assert told == {"target": "built-in", "kernels": len(list(ptx.kernels())), "errors": {}}
+    assert told == {"target": "built-in", "kernels": len(list(registers.kernels())), "errors": {}}

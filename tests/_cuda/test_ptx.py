@@ -79,26 +79,26 @@ DOUBLE = {
 
 
 @pytest.fixture(scope="module")
-def ptx():
-    """The module benchmarks/ptx.py."""
+def registers():
+    """The module benchmarks/registers.py."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(ROOT / "benchmarks")
-        yield importlib.import_module("ptx")
+        yield importlib.import_module("registers")
 
 
 @pytest.fixture(scope="module")
-def tools(ptx):
+def tools(registers):
     try:
-        return ptx.tools()
+        return registers.tools()
     except RuntimeError as missing:
         pytest.skip(str(missing))
 
 
 @pytest.fixture(scope="module")
-def compiled(ptx, tools, tmp_path_factory):
-    """Every kernel for every capability, by capability: the rows of benchmarks/ptx.py, with the PTX as `text`."""
+def compiled(registers, tools, tmp_path_factory):
+    """Every kernel for every capability, by capability: the rows of benchmarks/registers.py, with the PTX as `text`."""
     folder = tmp_path_factory.mktemp("ptx")
-    rows = [row | {"text": (folder / row["text"]).read_text()} for row in ptx.everything(folder)]
+    rows = [row | {"text": (folder / row["text"]).read_text()} for row in registers.everything(folder)]
     return {c: [row for row in rows if row["capability"] == c] for c in CAPABILITIES}
 
 
@@ -114,11 +114,11 @@ def entry(table, name):
 # what there is
 
 
-def test_every_kernel_is_among_kernels(ptx):
+def test_every_kernel_is_among_kernels(registers):
     """A function under @kernel that no `kernels()` gives would be compiled by nobody before a user does."""
-    codes = [kernel.function.__code__ for _, kernel in ptx.kernels()]
+    codes = [kernel.function.__code__ for _, kernel in registers.kernels()]
     written = set()
-    for path in ptx.PACKAGE.rglob("*.py"):
+    for path in registers.PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             for made in getattr(node, "decorator_list", []):
                 if isinstance(made, ast.Call) and getattr(made.func, "id", "") == "kernel":
@@ -126,39 +126,41 @@ def test_every_kernel_is_among_kernels(ptx):
     assert {(code.co_filename, code.co_firstlineno) for code in codes} == written
 
 
-def test_kernels_have_names_of_their_own(ptx):
-    names = [name for name, _ in ptx.kernels()]
+def test_kernels_have_names_of_their_own(registers):
+    names = [name for name, _ in registers.kernels()]
     assert len(names) == len(set(names))
 
 
 @pytest.mark.parametrize("table", [BUDGET, DOUBLE], ids=["BUDGET", "DOUBLE"])
-def test_every_exception_is_some_kernels(ptx, table):
-    assert set(table) <= {entry(table, name) for name, _ in ptx.kernels()}
+def test_every_exception_is_some_kernels(registers, table):
+    assert set(table) <= {entry(table, name) for name, _ in registers.kernels()}
 
 
-def test_the_committed_table_is_of_these_kernels(ptx):
+def test_the_committed_table_is_of_these_kernels(registers):
     """Its numbers are not compared: they change with the compiler."""
-    registers, ahead = (
+    listed, ahead = (
         [line.strip("| ").split(" | ")[:2] for line in part.splitlines() if line.startswith("| ")][2:]
         for part in TABLE.read_text().split("## Loads ahead")
     )
-    asked = [[name, dtype or "-"] for name, kernel in ptx.kernels() for dtype in ptx.dtypes(kernel)]
-    again = f"make it again: python benchmarks/ptx.py --out {TABLE.relative_to(ROOT)}"
-    assert registers == asked, again
-    assert ahead == [row for row in asked if row[0].startswith(ptx.WALKS)], again
+    asked = [
+        [name, dtype or "-"] for name, kernel in registers.kernels() for dtype in registers.dtypes(kernel)
+    ]
+    again = f"make it again: python benchmarks/registers.py --out {TABLE.relative_to(ROOT)}"
+    assert listed == asked, again
+    assert ahead == [row for row in asked if row[0].startswith(registers.WALKS)], again
 
 
 # the checks, on what they have to find
 
 
-def test_the_reading_of_ptxas(ptx):
+def test_the_reading_of_ptxas(registers):
     words = """ptxas info    : 16 bytes gmem
     344 bytes stack frame, 872 bytes spill stores, 692 bytes spill loads
 ptxas info    : Used 32 registers, used 1 barriers, 344 bytes cumulative stack size, 4160 bytes smem
 """
-    assert ptx.report(words) == ptx.Resources(32, 4160, 344, 872, 692)
+    assert registers.report(words) == registers.Resources(32, 4160, 344, 872, 692)
     with pytest.raises(RuntimeError, match="0 kernels"):
-        ptx.report("")
+        registers.report("")
 
 
 LOOP = """
@@ -214,10 +216,10 @@ CODE = """
 """
 
 
-def test_the_reading_of_machine_code(ptx):
+def test_the_reading_of_machine_code(registers):
     """Of the four sums and products all come behind the first load, and three behind the second."""
-    assert [loop[0] for loop in ptx.sass.loops(CODE)] == ["FADD", "LDG.E"]
-    assert ptx.sass.ahead(CODE) == (1 + 3 / 4) / 2
+    assert [loop[0] for loop in registers.sass.loops(CODE)] == ["FADD", "LDG.E"]
+    assert registers.sass.ahead(CODE) == (1 + 3 / 4) / 2
 
 
 def wrong(x, n):
@@ -229,10 +231,10 @@ def wrong(x, n):
         x[k] = 0.1 * own[(k + n) % 64]
 
 
-def test_a_kernel_with_local_memory_is_seen(ptx, tools, tmp_path):
-    text = ptx.compile(launch.kernel("real[::1], int64")(wrong), "float32")["9.0"]
+def test_a_kernel_with_local_memory_is_seen(registers, tools, tmp_path):
+    text = registers.compile(launch.kernel("real[::1], int64")(wrong), "float32")["9.0"]
     (tmp_path / "wrong.ptx").write_text(text)
-    assert ptx.resources(tmp_path / "wrong.ptx", "9.0").stack == 256
+    assert registers.resources(tmp_path / "wrong.ptx", "9.0").stack == 256
     assert uses_local_memory(text)
     assert double_arithmetic(text) == {"mul"}
 
@@ -242,9 +244,9 @@ def test_a_kernel_with_local_memory_is_seen(ptx, tools, tmp_path):
 
 @pytest.mark.slow
 @each_capability
-def test_every_kernel_compiles(compiled, ptx, capability):
+def test_every_kernel_compiles(compiled, registers, capability):
     """To a text that drivers of the series 580 take: its version goes with the toolkit's, not with the GPU's."""
-    asked = [(name, dtype) for name, kernel in ptx.kernels() for dtype in ptx.dtypes(kernel)]
+    asked = [(name, dtype) for name, kernel in registers.kernels() for dtype in registers.dtypes(kernel)]
     assert [(row["kernel"], row["dtype"]) for row in compiled[capability]] == asked
     heads = {
         re.search(r"\.version (\S+)\n\.target (\w+)", row["text"]).groups() for row in compiled[capability]

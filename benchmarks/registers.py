@@ -1,10 +1,10 @@
 """What becomes of the CUDA kernels, without a GPU: each as PTX, and the registers and memory that ptxas gives it.
 
     pip install ".[ptx]"
-    python benchmarks/ptx.py                                     the table
-    python benchmarks/ptx.py --out benchmarks/results/ptx.md     also to a file
-    python benchmarks/ptx.py --texts FOLDER                      also the PTX: FOLDER/9.0/recurrence.last-float32.ptx
-    python benchmarks/ptx.py --tools                             what would compile; exit code 1 tells what is missing
+    python benchmarks/registers.py                                  the table
+    python benchmarks/registers.py --out benchmarks/results/ptx.md  also to a file
+    python benchmarks/registers.py --texts FOLDER                   also the PTX: FOLDER/9.0/recurrence.last-float32.ptx
+    python benchmarks/registers.py --tools                          the compilers; exit code 1 if one is missing
 
 Every kernel in every variant, float32 and float64, for each compute capability in CAPABILITIES.
 """
@@ -27,11 +27,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import machine
 import sass
+from compile_ptx import compile_ptx
 
 import indrnn_np
 from indrnn_np._cuda import launch, target
@@ -85,25 +85,10 @@ def dtypes(kernel: launch.Kernel) -> tuple[str, ...]:
 
 
 def compile(kernel: launch.Kernel, dtype: str) -> dict[str, str]:
-    """The kernel as PTX for each capability.
-
-    The same texts as `cuda.compile_ptx` gives for one capability after another, in a third of the time: Python is
-    translated once. For device functions, numba asks which GPU is there even if it is told the capability.
-    """
-    compiler, dispatcher = (
-        importlib.import_module(f"numba.cuda.{name}") for name in ("compiler", "dispatcher")
-    )
-    types, first = re.sub(r"\breal\b", dtype, kernel.signature), _numbers(CAPABILITIES[0])
-    asked = dispatcher.get_current_device
-    dispatcher.get_current_device = lambda: SimpleNamespace(compute_capability=first)
-    try:
-        library, _ = compiler._compile_pyfunc_with_fixup(
-            kernel.function, f"void({types})", device=False, abi="numba", cc=first
-        )
-        texts = {capability: library.get_asm_strs(cc=_numbers(capability)) for capability in CAPABILITIES}
-    finally:
-        dispatcher.get_current_device = asked
-    return {capability: text.rstrip("\0") for capability, (text,) in texts.items()}
+    """The kernel as PTX for each capability."""
+    types = re.sub(r"\breal\b", dtype, kernel.signature)
+    texts = compile_ptx(kernel.function, f"void({types})", [_numbers(version) for version in CAPABILITIES])
+    return dict(zip(CAPABILITIES, texts, strict=True))
 
 
 def resources(file: Path, capability: str) -> Resources:
@@ -230,7 +215,7 @@ def table(rows: list[dict[str, Any]], versions: dict[str, str]) -> str:
     lines = [
         "# Registers of the CUDA kernels",
         "",
-        "Made by `python benchmarks/ptx.py --out benchmarks/results/ptx.md`, without a GPU, with",
+        "Made by `python benchmarks/registers.py --out benchmarks/results/ptx.md`, without a GPU, with",
         f"{told(versions)}, on {datetime.date.today().isoformat()} at commit {machine.commit()}.",
         "",
         "Registers of a thread for each compute capability; bytes of shared memory of a block; bytes of a thread's",
