@@ -73,7 +73,7 @@ def train(name: str, task: Any, hidden: int, iterations: int, every: int, tell: 
             break
         losses.append(loss)
         hits.append(float((y.argmax(axis=1) == batch.target).mean()))
-        _, _, grads = net.backward(dy, tape)
+        _, _, grads = net.backward(dy, tape, input_gradient=False)
         ir.clip_value(grads, CLIP)
         optimizer.update(net, grads)
         net.project()

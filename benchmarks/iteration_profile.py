@@ -93,7 +93,7 @@ def main() -> None:
     def iterate() -> None:
         y, _, tape = net.forward(x, work=work)
         _, dy = ir.softmax_cross_entropy(y, labels)
-        _, _, grads = net.backward(dy, tape)
+        _, _, grads = net.backward(dy, tape, input_gradient=False)
         ir.clip_norm(grads, 1.0)
         optimizer.update(net, grads)
         net.project()

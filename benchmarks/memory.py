@@ -47,7 +47,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
             start = time.perf_counter()
             y, _, tape = net.forward(x, work=work, memory=args.memory)
             _, dy = ir.mse(y, target)
-            _, _, grads = net.backward(dy, tape)
+            _, _, grads = net.backward(dy, tape, input_gradient=False)
             optimizer.update(net, grads)
             net.project()
             seconds.append(time.perf_counter() - start)

@@ -53,7 +53,7 @@ class Training:
         x, labels = batch or self.batch
         self.y, _, tape = net.forward(x, work=self.work)
         self.loss, dy = softmax_cross_entropy(self.y, labels, backend=net.ops)
-        grads = net.backward(dy, tape)[2]
+        grads = net.backward(dy, tape, input_gradient=False)[2]
         clip_norm(grads, CLIP, backend=net.ops)
         self.optimizer.update(net, grads)
         net.project()
@@ -94,7 +94,10 @@ def check(case: Case, backend: str = "cpu") -> Agreement:
 
 
 def products_of(net: Sequential, T: int, B: int) -> Iterator[Products]:
-    """Yield the three products of each layer with a matrix W; after LastStep a batch has B rows."""
+    """Yield the products of each layer with a matrix W, three and for the first layer two (no dx).
+
+    After LastStep a batch has B rows.
+    """
     rng, rows = np.random.default_rng(0), T * B
     for i, layer in enumerate(net.layers):
         if isinstance(layer, LastStep):
@@ -102,4 +105,4 @@ def products_of(net: Sequential, T: int, B: int) -> Iterator[Products]:
         if isinstance(layer, (IndRNN, Linear)):
             W = net.params[f"{i}.W"]
             x, da = (rng.standard_normal((rows, size), DTYPE) for size in W.shape[::-1])
-            yield Products(x, W, da)
+            yield Products(x, W, da, input_gradient=i > 0)

@@ -101,13 +101,18 @@ def check(where: str, data: Data, states: np.ndarray, gradients: Mapping[str, np
 
 
 class Products:
-    """Three products of x (rows, D), W (H, D) and da (rows, H), into preallocated arrays."""
+    """Three products of x (rows, D), W (H, D) and da (rows, H), into preallocated arrays.
 
-    def __init__(self, x: np.ndarray, W: np.ndarray, da: np.ndarray) -> None:
+    Without `input_gradient` there are two: da W is left out.
+    """
+
+    def __init__(self, x: np.ndarray, W: np.ndarray, da: np.ndarray, input_gradient: bool = True) -> None:
         self.x, self.W, self.da = x, W, da
-        self.a, self.dx, self.dW = empty_like(da), empty_like(x), empty_like(W)
+        self.a, self.dW = empty_like(da), empty_like(W)
+        self.dx = empty_like(x) if input_gradient else None
 
     def __call__(self) -> None:
         np.matmul(self.x, self.W.T, out=self.a)
-        np.matmul(self.da, self.W, out=self.dx)
+        if self.dx is not None:
+            np.matmul(self.da, self.W, out=self.dx)
         np.matmul(self.da.T, self.x, out=self.dW)

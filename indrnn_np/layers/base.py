@@ -80,6 +80,8 @@ class Context:
         Whether a later layer applies this batch norm (fusion.py).
     slot : str
         Name of the buffer that backward writes. Gradients alternate between two buffers.
+    input_gradient : bool
+        Whether anything reads dx. If not, backward may return None for it.
     """
 
     ops: Backend
@@ -92,6 +94,7 @@ class Context:
     fused: bool = False
     slot: str = ""
     grads: Mapping[str, AnyArray] = dataclasses.field(default_factory=dict)
+    input_gradient: bool = True
 
     def child(self, name: str) -> Context:
         """Return the context of an inner layer whose names start with `name.`."""

@@ -64,7 +64,7 @@ def network_input(x: AnyArray, ctx: Context) -> AnyArray:
 
 def backward_layers(
     layers: Sequence[Layer], dy: AnyArray, tape: Tape, dstate: Sequence[State] | None, probe: Probe | None,
-    grads: Mapping[str, AnyArray], slot: str = "",
+    grads: Mapping[str, AnyArray], slot: str = "", input_gradient: bool = True,
 ) -> tuple[AnyArray, tuple[State, ...]]:  # fmt: skip
     """Propagate dy back through the layers and add the parameter gradients to `grads`.
 
@@ -73,8 +73,8 @@ def backward_layers(
 
     Returns
     -------
-    dx : array (T, B, D)
-        Gradient of the input.
+    dx : array (T, B, D) or None
+        Gradient of the input, None without `input_gradient`.
     before : tuple
         Gradients of the initial states, one for each layer.
     """
@@ -82,7 +82,10 @@ def backward_layers(
     slots = (f"{slot}even", f"{slot}odd")  # a layer never writes the buffer that it reads
     run = dataclasses.replace(tape.contexts[0].run, probe=probe)
     for i in reversed(range(len(layers))):
-        ctx = dataclasses.replace(tape.contexts[i], run=run, slot=slots[0], grads=grads)
+        needed = input_gradient or i > 0
+        ctx = dataclasses.replace(
+            tape.contexts[i], run=run, slot=slots[0], grads=grads, input_gradient=needed
+        )
         dlast = None if dstate is None else dstate[i]
         dx, before, named = layers[i].backward(dy, tape.layers[i], dlast, ctx)
         if dx is not dy:  # an inactive layer returns dy and writes no buffer
@@ -91,7 +94,7 @@ def backward_layers(
         for name, gradient in named.items():
             total = grads[ctx.prefix + name]
             ctx.ops.rows.add(total, gradient, total)
-    return tape.contexts[0].dense(dy), tuple(reversed(dstates))
+    return tape.contexts[0].dense(dy) if input_gradient else None, tuple(reversed(dstates))
 
 
 def check_layers(where: str, layers: Sequence[Value]) -> int | None:

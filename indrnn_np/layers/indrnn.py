@@ -100,7 +100,7 @@ class IndRNN(Projecting, Independent):
         dh, dhT = split_gradient(dy, dstate, self.reverse, ctx)
         dx, dW, du, db, dh0 = ctx.ops.indrnn.backward(
             dh, x, h, ctx.param("W"), ctx.param("u"), dhT, self.activation, ctx.run.lengths, self.reverse, ctx.scratch,
-            self._probe(ctx), norm,
+            self._probe(ctx), norm, ctx.input_gradient,
         )  # fmt: skip
         grads = {"W": dW, "u": du, "b": db}
         if self.learn_h0:

@@ -61,7 +61,8 @@ class Linear(Layer):
         self, dy: AnyArray, tape: Record, dstate: State, ctx: Context
     ) -> tuple[AnyArray, State, dict[str, AnyArray]]:
         x, dy = tape, ctx.dense(dy)
-        dx, dW, db = ctx.ops.affine.backward(dy, x, ctx.param("W"), ctx.scratch.array("dx", x.shape))
+        out = ctx.scratch.array("dx", x.shape) if ctx.input_gradient else None
+        dx, dW, db = ctx.ops.affine.backward(dy, x, ctx.param("W"), out, ctx.input_gradient)
         return dx, None, {"W": dW, "b": db}
 
     def step(self, x_t: AnyArray, state: State, ctx: Context) -> tuple[AnyArray, State]:

@@ -121,12 +121,14 @@ def forward(
 
 def backward(
     layers: Sequence[Layer], dy: AnyArray, tape: WindowsTape, dstate: Sequence[State] | None,
-    probe: Probe | None, grads: Views,
+    probe: Probe | None, grads: Views, input_gradient: bool = True,
 ) -> tuple[AnyArray, tuple[State, ...]]:  # fmt: skip
     """Run chain.backward_layers window by window; `probe` gets steps of the whole sequence."""
     device = tape.contexts[0].ops.device
-    symbols = tape.x.ndim == 2  # symbols have no gradient
-    dx = None if symbols else tape.work.array("input gradient", tape.x.shape, tape.x.dtype, device.empty)
+    input_gradient = input_gradient and tape.x.ndim == 3  # symbols have no gradient
+    dx = None
+    if input_gradient:
+        dx = tape.work.array("input gradient", tape.x.shape, tape.x.dtype, device.empty)
     # The gradient of an output of the last step reaches earlier windows through the state only.
     zero = device.zeros(dy.shape, dy.dtype) if dy.ndim == 2 else dy
     last, tape.last = tape.last, None
@@ -135,7 +137,9 @@ def backward(
         last = last or tape.again(layers, k)
         part = dy[t0:t1] if dy.ndim == 3 else (dy if t1 == len(tape.x) else zero)
         shifted = None if probe is None else functools.partial(_shifted, probe, t0)
-        dx_part, dstate = backward_layers(layers, part, last, dstate, shifted, grads)
+        dx_part, dstate = backward_layers(
+            layers, part, last, dstate, shifted, grads, input_gradient=input_gradient
+        )
         if dx is not None:
             device.assign(dx[t0:t1], dx_part)
         last = None  # release this window's arrays before the next window runs

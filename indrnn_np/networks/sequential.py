@@ -89,6 +89,7 @@ class Sequential(Network):
         tape: Tape | WindowsTape,
         dstate: Sequence[State] | None = None,
         probe: Probe | None = None,
+        input_gradient: bool = True,
     ) -> tuple[AnyArray, tuple[State, ...], Views]:
         """Propagate the gradient dy of the output to the input, initial state and parameters.
 
@@ -107,21 +108,26 @@ class Sequential(Network):
             computation, on the calling thread. If the probe has a true attribute `any_thread`,
             calls may come from other threads; the probe must then call no operation of this
             package.
+        input_gradient : bool
+            Compute dx. Training does not need it: False saves the first layer its product.
 
         Returns
         -------
         dx, dstate, grads
-            Gradient of x (None for symbols) and of the initial state, and the parameter gradients
-            by name; `grads.flat` is (P,).
+            Gradient of x (None for symbols or without `input_gradient`) and of the initial state,
+            and the parameter gradients by name; `grads.flat` is (P,).
         """
         tape_stamp.check("Sequential.backward", tape, self.identity, self.device)
+        _check.boolean("Sequential.backward", "input_gradient", input_gradient)
         dy = check_gradient(self.device, dy, tape.output, probe)
         dstate = states_of(self, "Sequential.backward", "dstate", dstate)
         grads = Views(self.params.shapes, self.device.zeros(self.flat.shape, self.dtype), self.identity)
         if isinstance(tape, WindowsTape):
-            dx, before = recompute.backward(self.layers, dy, tape, dstate, probe, grads)
+            dx, before = recompute.backward(self.layers, dy, tape, dstate, probe, grads, input_gradient)
         else:
-            dx, before = backward_layers(self.layers, dy, tape, dstate, probe, grads)
+            dx, before = backward_layers(
+                self.layers, dy, tape, dstate, probe, grads, input_gradient=input_gradient
+            )
         return dx, before, grads
 
     def __call__(

@@ -112,7 +112,7 @@ def _whole(net: Sequential, batch: Batch) -> int:
         x = part.array(copy)
         y, _, tape = copy.forward(x, lengths=part.ends(), work=Workspace())
         target, dy = (copy.device.zeros(y.shape, y.dtype) for _ in range(2))
-        return copy.backward(dy, tape), target
+        return copy.backward(dy, tape, input_gradient=False), target
 
     return _extrapolated(net, batch, go, "training")
 
@@ -125,9 +125,8 @@ def _in_windows(net: Sequential, batch: Batch) -> int:
     window = windows[0][1]
     state, outputs = _state_and_outputs(net, batch)
     edges = len(windows) * state
-    # x and dx, and with an output at each step y, target and dy; the pass over a window includes its share
-    dx = 0 if net.symbols is not None else (T - window) * B * D  # symbols have none
-    whole = T * B * D + dx + (T + 2 * (T - window)) * B * outputs
+    # x, and with an output at each step y, target and dy; the pass over a window includes its share
+    whole = T * B * D + (T + 2 * (T - window)) * B * outputs
     return _whole(net, replace(batch, steps=window)) + edges + whole * net.dtype.itemsize
 
 

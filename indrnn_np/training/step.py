@@ -42,7 +42,7 @@ class Step:
         net, plan = self.net, self.plan
         y, after, tape = net.forward(batch.x, state, batch.lengths, work=self._work, memory=plan.memory)
         loss, dy = metrics.loss_of(plan.loss, y, batch, net.ops)
-        _, _, grads = net.backward(dy, tape)
+        _, _, grads = net.backward(dy, tape, input_gradient=False)
         ops = net.ops.gradient
         if plan.clip_norm and not plan.clip_value:
             return loss, ops.clip_norm(grads.flat, plan.clip_norm), grads, after  # norm before clipping

@@ -320,11 +320,13 @@ def test_the_products_of_a_network_are_all_of_its_products():
     assert [(p.x.shape, p.W.shape, p.da.shape) for p in products] == [
         ((24, 1), (5, 1), (24, 5)), ((24, 5), (5, 5), (24, 5)), ((4, 5), (10, 5), (4, 10)),
     ]  # fmt: skip
-    first = products[1]
-    first()
-    np.testing.assert_allclose(first.a, first.x @ first.W.T, rtol=1e-5, atol=1e-5)
-    np.testing.assert_allclose(first.dx, first.da @ first.W, rtol=1e-5, atol=1e-5)
-    np.testing.assert_allclose(first.dW, first.da.T @ first.x, rtol=1e-5, atol=1e-4)
+    first, second, _ = products
+    first(), second()
+    assert first.dx is None
+    np.testing.assert_allclose(second.dx, second.da @ second.W, rtol=1e-5, atol=1e-5)
+    for each in (first, second):
+        np.testing.assert_allclose(each.a, each.x @ each.W.T, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(each.dW, each.da.T @ each.x, rtol=1e-5, atol=1e-4)
 
 
 def test_an_iteration_changes_the_network_and_takes_its_case():

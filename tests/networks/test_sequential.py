@@ -380,3 +380,53 @@ def test_switches_are_true_or_false(wrap):
 def test_a_backend_that_is_no_name(backend):
     with pytest.raises(ValueError, match=r"backend: name is .*, expected one of"):
         ir.Sequential([ir.Linear(2, 3)], backend=backend)
+
+
+FIRST = {
+    "IndRNN": [ir.IndRNN(3, 8)],
+    "one input": [ir.IndRNN(1, 8)],
+    "Linear": [ir.Linear(3, 8), ir.Recurrence(8)],
+    "Bidirectional": [ir.Bidirectional(ir.IndRNN(3, 4))],
+    "BatchNorm": [ir.BatchNorm(3), ir.IndRNN(3, 8)],
+    "Residual": [ir.Residual([ir.IndRNN(8, 8)])],
+    "nothing": [ir.Dropout(0.0)],
+}
+
+
+@pytest.mark.parametrize("output", ["last", "every"])
+@pytest.mark.parametrize("first", FIRST)
+def test_without_the_input_gradient_the_others_keep_their_bits(backend, first, output):
+    """The first layer leaves dx out; a later layer does not."""
+    before = FIRST[first]
+    size = before[-1].outputs or 8
+    tail = [ir.LastStep()] if output == "last" else []
+    net = ir.Sequential([*before, ir.IndRNN(size, 8), *tail, ir.Linear(8, 2)], steps=6, backend=backend)
+    x = batch(6, 4, before[0].inputs or 8)
+    for memory in ("keep", "recompute") if net.causal and first != "BatchNorm" else ("keep",):
+        y, _, tape = net.forward(x, memory=memory)
+        dx, dstate, grads = net.backward(y, tape)
+        nothing, dstate_again, grads_again = net.backward(y, tape, input_gradient=False)
+        assert dx.shape == x.shape and nothing is None
+        host = net.device.to_host
+        assert host(grads.flat).tobytes() == host(grads_again.flat).tobytes()
+        assert str(dstate) == str(dstate_again)
+    with pytest.raises(TypeError, match="input_gradient is 1, expected True or False"):
+        net.backward(y, tape, input_gradient=1)
+
+
+@pytest.mark.parametrize("first", ["IndRNN", "one input", "Linear", "Bidirectional"])
+def test_the_first_layer_is_told_that_nothing_reads_its_input_gradient(monkeypatch, first):
+    net = ir.Sequential([*FIRST[first], ir.IndRNN(8, 8), ir.LastStep(), ir.Linear(8, 2)], steps=6)
+    asked = []
+    for op in (net.ops.indrnn, net.ops.affine):
+
+        def backward(*args, op=op, original=op.backward):
+            results = original(*args)
+            asked.append(results[0] is not None)
+            return results
+
+        monkeypatch.setattr(op, "backward", backward)
+    y, _, tape = net.forward(batch(6, 4, FIRST[first][0].inputs))
+    net.backward(y, tape, input_gradient=False)
+    skipped = 2 if first == "Bidirectional" else 1
+    assert asked == [True, True] + [False] * skipped

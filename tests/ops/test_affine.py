@@ -51,6 +51,16 @@ def test_twin_equals_reference(ops, seed, lead, D, K, dtype):
         assert_sums_close(one, other, size, name)
 
 
+@each_backend
+@each_dtype
+def test_without_the_input_gradient_the_others_keep_their_bits(ops, dtype):
+    _, p = problem(3, (7, 3), 5, 4, dtype)
+    _, *expected = ops.affine.backward(p["dy"], p["x"], p["W"])
+    dx, *rest = ops.affine.backward(p["dy"], p["x"], p["W"], input_gradient=False)
+    assert dx is None
+    assert [array.tobytes() for array in rest] == [array.tobytes() for array in expected]
+
+
 @given(seed=seeds, lead=leading, D=sizes, K=sizes)
 def test_reference_against_differences(seed, lead, D, K):
     rng, p = problem(seed, lead, D, K)

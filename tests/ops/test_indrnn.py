@@ -155,6 +155,20 @@ def test_states_and_input_gradient_live_in_the_workspace(ops):
     assert sorted(work.names) == [*more, "da", "dx", "h"]
 
 
+@each_backend
+@given(p=recurrences(), probed=st.booleans())
+def test_without_the_input_gradient_the_others_keep_their_bits(ops, p, probed):
+    """With few inputs, with BLAS and with a probe; test_tiled_loop.py has the tiles."""
+    cell = p.cell()
+    x, W = cell["x"], cell["W"]
+    h = ops.indrnn.forward(x, W, p.u, cell["b"], p.h0, **p.options)
+    options = {**p.options, "probe": (lambda *_: None) if probed else None}
+    _, *expected = ops.indrnn.backward(p.dh, x, h, W, p.u, p.dhT, **options)
+    dx, *rest = ops.indrnn.backward(p.dh, x, h, W, p.u, p.dhT, **options, input_gradient=False)
+    assert dx is None
+    assert [array.tobytes() for array in rest] == [array.tobytes() for array in expected]
+
+
 @pytest.mark.parametrize("n_threads", [1, 2])
 @given(p=recurrences(), seed=st.integers(0, 99), steps=st.integers(1, 20), masked=st.booleans())
 def test_a_norm_in_the_cell_is_the_norm_written_out(p, seed, steps, masked, n_threads):

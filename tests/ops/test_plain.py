@@ -103,6 +103,20 @@ def test_functions_of_a_plain_twin_stay_below_20_lines(kind, op):
 
 
 @each_twin
+def test_the_cell_computes_no_gradient_of_its_input_on_request(kind):
+    if kind not in BACKENDS:
+        pytest.skip("no GPU and no simulator")
+    arguments = ENTRIES["indrnn", "backward"].arguments(Draw(np.random.default_rng(0), "float32", 5, 3, 4, 6))
+    arguments = {key: a for key, a in arguments.items() if key not in LEFT_OUT["indrnn", "backward", kind]}
+    backward, device = plain("indrnn", kind).backward, backend.get(kind).device
+    there = {key: device.asarray(a) if isinstance(a, np.ndarray) else a for key, a in arguments.items()}
+    results = [backward(**there, input_gradient=needed) for needed in (True, False)]
+    assert results[1][0] is None
+    for first, second in zip(results[0][1:], results[1][1:], strict=True):
+        assert device.to_host(first).tobytes() == device.to_host(second).tobytes()
+
+
+@each_twin
 @given(value=st.floats(-3, 3), T=st.integers(1, 9), B=batches, dtype=dtypes)
 def test_equal_values_are_their_mean(kind, value, T, B, dtype):
     if kind not in BACKENDS:

@@ -72,6 +72,24 @@ def test_the_compiled_loop(vectors, activation, dtype, kind, has_dh, T, B, steps
             assert_close(found[name], value, name, scale=100)
 
 
+@needs_tiles
+@pytest.mark.parametrize("strategy", [cpu.TILES, cpu.BLAS])
+@pytest.mark.parametrize("kind", ["plain", "norm", "masked"])
+def test_without_the_input_gradient_the_others_keep_their_bits(monkeypatch, strategy, kind):
+    arrays = problem(np.random.default_rng(0), "float32", 40, 16, kind, padded=kind != "plain")
+    assert way(arrays[0], arrays[1]) == cpu.TILES
+    monkeypatch.setattr(cpu, "strategy", lambda *_: strategy)
+    monkeypatch.setattr(chunks, "steps_for_tiles", lambda *_: 7)
+    monkeypatch.setattr(chunks, "steps_for_blas", lambda *_: 7)
+    _, expected = run(cpu, arrays, True, "relu", False)
+    x, W, u, b, h0, dh, dhT, norm, lengths = arrays
+    h = cpu.forward(x, W, u, b, h0, lengths=lengths, norm=norm)
+    found = cpu.backward(dh, x, h, W, u, dhT, lengths=lengths, norm=norm, input_gradient=False)
+    assert found[0] is None
+    for name, value in zip(NAMES[1:], found[1:], strict=True):
+        assert value.tobytes() == expected[name].tobytes(), name
+
+
 def way(x, W, n=1, norm=None, probe=None):
     """The strategy for these arrays on n threads."""
     return cpu.strategy(*x.shape, len(W), x.itemsize, n, norm, probe)

@@ -11,9 +11,10 @@ def check_forward(where, x, W, b, out):
     _check.arrays(where, "W: K D, x: ... D, b: K, out?: written ... K", W, x, b, out)
 
 
-def check_backward(where, dy, x, W, out):
+def check_backward(where, dy, x, W, out, input_gradient):
     """Check the arguments of backward."""
     _check.arrays(where, "W: K D, x: ... D, dy: ... K, out?: written ... D", W, x, dy, out)
+    _check.boolean(where, "input_gradient", input_gradient)
 
 
 def draw(d, every=True):

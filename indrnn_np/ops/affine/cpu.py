@@ -25,16 +25,17 @@ def forward(x, W, b, out=None):
     return y
 
 
-def backward(dy, x, W, out=None):
+def backward(dy, x, W, out=None, input_gradient=True):
     """Twin of reference.backward."""
-    contract.check_backward("affine.backward", dy, x, W, out)
+    contract.check_backward("affine.backward", dy, x, W, out, input_gradient)
     _check.floats("affine.backward", x=x)
-    dx = arrays.empty_like(x) if out is None else out
-    dy_rows, rows, dx_rows = arrays.as_rows(dy), arrays.as_rows(x), arrays.as_rows(dx)
+    dx = None if not input_gradient else arrays.empty_like(x) if out is None else out
+    dy_rows, rows, dx_rows = arrays.as_rows(dy), arrays.as_rows(x), None if dx is None else arrays.as_rows(dx)
     sums = {0: (np.zeros_like(W), np.zeros(len(W)))}  # dW and db of each part, keyed by its first row
 
     def part(i, j):
-        np.matmul(dy_rows[i:j], W, out=dx_rows[i:j])
+        if dx_rows is not None:
+            np.matmul(dy_rows[i:j], W, out=dx_rows[i:j])
         sums[i] = np.matmul(dy_rows[i:j].T, rows[i:j]), dy_rows[i:j].sum(axis=0, dtype=np.float64)
 
     parallel_for(len(rows), x.size + dy.size, part)

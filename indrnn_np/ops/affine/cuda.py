@@ -31,16 +31,17 @@ def forward(x, W, b, out=None):
     return y
 
 
-def backward(dy, x, W, out=None):
+def backward(dy, x, W, out=None, input_gradient=True):
     """Twin of reference.backward."""
     where = "affine.backward"
     on_device(where, dy=dy, x=x, W=W, out=out)
-    contract.check_backward(where, dy, x, W, out)
+    contract.check_backward(where, dy, x, W, out, input_gradient)
     (K, D), rows = W.shape, math.prod(x.shape[:-1])
-    dx = arrays.empty_like(x) if out is None else out
+    dx = None if not input_gradient else arrays.empty_like(x) if out is None else out
     dW, db = arrays.empty_like(W), arrays.empty(K, x.dtype)
     dy, x = dy.reshape(rows, K), x.reshape(rows, D)
-    matmul(dy, W, dx.reshape(rows, D))
+    if dx is not None:
+        matmul(dy, W, dx.reshape(rows, D))
     matmul(dy, x, dW, transpose_a=True)
     column_sums(dy, db)
     return dx, dW, db

@@ -37,7 +37,7 @@ def forward(x, W, b, out=None):
     return out
 
 
-def backward(dy, x, W, out=None):
+def backward(dy, x, W, out=None, input_gradient=True):
     """Return the gradients of y = W x + b.
 
     Parameters
@@ -46,10 +46,12 @@ def backward(dy, x, W, out=None):
         Gradient of the outputs, inputs and weights.
     out : array (..., D), optional
         Array for dx.
+    input_gradient : bool
+        Return dx. With False, dx is None, and `out` may hold any numbers afterwards.
 
     Returns
     -------
-    dx, dW, db : array (..., D), array (K, D), array (K,)
+    dx, dW, db : array (..., D) or None, array (K, D), array (K,)
         Gradients of x, W and b.
 
     Raises
@@ -57,7 +59,7 @@ def backward(dy, x, W, out=None):
     ValueError
         If an argument has the wrong shape, dtype or layout.
     """
-    contract.check_backward("affine.backward", dy, x, W, out)
+    contract.check_backward("affine.backward", dy, x, W, out, input_gradient)
     rows = tuple(range(dy.ndim - 1))  # all axes but the last
     # forward: y = x @ W.T + b
     dx = dy @ W
@@ -66,4 +68,4 @@ def backward(dy, x, W, out=None):
     if out is not None:
         out[...] = dx
         dx = out
-    return dx, dW, db
+    return dx if input_gradient else None, dW, db

@@ -13,7 +13,8 @@ twin does the same with all time steps as one chunk.
 
 Backward calls `probe(t0, t1, dh, da)` for every chunk, in the order of the walk, with the gradients
 of its outputs (or None) and of its pre-activations. The call is on the calling thread, unless the
-probe has a true attribute `any_thread`. With `norm`, which cuda does not accept, the cell reads x̃
+probe has a true attribute `any_thread`. With `input_gradient=False`, dx is None and its product is
+left out; the other gradients keep their bits. With `norm`, which cuda does not accept, the cell reads x̃
 (see Norm) in place of x, and dx is the gradient of the output of batch norm, which the mask
 multiplies.
 """

@@ -41,7 +41,7 @@ def forward(x, inputs, spans, W, recurrence):
 
 
 def backward(dh, x, inputs, spans, W, recurrence, mask, dx, work, probe):
-    """Fill dx (T, B, D), scaled by mask (B, D) or None, and return dW; probe may be None."""
+    """Fill dx (T, B, D), scaled by mask (B, D) or None, and return dW; dx and probe may be None."""
     (T, B, D), H, n = x.shape, len(W), len(inputs)
     da = room(work, "da", (n, longest(spans), B, H), x.dtype)  # each thread's current chunk
     dW = room(work, "dW of a thread", (n, H, D), W.dtype)
@@ -58,9 +58,10 @@ def backward(dh, x, inputs, spans, W, recurrence, mask, dx, work, probe):
     def products(i):
         k, (t0, t1) = i % n, spans[i]
         rows = as_rows(da[k, : t1 - t0])
-        rows_times(rows, W, as_rows(dx[t0:t1]))
-        if mask is not None:
-            dx[t0:t1] *= mask
+        if dx is not None:
+            rows_times(rows, W, as_rows(dx[t0:t1]))
+            if mask is not None:
+                dx[t0:t1] *= mask
         columns_times(rows, rows_of(x, inputs[k], t0, t1), dW[k], i >= n, scratch[k])
 
     relay(len(spans), n, T * B * H, step_back, after=products)

@@ -18,12 +18,13 @@ def check_forward(where, x, W, u, b, h0, activation, lengths, reverse, norm=None
     _check.lengths(where, lengths, *x.shape[:2])
 
 
-def check_backward(where, dh, x, h, W, u, dhT, activation, lengths, reverse, norm=None):
+def check_backward(where, dh, x, h, W, u, dhT, activation, lengths, reverse, norm=None, input_gradient=True):
     """Check the arguments of backward."""
     _check.choice(where, "activation", activation, ACTIVATIONS)
     table = "x: T B D, h: T+1 B H, W: H D, u: H, dh?: T B H, dhT?: B H" + NORM
     _check.arrays(where, table, x, h, W, u, dh, dhT, *(norm or NO_NORM))
     _check.boolean(where, "reverse", reverse)
+    _check.boolean(where, "input_gradient", input_gradient)
     _check.lengths(where, lengths, *x.shape[:2])
 
 

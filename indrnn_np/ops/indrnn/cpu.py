@@ -45,13 +45,16 @@ def forward(x, W, u, b, h0, activation="relu", lengths=None, reverse=False, work
 
 
 def backward(
-    dh, x, h, W, u, dhT=None, activation="relu", lengths=None, reverse=False, work=None, probe=None, norm=None
-):
+    dh, x, h, W, u, dhT=None, activation="relu", lengths=None, reverse=False, work=None, probe=None, norm=None,
+    input_gradient=True,
+):  # fmt: skip
     """Twin of reference.backward; with a workspace, dx is its buffer "dx"."""
-    contract.check_backward("indrnn.backward", dh, x, h, W, u, dhT, activation, lengths, reverse, norm)
+    contract.check_backward(
+        "indrnn.backward", dh, x, h, W, u, dhT, activation, lengths, reverse, norm, input_gradient
+    )
     _check.floats("indrnn.backward", x=x)
     (T, B, D), H = x.shape, len(W)
-    dx = room(work, "dx", x.shape, x.dtype)
+    dx = room(work, "dx", x.shape, x.dtype) if input_gradient else None
     recurrence = BackwardPass(h, u, dhT, activation, lengths, reverse)
     any_thread = probe is None or getattr(probe, "any_thread", False)
     n = thread_count(T * B * H if any_thread else 0, T)

@@ -31,20 +31,21 @@ def forward(x, W, u, b, h0, activation="relu", lengths=None, reverse=False, work
 
 
 def backward(dh, x, h, W, u, dhT=None, activation="relu", lengths=None, reverse=False, work=None, probe=None,
-             norm=None):  # fmt: skip
+             norm=None, input_gradient=True):  # fmt: skip
     """Twin of reference.backward, without norm; a workspace holds dx and da in its buffers."""
     where = "indrnn.backward"
     written_out(where, norm)
     on_device(where, dh=dh, x=x, h=h, W=W, u=u, dhT=dhT)
-    contract.check_backward(where, dh, x, h, W, u, dhT, activation, lengths, reverse)
+    contract.check_backward(where, dh, x, h, W, u, dhT, activation, lengths, reverse, norm, input_gradient)
     (T, B, D), H = x.shape, len(W)
-    da, dx = _empty(work, "da", (T, B, H), x.dtype), _empty(work, "dx", x.shape, x.dtype)
-    dW = arrays.empty_like(W)
+    da, dx, dW = _empty(work, "da", (T, B, H), x.dtype), None, arrays.empty_like(W)
     du, db, dh0 = launch_backward(dh, h, u, dhT, da, activation, lengths, reverse)
     if probe is not None:
         probe(0, T, dh, da)
     rows = da.reshape(T * B, H)
-    matmul(rows, W, dx.reshape(T * B, D))
+    if input_gradient:
+        dx = _empty(work, "dx", x.shape, x.dtype)
+        matmul(rows, W, dx.reshape(T * B, D))
     if lengths is not None:
         x = without_padding(x, lengths, _empty(work, "x without padding", x.shape, x.dtype))
     matmul(rows, x.reshape(T * B, D), dW, transpose_a=True)

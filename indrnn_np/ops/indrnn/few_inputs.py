@@ -31,7 +31,7 @@ def forward(x, W, u, b, h, activation, lengths, reverse):
 
 
 def backward(dh, x, W, recurrence, dx, work):
-    """Fill dx (T, B, D) and return dW; `recurrence`, a BackwardPass, holds du, db and dh0."""
+    """Fill dx (T, B, D) or None, and return dW; `recurrence`, a BackwardPass, holds du, db and dh0."""
     (T, B, D), H = x.shape, len(W)
     sums = np.zeros((B, D, H))  # dWᵀ of each thread, at the index of its first sample
     ends, WT = _ends(recurrence.lengths, x), np.ascontiguousarray(W.T)
@@ -43,7 +43,8 @@ def backward(dh, x, W, recurrence, dx, work):
         for t0, t1 in spans:
             da = buffer[: t1 - t0]
             recurrence.run(t0, t1, b0, b1, dh, da, (t0, b0))
-            gradients_kernel(D)(da, x[t0:t1, b0:b1], WT, ends[b0:b1] - t0, dx[t0:t1, b0:b1], sums[b0])
+            dx_part = None if dx is None else dx[t0:t1, b0:b1]
+            gradients_kernel(D)(da, x[t0:t1, b0:b1], WT, ends[b0:b1] - t0, dx_part, sums[b0])
 
     parallel_for(B, T * B * H, samples, grain=1)
     return np.ascontiguousarray(sums.sum(axis=0).T.astype(x.dtype))
@@ -88,7 +89,7 @@ def forward_kernel(activation, D):
 def gradients_kernel(D):
     """Return a kernel for dx[t] = da[t] W and sums += Σ_t x[t]ᵀ da[t], with WT and sums (D, H).
 
-    The thread owns its samples and its sums. RUN time steps are summed before float64 adds them.
+    dx may be None. The thread owns its samples and its sums. RUN time steps are summed before float64 adds them.
     Moves 1 + 2 D / H words for each element of da, which is in the cache.
     """
 
@@ -103,7 +104,8 @@ def gradients_kernel(D):
             for t in range(first, min(steps, first + RUN)):
                 for s in range(B):
                     if t >= ends[s]:
-                        dx[t, s] = zero
+                        if dx is not None:
+                            dx[t, s] = zero
                         continue
                     da_t, dx0, dx1, dx2 = da[t, s], zero, zero, zero
                     x0, x1, x2 = x[t, s, 0], x[t, s, min(1, D - 1)], x[t, s, min(2, D - 1)]
@@ -116,11 +118,12 @@ def gradients_kernel(D):
                         if D > 2:
                             dx2 += da_t[j] * W2[j]
                             part2[j] += da_t[j] * x2
-                    dx[t, s, 0] = dx0
-                    if D > 1:
-                        dx[t, s, 1] = dx1
-                    if D > 2:
-                        dx[t, s, 2] = dx2
+                    if dx is not None:
+                        dx[t, s, 0] = dx0
+                        if D > 1:
+                            dx[t, s, 1] = dx1
+                        if D > 2:
+                            dx[t, s, 2] = dx2
             sums += part
 
     return kernel

@@ -21,11 +21,14 @@ def forward(x, W, u, b, h0, activation="relu"):
     return forward_loop(activation)(x, W, u, b, h0)
 
 
-def backward(dh, x, h, W, u, dhT=None, activation="relu"):
+def backward(dh, x, h, W, u, dhT=None, activation="relu", input_gradient=True):
     """Twin of reference.backward."""
-    check_backward("indrnn.backward", dh, x, h, W, u, dhT, activation, None, False)
+    check_backward(
+        "indrnn.backward", dh, x, h, W, u, dhT, activation, None, False, input_gradient=input_gradient
+    )
     da, du, dh0 = recurrence.backward(dh, h, u, dhT, activation)
-    dx, dW, db = product_loop(da, x, W)
+    dx = input_loop(da, x, W) if input_gradient else None
+    dW, db = weight_loop(da, x)
     return dx, dW, du, db, dh0
 
 
@@ -53,15 +56,27 @@ def forward_loop(activation):
 
 
 @njit
-def product_loop(da, x, W):
-    """Return dx_t = Wᵀ da_t, dW = Σ da_t x_tᵀ and db = Σ da_t: 2 D multiplications an element."""
+def input_loop(da, x, W):
+    """Return dx_t = Wᵀ da_t: D multiplications an element."""
     T, B, H = da.shape
-    dx, dW, db = np.zeros_like(x), np.zeros(W.shape), np.zeros(H)
+    dx = np.zeros_like(x)
+    for t in range(T):
+        for i in range(B):
+            for n in range(H):
+                for d in range(x.shape[2]):
+                    dx[t, i, d] += da[t, i, n] * W[n, d]
+    return dx
+
+
+@njit
+def weight_loop(da, x):
+    """Return dW = Σ da_t x_tᵀ and db = Σ da_t: D multiplications an element."""
+    T, B, H = da.shape
+    dW, db = np.zeros((H, x.shape[2])), np.zeros(H)
     for t in range(T):
         for i in range(B):
             for n in range(H):
                 db[n] += da[t, i, n]
                 for d in range(x.shape[2]):
-                    dx[t, i, d] += da[t, i, n] * W[n, d]
                     dW[n, d] += da[t, i, n] * x[t, i, d]
-    return dx, dW.astype(x.dtype), db.astype(x.dtype)
+    return dW.astype(x.dtype), db.astype(x.dtype)

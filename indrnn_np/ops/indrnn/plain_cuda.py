@@ -28,13 +28,17 @@ def forward(x, W, u, b, h0, activation="relu"):
     return h
 
 
-def backward(dh, x, h, W, u, dhT=None, activation="relu"):
+def backward(dh, x, h, W, u, dhT=None, activation="relu", input_gradient=True):
     """Twin of reference.backward."""
     on_device("indrnn.backward", dh=dh, x=x, h=h, W=W, u=u, dhT=dhT)
-    check_backward("indrnn.backward", dh, x, h, W, u, dhT, activation, None, False)
+    check_backward(
+        "indrnn.backward", dh, x, h, W, u, dhT, activation, None, False, input_gradient=input_gradient
+    )
     da, du, dh0 = recurrence.backward(dh, h, u, dhT, activation)
-    dx, dW, db = arrays.empty_like(x), arrays.empty_like(W), arrays.empty_like(u)
-    input_kernel(x.size, da, W, dx)
+    dx, dW, db = None, arrays.empty_like(W), arrays.empty_like(u)
+    if input_gradient:
+        dx = arrays.empty_like(x)
+        input_kernel(x.size, da, W, dx)
     weight_kernel(W.size, da, x, dW, db)
     return dx, dW, du, db, dh0
 

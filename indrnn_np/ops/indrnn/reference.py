@@ -51,8 +51,9 @@ def forward(x, W, u, b, h0, activation="relu", lengths=None, reverse=False, work
 
 
 def backward(
-    dh, x, h, W, u, dhT=None, activation="relu", lengths=None, reverse=False, work=None, probe=None, norm=None
-):
+    dh, x, h, W, u, dhT=None, activation="relu", lengths=None, reverse=False, work=None, probe=None, norm=None,
+    input_gradient=True,
+):  # fmt: skip
     """Return the gradients of the layer, by backpropagation through time.
 
         a_t = W x_t + b   gives   dx_t = Wᵀ da_t,   dW = Σ_{t,b} da_t x_tᵀ,   db = Σ_{t,b} da_t
@@ -81,10 +82,12 @@ def backward(
         Called as `probe(t0, t1, dh, da)` with the gradients of time steps t0 to t1.
     norm : Norm, optional
         Normalisation that `forward` applied to x.
+    input_gradient : bool
+        Return dx. With False, dx is None and the compiled twins do not compute it.
 
     Returns
     -------
-    dx : array (T, B, D)
+    dx : array (T, B, D) or None
         Gradient of x, or with `norm` mask ⊙ dx̃.
     dW, du, db, dh0 : array (H, D), array (H,), array (H,), array (B, H)
         Gradients of W, u, b and h0.
@@ -94,7 +97,9 @@ def backward(
     ValueError
         If an argument has the wrong shape, dtype or layout.
     """
-    contract.check_backward("indrnn.backward", dh, x, h, W, u, dhT, activation, lengths, reverse, norm)
+    contract.check_backward(
+        "indrnn.backward", dh, x, h, W, u, dhT, activation, lengths, reverse, norm, input_gradient
+    )
     x = x if norm is None else norm.apply(x)
     da, du, dh0 = recurrence.backward(dh, h, u, dhT, activation, lengths, reverse)
     if probe is not None:
@@ -105,7 +110,7 @@ def backward(
         dx = dx * norm.mask
     dW = np.einsum("tbh,tbd->hd", da, x if lengths is None else np.where(valid(x, lengths), x, 0))
     db = da.sum(axis=(0, 1), dtype=np.result_type(da.dtype, np.float64)).astype(da.dtype)
-    return dx, dW, du, db, dh0
+    return dx if input_gradient else None, dW, du, db, dh0
 
 
 def valid(x, lengths, t0=0):

@@ -37,7 +37,7 @@ def forward(x, inputs, spans, W, recurrence):
 
 
 def backward(dh, x, inputs, spans, W, recurrence, mask, dx, work):
-    """Fill dx (T, B, D), scaled by mask (B, D) or None, and return dW."""
+    """Fill dx (T, B, D) or None, scaled by mask (B, D) or None, and return dW."""
     (_, B, D), H, n = x.shape, len(W), len(inputs)
     kernel = backward_kernel(
         recurrence.activation, *tile_for(W.shape, W.itemsize), W.itemsize, dh is not None
@@ -101,7 +101,7 @@ def backward_kernel(activation, rows, width, itemsize, has_dh):
 
     da[t] = φ'(h[t+1]) (dh[t] + carry), then dx[t] = da[t] W and dW = Σ_t da[t]ᵀ x[t]. The thread
     owns `da` (one chunk), its rows of dx, and its dW. Moves 4 words an element between memory and
-    cache: dh, h and x are read once and dx is written once. `chunk` and `mask` may be None.
+    cache: dh, h and x are read once and dx is written once. `chunk`, `dx` and `mask` may be None.
     """
     product = rows_block(rows, width, itemsize)
     sum_up = columns_block(rows, width, itemsize)
@@ -116,7 +116,7 @@ def backward_kernel(activation, rows, width, itemsize, has_dh):
             t0, t1 = spans[i]
             next_t0 = spans[min(i + n, len(spans) - 1), 0]
             M = (t1 - t0) * B
-            xs, dxs, das = x[t0:t1].reshape((M, D)), dx[t0:t1].reshape((M, D)), da[: t1 - t0].reshape((M, H))
+            xs, das = x[t0:t1].reshape((M, D)), da[: t1 - t0].reshape((M, H))
             wait(turns, i)
             steps(dh, h, u, carry, partial, total, da, t0, 0, edges, ends, t0, t1, reverse)
             end(turns, i)
@@ -125,12 +125,14 @@ def backward_kernel(activation, rows, width, itemsize, has_dh):
                 next_x, xs = address(x, next_t0), read(x, chunk, t0, t1).reshape((M, D))
             for first in range(0, M, ROWS):
                 last = min(M, first + ROWS)
-                next_dx = address(dxs, last) if last < M else address(dx, next_t0)
-                product(das, W, dxs, first, last, next_x + first * D * itemsize, next_dx, D)
+                if dx is not None:
+                    dxs = dx[t0:t1].reshape((M, D))
+                    next_dx = address(dxs, last) if last < M else address(dx, next_t0)
+                    product(das, W, dxs, first, last, next_x + first * D * itemsize, next_dx, D)
                 offset = first * H * itemsize
                 next_dh, next_h = address(dh, next_t0) + offset, address(h, next_t0) + offset
                 sum_up(das, xs, dW, first, last, i > k or first > 0, next_dh, next_h)
-            if mask is not None:
+            if dx is not None and mask is not None:
                 multiply(dx, mask, t0, t1)
 
     return kernel
