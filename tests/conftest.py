@@ -13,6 +13,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
+from ptx import plugin
 
 from indrnn_np import backend as backends
 from indrnn_np._cuda import target as _cuda
@@ -46,6 +47,14 @@ if hasattr(signal, "SIGHUP"):
 
 if _cuda.SIMULATED:
     sys.setswitchinterval(1e-3)  # a barrier waits for the next turn of each thread
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    plugin.options(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    plugin.configure(config)
 
 
 @pytest.fixture(

@@ -1,0 +1,241 @@
+"""A kernel translated for certain types of arguments: launches of it, and what their reports say."""
+
+from __future__ import annotations
+
+import ctypes
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from indrnn_np._cuda.launch import Kernel
+
+from . import c_structures as c
+from . import c_writer, reader, settings
+from .compile import ptx_of
+from .findings import Finding, record
+from .memory import ADDRESS_BITS, CELL_BYTES, Array
+
+KINDS = (
+    "bounds",
+    "alignment",
+    "uninitialised",
+    "race",
+    "barrier",
+    "hang",
+    "division by zero",
+)  # as in runtime.h
+MOST_THREADS = 1024  # of a block
+LARGEST_BLOCK = (1024, 1024, 64)
+LARGEST_GRID = (2**31 - 1, 65535, 65535)
+SUB_WORDS = re.compile(r"\b(ld|st|atom|red)\.shared.*[usb](8|16)\s")
+SEVERAL = 2**32 - 1  # as in runtime.h
+
+counts: Counter[str] = Counter()  # launches, threads, accesses, barriers of this process
+_programs: dict[Any, Program] = {}
+_epoch = 1
+
+
+def programs() -> list[Program]:
+    """Return all programs of this process."""
+    return list(_programs.values())
+
+
+def program(kernel: Kernel, types: tuple[Any, ...]) -> Program:
+    """Return a kernel's program for the numba types of its arguments."""
+    text = ptx_of(kernel, types)
+    key = kernel.name, text, settings.mutate
+    if key not in _programs:
+        _programs[key] = Program(kernel.name, settings.mutate(kernel.name, text) if settings.mutate else text)
+    return _programs[key]
+
+
+class Program:
+    """A kernel as PTX and as compiled C.
+
+    Attributes
+    ----------
+    name, text : str
+        Name of the kernel, and its PTX.
+    lines : list of str
+        The lines of the PTX; numbers of lines begin at 1.
+    accesses : list of int
+        Numbers of the lines that load or store.
+    covered : array
+        For each line number, whether its access has run.
+    """
+
+    def __init__(self, name: str, text: str) -> None:
+        self.name, self.text = name, text
+        self.ptx = reader.read(text)
+        self.lines, self.accesses = self.ptx.lines, self.ptx.accesses
+        self.library = c.library(c_writer.source(self.ptx))
+        self.covered = np.zeros(len(self.lines) + 1, np.uint8)
+
+    def launch(self, grid: Any, block: Any, arguments: tuple[Any, ...]) -> None:
+        """Run a grid of blocks, and record what is wrong."""
+        global _epoch
+        grid, block = _three(grid), _three(block)
+        if problem := _refused(grid, block):
+            record(Finding("launch", self.name, problem))
+            return
+        launch, reports = c.Launch(), (c.Report * c.MOST_REPORTS)()
+        launch.grid[:], launch.block[:] = grid, block
+        launch.seed, launch.ulps, launch.fuel = settings.seed, settings.ulps, settings.fuel
+        launch.order = settings.ORDERS.index(settings.order) if settings.order else settings.seed % 4
+        launch.first_epoch = _epoch
+        launch.reports, launch.most_reports = ctypes.addressof(reports), len(reports)
+        launch.executed = self.covered.ctypes.data
+        memories, references = _memories(arguments)
+        launch.memories, launch.memory_count = ctypes.addressof(memories), len(memories)
+        used = [references, self._set_shared(launch)]
+        blocks = self._blocks(grid, block, arguments)
+        junk = np.random.default_rng(settings.seed + 99).integers(0, 256, 4096, dtype=np.uint8)
+        parameters = _parameters(self.name, self.ptx.parameters, arguments)
+        launch.parameters = parameters.ctypes.data
+        launch.blocks, launch.block_count = blocks.ctypes.data, blocks.size
+        launch.junk, launch.junk_bytes = junk.ctypes.data, junk.size
+        self.library.run_launch(ctypes.byref(launch))
+        del used
+        _epoch = launch.last_epoch + 1
+        counts.update(
+            launches=1,
+            threads=blocks.size * int(np.prod(block)),
+            accesses=launch.accesses,
+            barriers=launch.barriers,
+        )
+        for report in reports[: launch.report_count]:
+            text = self._text(report, arguments)
+            text += f" ({report.count} times; grid {grid}, block {block})"
+            record(Finding(KINDS[report.kind], self.name, text, report.line))
+
+    def _set_shared(self, launch: c.Launch) -> Any:
+        """Give the launch its shared memory; returns what must live as long as the launch."""
+        nbytes = self.ptx.shared_bytes
+        if not nbytes:
+            return None
+        shift = 0 if any(SUB_WORDS.search(line) for line in self.lines) else 2
+        base, written = np.zeros((2, nbytes + 16), np.uint8)
+        cells = np.zeros(((nbytes >> shift) + 16) * CELL_BYTES, np.uint8)
+        ranges = [(start, start + size) for start, size in self.ptx.shared.values()]
+        memory, table = _memory(0, base, written, cells, shift, ranges)
+        launch.shared, launch.shared_bytes = ctypes.addressof(memory), nbytes
+        return memory, table, base, written, cells
+
+    def _blocks(self, grid: Any, block: Any, arguments: tuple[Any, ...]) -> np.ndarray:
+        """Return the numbers of the blocks that run, in the order in which they run."""
+        count = int(np.prod(grid))
+        if settings.only_blocks and (chosen := settings.only_blocks(self.name, count, block, arguments)):
+            return np.array(sorted({number % count for number in chosen}), np.uint64)
+        return np.random.default_rng(settings.seed).permutation(count).astype(np.uint64)
+
+    def _text(self, report: c.Report, arguments: tuple[Any, ...]) -> str:
+        """Return a report in words: the lines of PTX, the threads, the array."""
+        text = f"{self._line(report.line)} by thread {report.thread} of block {report.block}"
+        if report.other_line:
+            other = "several threads" if report.other_thread == SEVERAL else f"thread {report.other_thread}"
+            text += f" and {self._line(report.other_line)} by {other} of block {report.other_block}"
+        elif KINDS[report.kind] == "barrier":
+            text += ", while other threads of the block have returned"
+        if report.address and ".shared" in self.lines[report.line - 1]:
+            text += f", shared address {report.address}"
+        elif report.address:
+            text += f", {_place(report.address, arguments)}"
+        return text
+
+    def _line(self, number: int) -> str:
+        return f"line {number} `{' '.join(self.lines[number - 1].split())}`"
+
+
+def _three(sizes: Any) -> tuple[int, int, int]:
+    """Return a size along each of three axes."""
+    x, y, z = (*(sizes if isinstance(sizes, (tuple, list)) else (sizes,)), 1, 1)[:3]
+    return int(x), int(y), int(z)
+
+
+def _refused(grid: Sequence[int], block: Sequence[int]) -> str:
+    """Return which size no GPU accepts; "" if all are right."""
+    if np.prod(block) > MOST_THREADS or any(
+        not 0 < n <= most for n, most in zip(block, LARGEST_BLOCK, strict=True)
+    ):
+        return f"block {block}"
+    if any(not 0 < n <= most for n, most in zip(grid, LARGEST_GRID, strict=True)):
+        return f"grid {grid}"
+    return ""
+
+
+def _memory(
+    number: int, base: Any, written: Any, cells: Any, shift: int, ranges: list[tuple[int, int]]
+) -> Any:
+    """Return a Memory of runtime.h, and the table of ranges that it points to."""
+    table = (c.Range * len(ranges))(*(c.Range(start, stop) for start, stop in ranges))
+    pointers = (array.ctypes.data if array is not None else None for array in (base, written, cells))
+    return c.Memory(number, *pointers, shift, len(ranges), ctypes.addressof(table)), table
+
+
+def _memories(arguments: tuple[Any, ...]) -> tuple[Any, list[Any]]:
+    """Return the allocations of all array arguments for the launch, and what they point to."""
+    arrays = [argument for argument in arguments if isinstance(argument, Array) and argument.size]
+    shift = 0 if any(array.dtype.itemsize < 4 for array in arrays) else 2
+    allocations = {array.allocation.number: array.allocation for array in arrays}
+    rows = []
+    for number, allocation in allocations.items():
+        allocation.watch(shift)
+        ranges = _merged((a.offset, a.offset + a.nbytes) for a in arrays if a.allocation is allocation)
+        rows.append(
+            _memory(number, allocation.data, allocation.written, allocation.cells, allocation.shift, ranges)
+        )
+    return (c.Memory * len(rows))(*(memory for memory, _ in rows)), rows
+
+
+def _merged(ranges: Any) -> list[tuple[int, int]]:
+    """Return ranges in order, with those joined that overlap or touch."""
+    merged: list[tuple[int, int]] = []
+    for start, stop in sorted(ranges):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = merged[-1][0], max(stop, merged[-1][1])
+        else:
+            merged.append((start, stop))
+    return merged
+
+
+def _parameters(name: str, types: list[str], arguments: tuple[Any, ...]) -> np.ndarray:
+    """Return the bits of the kernel's parameters. An array is its numba structure: seven or more parameters."""
+    values: list[Any] = []
+    for argument in arguments:
+        if isinstance(argument, Array):
+            address = argument.address if argument.size else 0
+            values += [
+                0,
+                0,
+                argument.size,
+                argument.dtype.itemsize,
+                address,
+                *argument.shape,
+                *argument.strides,
+            ]
+        else:
+            values.append(argument)
+    if len(values) != len(types):
+        raise RuntimeError(f"{name}: {len(values)} arguments for {len(types)} parameters")
+    return np.array([_bits(value, kind) for value, kind in zip(values, types, strict=True)] or [0], np.uint64)
+
+
+def _bits(value: Any, kind: str) -> int:
+    """Return the bits of a number as a parameter of a type of PTX: f32, u64, b8."""
+    size = int(kind[1:])
+    if kind[0] == "f" or isinstance(value, (float, np.floating)):
+        return int(np.array(value, f"f{size // 8}").view(f"u{size // 8}"))
+    return int(value) % 2**size
+
+
+def _place(address: int, arguments: tuple[Any, ...]) -> str:
+    """Return where a global address is in the array arguments of its allocation."""
+    places = []
+    for number, array in enumerate(arguments):
+        if isinstance(array, Array) and array.size and array.allocation.number == address >> ADDRESS_BITS:
+            element = (address % 2**ADDRESS_BITS - array.offset) / array.dtype.itemsize
+            places.append(f"element {element:g} of argument {number} {array.shape} {array.dtype}")
+    return " = ".join(places) or f"address {address:#x} of no argument"
