@@ -5,6 +5,15 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from indrnn_np._cuda import cublas
+
+
+def loaded(stub):
+    """Return cuBLAS with the functions of a stub, and a workspace in CPU memory."""
+    found = cublas.Cublas(stub)
+    found.workspace = host(np.empty(cublas.WORKSPACE, np.uint8))
+    return found
+
 
 class Stub:
     """cuBLAS's C interface as its header has it, on NumPy: columns of memory at the addresses that it is given."""
@@ -17,6 +26,9 @@ class Stub:
                        address, size)  # fmt: skip
         self.cublasCreate_v2 = returns(ctypes.POINTER(address))(self.create)
         self.cublasSetStream_v2 = returns(address, address)(lambda *args: self.note("stream", *args))
+        self.cublasSetWorkspace_v2 = returns(address, address, ctypes.c_size_t)(
+            lambda *args: self.note("workspace", *args)
+        )
         self.cublasSetMathMode = returns(address, number)(lambda *args: self.note("math", *args))
         self.cublasGetProperty = returns(number, ctypes.POINTER(number))(self.version)
         self.cublasGetStatusName = lambda status: b"CUBLAS_STATUS_EXECUTION_FAILED"

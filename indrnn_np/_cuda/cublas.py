@@ -4,7 +4,8 @@ ctypes calls the library; cuda-pathfinder, a dependency of numba-cuda, finds it.
 type. nvmath-python would add a package that cannot be imported without a driver.
 
 cuBLAS sums in its own order, in the arrays' dtype. On one GPU and in one stream, its results have the same bits from
-run to run.
+run to run. It works in memory of this package, so that a product allocates nothing, also while a graph is captured.
+All streams share that memory: a graph is launched into stream 0, so that no two products run at once.
 """
 
 from __future__ import annotations
@@ -14,11 +15,14 @@ import functools
 import importlib
 from typing import Any
 
+import numpy as np
+
 from .. import _check
-from .arrays import DeviceArray
-from .launch import NULL_STREAM, run
+from .arrays import DeviceArray, Pool
+from .launch import run
 from .target import SIMULATED
 
+WORKSPACE = 2**25  # bytes: 32 MiB, which cuBLAS recommends from compute capability 9.0 on
 DEFAULT_MATH, TF32_MATH = 0, 3  # cublasMath_t; the default multiplies float32 in float32
 _handle, _address, _int, _long = ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_int64
 
@@ -32,6 +36,7 @@ def _gemm(scalar_type: Any) -> tuple[Any, ...]:
 SIGNATURES = {
     "cublasCreate_v2": (ctypes.POINTER(_handle),),
     "cublasSetStream_v2": (_handle, _address),
+    "cublasSetWorkspace_v2": (_handle, _address, ctypes.c_size_t),
     "cublasSetMathMode": (_handle, _int),
     "cublasGetProperty": (_int, ctypes.POINTER(_int)),
     "cublasGetStatusName": (_int,),
@@ -45,7 +50,7 @@ class Cublas:
     """The loaded library; `library` has its C functions as attributes. The first product creates the handle."""
 
     def __init__(self, library: Any) -> None:
-        self.library, self.uses_tf32, self._stream = library, False, NULL_STREAM
+        self.library, self.uses_tf32, self._stream = library, False, -1  # no stream yet
         for name, types in SIGNATURES.items():
             getattr(library, name).argtypes = types
         library.cublasGetStatusName.restype = ctypes.c_char_p
@@ -59,16 +64,23 @@ class Cublas:
 
     @functools.cached_property
     def handle(self) -> ctypes.c_void_p:
-        """The handle of the library, set to stream 0, in which numba's kernels run."""
+        """The handle of the library."""
         handle = ctypes.c_void_p()
         self._call("cublasCreate_v2", ctypes.byref(handle))
-        self._call("cublasSetStream_v2", handle, None)
         return handle
 
+    @functools.cached_property
+    def workspace(self) -> DeviceArray:
+        """Memory of the products. Its pool is its own: it is no array of a network, nor of a graph."""
+        return DeviceArray(Pool().take(WORKSPACE), 0, (WORKSPACE,), np.dtype(np.uint8))
+
     def _use_stream(self, stream: int) -> None:
-        """Run the following products in a stream."""
+        """Run the following products in a stream, in which numba's kernels run, with the workspace."""
         if stream != self._stream:
             self._call("cublasSetStream_v2", self.handle, stream or None)
+            self._call(
+                "cublasSetWorkspace_v2", self.handle, self.workspace.pointer, WORKSPACE
+            )  # reset by SetStream
             self._stream = stream
 
     def tf32(self, on: bool) -> None:
@@ -90,12 +102,13 @@ class Cublas:
             int(transpose_b), int(transpose_a), N, M, K, ctypes.byref(scalar(1)), b.pointer, b.shape[1], a.pointer,
             a.shape[1], ctypes.byref(scalar(0)), out.pointer, N,
         )  # fmt: skip
+        handle = self.handle  # created here, because a capture must not create it
 
         def start(stream: Any) -> None:
             self._use_stream(int(stream))
-            self._call(name, self.handle, *arguments, because=sizes)
+            self._call(name, handle, *arguments, because=sizes)
 
-        run(start, a, b, out)
+        run(start, a, b, out, self.workspace)
 
     def _call(self, name: str, *args: Any, because: str = "") -> None:
         status = getattr(self.library, name)(*args)

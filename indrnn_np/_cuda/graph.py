@@ -1,8 +1,9 @@
 """Graphs of launches that are recorded once and repeated by a single call.
 
-While a Graph records, kernels, matrix products and copies within GPU memory are recorded and do not run.
-`launch` runs all of them in order. On a GPU it is a CUDA graph, captured from a stream, which costs the CPU a
-single call; in the simulator it is a list of the same launches.
+While a Graph records, kernels, matrix products and copies within GPU memory are listed and do not run.
+`launch` runs all of them in order. In the simulator it walks over the list. On a GPU, the list is captured from a
+stream as a CUDA graph when the recording ends, so that a launch costs the CPU a single call. The capture starts the
+listed launches and nothing else: their kernels are compiled and loaded and their memory is allocated before it.
 
 The recording fixes the arguments of each launch:
 
@@ -32,7 +33,7 @@ from .launch import NULL_STREAM, Launch, recorded_by, recorder
 
 NUMBERS_BYTES = 2**14  # memory for the numbers that change between launches
 ALIGNMENT = 16  # bytes: where numbers begin
-RELAXED = 2  # CU_STREAM_CAPTURE_MODE_RELAXED: the pool may allocate memory during capture
+RELAXED = 2  # CU_STREAM_CAPTURE_MODE_RELAXED: cuBLAS may load one of its kernels during capture
 
 
 def numbers(function: Callable[..., tuple[Any, ...]], dtype: Any, **arguments: Any) -> tuple[Any, ...]:
@@ -78,7 +79,9 @@ class Graph:
     """
 
     def __init__(self, **sources: Callable[[], Any]) -> None:
-        self._launches: _LaunchList | _Captured = _LaunchList() if target.SIMULATED else _Captured()
+        self._driver = None if target.SIMULATED else _driver()
+        self._launches: list[Launch] = []
+        self._captured: _Captured | None = None
         self.pool, self.size = Pool(), 0
         self._held: set[Block] = set()
         self._sources = sources
@@ -88,17 +91,20 @@ class Graph:
 
     @contextlib.contextmanager
     def record(self) -> Iterator[None]:
-        """Record the launches of a `with` block without running them."""
+        """Record the launches of a `with` block without running them; their kernels are compiled and loaded."""
         if self.size or recorder():
             state = "this graph holds launches" if self.size else "another graph is recording"
             _check.fail("Graph.record", state, "an empty graph and no other recording", error=RuntimeError)
         POOL.clear()  # free unused memory for arrays created during the recording
-        with recorded_by(self), self._launches.recording():
+        with recorded_by(self):
             yield
+        if self._driver is not None:
+            self._captured = _Captured(self._driver, self._launches)
+            self._launches = []
 
     def add(self, launch: Launch, arrays: tuple[Any, ...]) -> None:
         """Record a launch."""
-        self._launches.add(launch)
+        self._launches.append(launch)
         self.size += 1
         blocks = (array.block for array in arrays if isinstance(array, DeviceArray))
         self._held.update(block for block in blocks if block.pool is not self.pool)
@@ -126,56 +132,34 @@ class Graph:
             self._host[start : start + data.size] = data
         if self._used:
             assign(self._numbers[: self._used], self._host[: self._used])
-        self._launches.run()
+        if self._captured is not None:
+            self._captured.run()
+        for launch in self._launches:
+            launch(NULL_STREAM)
 
     def __repr__(self) -> str:
         return f"<Graph of {self.size} launches>"
 
 
-class _LaunchList:
-    """List of launches, used in the simulator."""
-
-    def __init__(self) -> None:
-        self._launches: list[Launch] = []
-
-    def recording(self) -> contextlib.AbstractContextManager[None]:
-        return contextlib.nullcontext()
-
-    def add(self, launch: Launch) -> None:
-        self._launches.append(launch)
-
-    def run(self) -> None:
-        for launch in self._launches:
-            launch(NULL_STREAM)
-
-
 class _Captured:
-    """CUDA graph, captured from a separate stream and launched into stream 0."""
+    """CUDA graph of launches, captured from a separate stream and launched into stream 0."""
 
-    def __init__(self) -> None:
-        self._driver = _driver()
-        self._stream: Any = None
-        self._executable: Any = None
-
-    @contextlib.contextmanager
-    def recording(self) -> Iterator[None]:
-        self._stream = target.cuda.stream()
+    def __init__(self, driver: Any, launches: list[Launch]) -> None:
+        self._driver, stream = driver, target.cuda.stream()
         target.synchronize()
         with target.cuda.defer_cleanup():  # memory must not be freed during capture
-            self._driver.cuStreamBeginCapture(int(self._stream), _capture_mode())
+            driver.cuStreamBeginCapture(int(stream), _capture_mode())
             try:
-                yield
+                for launch in launches:
+                    launch(stream)
             except BaseException:
                 with contextlib.suppress(Exception):  # ending a broken capture raises another error
-                    self._driver.cuGraphDestroy(self._driver.cuStreamEndCapture(int(self._stream)))
+                    driver.cuGraphDestroy(driver.cuStreamEndCapture(int(stream)))
                 raise
-            graph = self._driver.cuStreamEndCapture(int(self._stream))
-        self._executable = self._driver.cuGraphInstantiate(graph, 0)
-        self._driver.cuGraphDestroy(graph)
-        weakref.finalize(self, self._driver.cuGraphExecDestroy, self._executable).atexit = False
-
-    def add(self, launch: Launch) -> None:
-        launch(self._stream)
+            graph = driver.cuStreamEndCapture(int(stream))
+        self._executable = driver.cuGraphInstantiate(graph, 0)
+        driver.cuGraphDestroy(graph)
+        weakref.finalize(self, driver.cuGraphExecDestroy, self._executable).atexit = False
 
     def run(self) -> None:
         self._driver.cuGraphLaunch(self._executable, NULL_STREAM)

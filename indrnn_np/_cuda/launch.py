@@ -90,6 +90,8 @@ class Kernel:
     def launch(self, grid: Any, block: Any, *args: Any, around: Any = contextlib.nullcontext) -> None:
         """Run the kernel on a grid of blocks, inside the context manager `around()`."""
         arguments = [a.numba if hasattr(a, "in_gpu_memory") else a for a in args]
+        if _recorders and not SIMULATED:  # compile and load the kernel before the graph is captured
+            self.compiled.compile(tuple(map(self.compiled.typeof_pyval, arguments)))
 
         def start(stream: Any) -> None:
             with around():

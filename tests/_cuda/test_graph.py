@@ -6,13 +6,14 @@ driver that writes down what it is told.
 """
 
 import contextlib
+import functools
 import gc
 from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from cublas_stub import Stub, host
+from cublas_stub import Stub, host, loaded
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_runs import curve
@@ -20,7 +21,6 @@ from small_runs import curve
 import indrnn_np as ir
 from indrnn_np import backend
 from indrnn_np._cuda import arrays as _device
-from indrnn_np._cuda import cublas as _cublas
 from indrnn_np._cuda import graph as _graph
 from indrnn_np._cuda import launch, target
 from indrnn_np._cuda.target import cuda
@@ -488,16 +488,15 @@ class Stream:
 
 @pytest.fixture
 def captured(monkeypatch):
-    """A captured graph's launches, on a driver that writes down what it is told."""
+    """A driver that writes down what it is told, and a function that captures launches with it."""
 
     def make(broken=""):
         driver = Driver(broken)
         fake = SimpleNamespace(stream=Stream, synchronize=lambda: driver.told.append(("synchronize",)),
                                defer_cleanup=contextlib.nullcontext)  # fmt: skip
-        monkeypatch.setattr(_graph, "_driver", lambda: driver)
         monkeypatch.setattr(_graph, "_capture_mode", lambda: "relaxed")
         monkeypatch.setattr(target, "cuda", fake)
-        return driver, _graph._Captured()
+        return driver, functools.partial(_graph._Captured, driver)
 
     return make
 
@@ -506,54 +505,104 @@ BEGIN = [("synchronize",), ("cuStreamBeginCapture", 11, "relaxed")]
 
 
 def test_a_capture_in_the_order_that_the_driver_wants(captured):
-    driver, launches = captured()
-    with launches.recording():
-        launches.add(lambda stream: driver.launch(int(stream)))
+    driver, capture = captured()
+    graph = capture([lambda stream: driver.launch(int(stream))])
     end = [("cuStreamEndCapture", 11), ("cuGraphInstantiate", "graph", 0), ("cuGraphDestroy", "graph")]
     assert driver.told == [*BEGIN, ("launch", 11), *end]
     del driver.told[:]
-    launches.run()
-    launches.run()
+    graph.run()
+    graph.run()
     assert driver.told == [("cuGraphLaunch", "executable", 0)] * 2
-    del driver.told[:], launches
+    del driver.told[:], graph
     gc.collect()
     assert driver.told == [("cuGraphExecDestroy", "executable")]
 
 
 def test_an_error_in_a_capture_ends_it(captured):
-    driver, launches = captured()
-    with pytest.raises(KeyError), launches.recording():
-        raise KeyError("of the program")
+    def fail(stream):
+        raise KeyError("of a launch")
+
+    driver, capture = captured()
+    with pytest.raises(KeyError):
+        capture([fail])
     assert driver.told == [*BEGIN, ("cuStreamEndCapture", 11), ("cuGraphDestroy", "graph")]
-    driver, launches = captured("cuStreamEndCapture")
-    with pytest.raises(KeyError), launches.recording():
-        raise KeyError("of the program")
-    with pytest.raises(RuntimeError, match="Call to cuStreamEndCapture results in"), launches.recording():
-        pass
+    _, capture = captured("cuStreamEndCapture")
+    with pytest.raises(KeyError):
+        capture([fail])
+    with pytest.raises(RuntimeError, match="Call to cuStreamEndCapture results in"):
+        capture([])
+
+
+class Recording:
+    """A graph that lists launches, as in Graph.record."""
+
+    def __init__(self):
+        self.launches, self.arrays = [], []
+
+    def add(self, launch, arrays):
+        self.launches.append(launch)
+        self.arrays += arrays
 
 
 def test_a_product_follows_the_capture_and_comes_back(captured):
-    driver, launches = captured()
-    stub, x = Stub(), np.ones((2, 2))
-    cublas = _cublas.Cublas(stub)
+    """cuBLAS forgets its workspace with each stream; the graph holds that memory."""
+    _, capture = captured()
+    stub, x, recording = Stub(), np.ones((2, 2)), Recording()
+    cublas = loaded(stub)
 
     def multiply():
         cublas.matmul(host(x), host(x), host(np.empty((2, 2))), False, False)
 
-    recorder = SimpleNamespace(add=lambda launch, arrays: launches.add(launch))
     multiply()
-    with launches.recording(), launch.recorded_by(recorder):
+    with launch.recorded_by(recording):
         multiply()
         multiply()
+    capture(recording.launches)
     multiply()
-    assert [call for call in stub.calls if call[0] == "stream"] == [
-        ("stream", 77, None), ("stream", 77, 11), ("stream", 77, None),
+    workspace = ("workspace", 77, cublas.workspace.pointer, 2**25)
+    assert stub.calls[1:] == [
+        ("stream", 77, None), workspace, ("stream", 77, 11), workspace, ("stream", 77, None), workspace,
     ]  # fmt: skip
-    assert [call[0] for call in driver.told][-1] == "cuGraphDestroy"
+    assert recording.arrays.count(cublas.workspace) == 2
+
+
+def test_the_library_and_its_kernels_are_ready_before_the_capture(captured, monkeypatch):
+    """The recording creates cuBLAS's handle and loads each kernel; the capture starts launches only."""
+    driver, capture = captured()
+    x, recording = np.ones((2, 2)), Recording()
+    cublas, kernel = loaded(Stub()), launch.Kernel.__new__(launch.Kernel)
+    monkeypatch.setattr(cublas.library, "note", lambda name, *_: driver.told.append((name,)) or 0)
+    kernel.compiled = Compiled(driver)
+    monkeypatch.setattr(launch, "SIMULATED", False)
+    with launch.recorded_by(recording):
+        kernel.launch(1, 32, 2.5, np.int64(3))
+        cublas.matmul(host(x), host(x), host(np.empty((2, 2))), False, False)
+    assert driver.told == [("load", ("float", "int64")), ("create",)]
+    del driver.told[:]
+    capture(recording.launches)
+    ready = [("launch", 11, 2.5, 3), ("stream",), ("workspace",)]
+    assert driver.told[2:5] == ready and driver.told[:2] == BEGIN
+
+
+class Compiled:
+    """The interface of a kernel of numba-cuda."""
+
+    def __init__(self, driver):
+        self.driver = driver
+
+    def typeof_pyval(self, value):
+        return type(value).__name__
+
+    def compile(self, types):
+        self.driver.told.append(("load", types))
+
+    def __getitem__(self, config):
+        return lambda *args: self.driver.told.append(("launch", int(config[2]), *args))
 
 
 def test_a_graph_needs_numba_cuda(monkeypatch):
     monkeypatch.setattr(target, "target", lambda: "built-in")
+    monkeypatch.setattr(target, "SIMULATED", False)
     words = "a graph needs numba-cuda, and numba.cuda is the built-in target, expected numba-cuda from pip install"
     with pytest.raises(RuntimeError, match=words):
-        _graph._Captured()
+        _graph.Graph()

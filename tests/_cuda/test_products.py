@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from cublas_stub import Stub, host
+from cublas_stub import Stub, host, loaded
 from tolerances import assert_close, nan_filled
 
 from indrnn_np._cuda import arrays, products, target
@@ -125,16 +125,17 @@ def test_what_cublas_is_told(sizes, dtype, transpose_b, transpose_a):
     M, K, N = sizes
     a, b, product = matrices(M, K, N, dtype, transpose_a, transpose_b)
     out, stub = nan_filled((M, N), dtype), Stub()
-    cublas = _cublas.Cublas(stub)
+    cublas = loaded(stub)
     for _ in range(2):
         cublas.matmul(host(a), host(b), host(out), transpose_a, transpose_b)
         assert_close(out, product)
-    assert stub.calls == [("create",), ("stream", 77, None)]  # once
+    workspace = ("workspace", 77, cublas.workspace.pointer, 2**25)
+    assert stub.calls == [("create",), ("stream", 77, None), workspace]  # once
 
 
 def test_tf32_is_off_unless_asked_for():
     stub = Stub()
-    cublas = _cublas.Cublas(stub)
+    cublas = loaded(stub)
     assert str(cublas) == "cuBLAS 13.1.0"
     cublas.tf32(True)
     assert str(cublas) == "cuBLAS 13.1.0 with TF32"
@@ -145,8 +146,8 @@ def test_tf32_is_off_unless_asked_for():
 
 def test_an_answer_of_cublas_that_is_no_success_is_an_error():
     stub, x = Stub(), np.ones((2, 3))
-    cublas = _cublas.Cublas(stub)
-    assert cublas.handle.value == 77
+    cublas = loaded(stub)
+    cublas.matmul(host(x), host(x), host(np.empty((2, 2))), False, True)
     stub.status = 13
     words = (
         r"cuBLAS: cublasDgemm_v2_64 returned CUBLAS_STATUS_EXECUTION_FAILED \(13\), expected CUBLAS_STATUS_SUCCESS "

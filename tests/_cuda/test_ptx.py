@@ -6,13 +6,15 @@ with it. The rest, the committed table among it, needs nothing.
 
 import ast
 import importlib
+import inspect
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from ptx_text import arithmetic, bytes_of, double_arithmetic, groups, loops, main_loop, uses_local_memory
 
-from indrnn_np._cuda import graph, launch
+from indrnn_np._cuda import graph, launch, products
 from indrnn_np._cuda.target import cuda
 from indrnn_np.ops.recurrence.activation import ACTIVATIONS
 from indrnn_np.ops.recurrence.cuda_steps import AHEAD, LOADS
@@ -371,3 +373,16 @@ def test_the_bindings_have_what_a_graph_asks_for():
     assert all(callable(getattr(driver, name)) for name in names)
     assert driver.CUstreamCaptureMode(graph.RELAXED).name == "CU_STREAM_CAPTURE_MODE_RELAXED"
     assert graph._capture_mode() == graph.RELAXED
+
+
+def test_a_kernel_can_be_loaded_without_a_launch():
+    """Kernel.launch does so while a graph records; numba-cuda's compile() also loads the kernel ("bind")."""
+    if getattr(cuda, "implementation", "") != "NVIDIA":
+        pytest.skip("graphs need numba-cuda")
+    compiled = products.add_kernel.compiled
+    assert [str(compiled.typeof_pyval(value)) for value in (True, np.int64(3), 2.5)] == [
+        "bool",
+        "int64",
+        "float64",
+    ]
+    assert "kernel.bind()" in inspect.getsource(type(compiled).compile)
