@@ -59,8 +59,14 @@ def install(multiprocessors: int = 4) -> None:
 
 
 def _take(pool: arrays.Pool, nbytes: int) -> arrays.Block:
-    """Return new memory of exactly this size, so that every access behind an array is out of bounds."""
-    pool.allocations += 1
+    """Return new memory of exactly this size: accesses behind an array, or of a freed one, are out of bounds.
+
+    The pool counts as if it had reused the memory of a freed array.
+    """
+    if pool.free[nbytes]:
+        pool.free[nbytes].pop()
+    else:
+        pool.allocations += 1
     pool.live += nbytes
     pool.peak = max(pool.peak, pool.live)
     return arrays.Block(memory.device_array(nbytes, np.uint8), {}, pool)
