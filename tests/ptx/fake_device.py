@@ -54,7 +54,7 @@ def install(multiprocessors: int = 4) -> None:
     target.synchronize = lambda: None
     target.multiprocessors = launch.multiprocessors = lambda: settings.multiprocessors
     target.cuda.device_array = memory.device_array
-    graph._Captured = graph._LaunchList  # a graph repeats the launches, as in the simulator
+    graph._driver = lambda: None  # a graph repeats its list of launches, as in the simulator
     arrays.Pool.take = _take
 
 
@@ -97,6 +97,13 @@ class _Compiled:
             program(self.kernel, types).launch(grid, block, arguments)
 
         return call
+
+    def typeof_pyval(self, value: Any) -> Any:
+        return _type_of(value)
+
+    def compile(self, types: tuple[Any, ...]) -> None:
+        """Compile the kernel without a launch, as while a graph records."""
+        program(self.kernel, types)
 
     def _compare(self, types: tuple[Any, ...]) -> None:
         """Record a finding if the types of a launch differ from the signature, for which others compile the kernel."""
