@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -65,15 +66,14 @@ def library(source: str) -> ctypes.CDLL:
     """Return a C program as a loaded library."""
     file = FOLDER / f"{digest(source + _environment())}.so"
     if not file.exists():
-        c_file = file.with_suffix(".c")
+        c_file, unfinished = (file.with_suffix(f".{os.getpid()}.{suffix}") for suffix in ("c", "so"))
         write(c_file, source)
-        unfinished = file.with_suffix(f".{digest(str(id(source)))}")
         command = ["gcc", *_flags(), f"-I{HEADERS}", str(c_file), "-o", str(unfinished), "-lm"]
         result = subprocess.run(command, capture_output=True, text=True)
         if result.returncode:
             raise RuntimeError(f"gcc: {result.stderr[:2000]} ({c_file})")
         unfinished.replace(file)
-        c_file.unlink(missing_ok=True)
+        c_file.unlink()
     return ctypes.CDLL(str(file))
 
 

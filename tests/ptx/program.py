@@ -16,6 +16,7 @@ from . import c_structures as c
 from . import c_writer, reader, settings
 from .compile import ptx_of
 from .findings import Finding, record
+from .launch_arguments import memory_row, memory_table, parameter_bits
 from .memory import ADDRESS_BITS, CELL_BYTES, Array
 
 KINDS = (
@@ -88,12 +89,12 @@ class Program:
         launch.first_epoch = _epoch
         launch.reports, launch.most_reports = ctypes.addressof(reports), len(reports)
         launch.executed = self.covered.ctypes.data
-        memories, references = _memories(arguments)
-        launch.memories, launch.memory_count = ctypes.addressof(memories), len(memories)
+        table, references = memory_table(arguments)
+        launch.memories, launch.memory_count = ctypes.addressof(table), len(table)
         used = [references, self._set_shared(launch)]
         blocks = self._blocks(grid, block, arguments)
         junk = np.random.default_rng(settings.seed + 99).integers(0, 256, 4096, dtype=np.uint8)
-        parameters = _parameters(self.name, self.ptx.parameters, arguments)
+        parameters = parameter_bits(self.name, self.ptx.parameters, arguments)
         launch.parameters = parameters.ctypes.data
         launch.blocks, launch.block_count = blocks.ctypes.data, blocks.size
         launch.junk, launch.junk_bytes = junk.ctypes.data, junk.size
@@ -120,7 +121,7 @@ class Program:
         base, written = np.zeros((2, nbytes + 16), np.uint8)
         cells = np.zeros(((nbytes >> shift) + 16) * CELL_BYTES, np.uint8)
         ranges = [(start, start + size) for start, size in self.ptx.shared.values()]
-        memory, table = _memory(0, base, written, cells, shift, ranges)
+        memory, table = memory_row(0, base, written, cells, shift, ranges)
         launch.shared, launch.shared_bytes = ctypes.addressof(memory), nbytes
         return memory, table, base, written, cells
 
@@ -140,10 +141,18 @@ class Program:
         elif KINDS[report.kind] == "barrier":
             text += ", while other threads of the block have returned"
         if report.address and ".shared" in self.lines[report.line - 1]:
-            text += f", shared address {report.address}"
+            text += f", {self._shared_place(report.address)}"
         elif report.address:
             text += f", {_place(report.address, arguments)}"
         return text
+
+    def _shared_place(self, address: int) -> str:
+        """Return where a shared address is in the array that starts at or before it."""
+        before = [(start, size) for start, size in self.ptx.shared.values() if start <= address]
+        if not before:
+            return "before the first shared array"
+        start, size = max(before)
+        return f"byte {address - start} of a shared array of {size} bytes"
 
     def _line(self, number: int) -> str:
         return f"line {number} `{' '.join(self.lines[number - 1].split())}`"
@@ -164,71 +173,6 @@ def _refused(grid: Sequence[int], block: Sequence[int]) -> str:
     if any(not 0 < n <= most for n, most in zip(grid, LARGEST_GRID, strict=True)):
         return f"grid {grid}"
     return ""
-
-
-def _memory(
-    number: int, base: Any, written: Any, cells: Any, shift: int, ranges: list[tuple[int, int]]
-) -> Any:
-    """Return a Memory of runtime.h, and the table of ranges that it points to."""
-    table = (c.Range * len(ranges))(*(c.Range(start, stop) for start, stop in ranges))
-    pointers = (array.ctypes.data if array is not None else None for array in (base, written, cells))
-    return c.Memory(number, *pointers, shift, len(ranges), ctypes.addressof(table)), table
-
-
-def _memories(arguments: tuple[Any, ...]) -> tuple[Any, list[Any]]:
-    """Return the allocations of all array arguments for the launch, and what they point to."""
-    arrays = [argument for argument in arguments if isinstance(argument, Array) and argument.size]
-    shift = 0 if any(array.dtype.itemsize < 4 for array in arrays) else 2
-    allocations = {array.allocation.number: array.allocation for array in arrays}
-    rows = []
-    for number, allocation in allocations.items():
-        allocation.watch(shift)
-        ranges = _merged((a.offset, a.offset + a.nbytes) for a in arrays if a.allocation is allocation)
-        rows.append(
-            _memory(number, allocation.data, allocation.written, allocation.cells, allocation.shift, ranges)
-        )
-    return (c.Memory * len(rows))(*(memory for memory, _ in rows)), rows
-
-
-def _merged(ranges: Any) -> list[tuple[int, int]]:
-    """Return ranges in order, with those joined that overlap or touch."""
-    merged: list[tuple[int, int]] = []
-    for start, stop in sorted(ranges):
-        if merged and start <= merged[-1][1]:
-            merged[-1] = merged[-1][0], max(stop, merged[-1][1])
-        else:
-            merged.append((start, stop))
-    return merged
-
-
-def _parameters(name: str, types: list[str], arguments: tuple[Any, ...]) -> np.ndarray:
-    """Return the bits of the kernel's parameters. An array is its numba structure: seven or more parameters."""
-    values: list[Any] = []
-    for argument in arguments:
-        if isinstance(argument, Array):
-            address = argument.address if argument.size else 0
-            values += [
-                0,
-                0,
-                argument.size,
-                argument.dtype.itemsize,
-                address,
-                *argument.shape,
-                *argument.strides,
-            ]
-        else:
-            values.append(argument)
-    if len(values) != len(types):
-        raise RuntimeError(f"{name}: {len(values)} arguments for {len(types)} parameters")
-    return np.array([_bits(value, kind) for value, kind in zip(values, types, strict=True)] or [0], np.uint64)
-
-
-def _bits(value: Any, kind: str) -> int:
-    """Return the bits of a number as a parameter of a type of PTX: f32, u64, b8."""
-    size = int(kind[1:])
-    if kind[0] == "f" or isinstance(value, (float, np.floating)):
-        return int(np.array(value, f"f{size // 8}").view(f"u{size // 8}"))
-    return int(value) % 2**size
 
 
 def _place(address: int, arguments: tuple[Any, ...]) -> str:
