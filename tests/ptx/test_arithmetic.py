@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from indrnn_np._cuda.target import cuda
-from ptx import settings
+from ptx import findings, settings
 from ptx.launching import output, run, to_host
+from ptx.program import Program
 
 N = 64
 
@@ -56,3 +57,35 @@ def test_whole_numbers():
     assert not kinds
     expected = np.stack([a // b, a % b, a * b, a], axis=1)
     assert np.array_equal(to_host(c).reshape(-1, 4), expected)
+
+
+# out = a / b, written by hand because numba's kernels check divisors. An array is 7 parameters.
+DIVISION = """
+.visible .entry divide(
+{parameters}
+)
+{{
+    .reg .b32 %r<4>;
+    .reg .b64 %rd<2>;
+    ld.param.u32 %r1, [divide_param_0];
+    ld.param.u32 %r2, [divide_param_1];
+    ld.param.u64 %rd1, [divide_param_6];
+    {operation}.s32 %r3, %r1, %r2;
+    st.global.u32 [%rd1], %r3;
+    ret;
+}}
+"""
+
+
+@pytest.mark.parametrize("operation, result", [("div", 3), ("rem", -1)])
+def test_division_by_zero_is_found(operation, result):
+    sizes = ["u32", "u32", *7 * ["u64"]]
+    parameters = ",\n".join(f".param .{size} divide_param_{k}" for k, size in enumerate(sizes))
+    program = Program("divide", DIVISION.format(parameters=parameters, operation=operation))
+    for divisor, expected in ((-2, set()), (0, {"division by zero"})):
+        out = output(1, np.int32)
+        program.launch(1, 1, (-7, divisor, out))
+        assert findings.kinds() == expected
+        findings.clear()
+        if divisor:
+            assert to_host(out) == result

@@ -46,6 +46,13 @@ def test_a_fault_is_found_and_its_right_twin_has_none(name, monkeypatch):
         assert expected <= kinds if expected else not kinds
 
 
+@pytest.mark.parametrize("offset, expected", [(0, set()), (4, set()), (2, {"alignment"})])
+def test_misaligned_addresses_are_found(offset, expected):
+    whole = memory.to_device(np.zeros(N + 1, np.float32))
+    kinds, _ = run(kernels.copy, memory.Array(whole.allocation, offset, (N,), "float32"), output())
+    assert kinds == expected
+
+
 def test_a_finding_names_the_line_the_threads_and_the_element():
     kernel(TWO_ARRAYS, "shift")(kernels.copy_to_next).launch(1, N, memory.to_device(x()), output())
     (finding,) = findings.recorded
@@ -56,19 +63,18 @@ def test_a_finding_names_the_line_the_threads_and_the_element():
 
 
 @pytest.mark.parametrize(
-    "function, place", [(kernels.small_shared, 4 * ONE_LESS), (kernels.before_shared, -4)]
+    "function, place",
+    [
+        (kernels.small_shared, f"byte {4 * ONE_LESS} of a shared array of {4 * ONE_LESS} bytes"),
+        (kernels.before_shared, "before the first shared array"),
+    ],
 )
 def test_a_finding_names_the_byte_of_a_shared_array(function, place):
     kernel(TWO_ARRAYS, "shared")(function).launch(1, N, memory.to_device(x()), output())
     texts = [findings.describe(finding) for finding in findings.recorded if finding.kind == "bounds"]
     findings.clear()
     assert texts
-    where = (
-        f"byte {place} of a shared array of {4 * ONE_LESS} bytes"
-        if place > 0
-        else "before the first shared array"
-    )
-    assert all(where in text for text in texts)
+    assert all(place in text for text in texts)
 
 
 @pytest.mark.parametrize(
