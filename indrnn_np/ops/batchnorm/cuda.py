@@ -2,8 +2,8 @@
 
 There are S statistics: one, or one for each time step. A statistic is over N consecutive rows of H
 numbers, which are cut into segments. Neighbouring threads have neighbouring columns, so memory
-accesses are coalesced. The sums of the segments are float64, and a second kernel adds them in order.
-The number of segments depends on the sizes alone.
+accesses are coalesced. The sums of the segments are float64, and a second kernel adds them in a
+fixed order, a warp a column. The number of segments depends on the sizes alone.
 
 A statistic takes one pass over x, which adds x - pivot and its square. The pivot is one of the n
 counted values, so (mean - pivot)² <= n var. The cancellation in Σ (x - pivot)² - (Σ (x - pivot))² /
@@ -17,21 +17,20 @@ import numpy as np
 from ..._cuda import arrays
 from ..._cuda.arrays import ends_of
 from ..._cuda.launch import on_device
+from ..._cuda.reduction import launch_columns
 from . import contract
 from .kernels import (
     ROWS,
-    column_sums_kernel,
     gradient_sums_kernel,
-    gradients_kernel,
     input_gradient_kernel,
     moments_kernel,
     normalise_kernel,
     rows_kernel,
-    statistics_kernel,
     update_kernel,
 )
+from .sums import column_sums_kernel, gradients_kernel, statistics_kernel
 
-SEGMENTS = 128  # segments of a statistic, at most; one thread adds their sums
+SEGMENTS = 128  # segments of a statistic, at most; one warp adds their sums
 SEGMENT_ROWS = 64  # rows of a segment, at least
 THREADS = 2**17  # threads that fill the GPU; with more segments, a sum is no faster
 
@@ -60,7 +59,7 @@ def _statistics(where, x, lengths, per_step):
     pivot = 0 if lengths is None else int(lengths.argmax())  # of the longest sample
     moments_kernel(S * G * H, x.flat, N, H, R, G, pivot, *padding, total)
     mean, var = arrays.empty((S, H), x.dtype), arrays.empty((S, H), x.dtype)
-    statistics_kernel(S * H, total, x.flat, N, H, G, pivot, *padding, mean.flat, var.flat)
+    launch_columns(statistics_kernel, S * H, G, total, x.flat, N, H, G, pivot, *padding, mean.flat, var.flat)
     return mean, var
 
 
@@ -74,7 +73,9 @@ def backward(dy, x, mean, var, scale, eps=1e-5, lengths=None, per_step=False, ou
     padding = ends_of(lengths, T, B), lengths is not None
     gradient_sums_kernel(S * G * H, dy.flat, x.flat, mean.flat, N, H, R, G, *padding, total)
     sums, slopes = arrays.empty((2, S, H), x.dtype), arrays.empty((2, S, H), x.dtype)
-    gradients_kernel(S * H, total, var.flat, eps, N, H, G, *padding, sums.flat, slopes.flat)
+    launch_columns(
+        gradients_kernel, S * H, G, total, var.flat, eps, N, H, G, *padding, sums.flat, slopes.flat
+    )
     dx = arrays.empty_like(x) if out is None else out
     G = -(-N // ROWS)
     input_gradient_kernel(S * G * H, dy.flat, x.flat, mean.flat, var.flat, scale, eps, slopes.flat, N, H, G,
@@ -82,7 +83,7 @@ def backward(dy, x, mean, var, scale, eps=1e-5, lengths=None, per_step=False, ou
     if S == 1:
         return dx, sums[0].reshape(H), sums[1].reshape(H)
     gradients = arrays.empty((2, H), x.dtype)
-    column_sums_kernel(H, sums.flat, S, H, gradients.flat)
+    launch_columns(column_sums_kernel, H, S, sums.flat, S, H, gradients.flat)
     return dx, gradients[0], gradients[1]
 
 

@@ -1,4 +1,4 @@
-"""CUDA kernels of batch normalisation. cuda.py launches them.
+"""CUDA kernels of batch normalisation: a pass over the rows each. cuda.py launches them; sums.py adds their sums.
 
 A thread owns one column of a segment, of a statistic or of ROWS rows. It processes a few rows at a
 time: it determines which are valid, loads these with all loads in flight together, and computes.
@@ -15,7 +15,7 @@ import math
 
 import numpy as np
 
-from ..._cuda.launch import device, greater, kernel, lesser
+from ..._cuda.launch import device, kernel, lesser
 from ..._cuda.target import cuda
 
 AHEAD = 8  # rows whose loads are in flight in a sum
@@ -62,28 +62,6 @@ def load(array, p, H, all_valid, valid, fill, ahead):
             p += H
 
 
-@device
-def sums_of_halves(array, p, stride, count):
-    """Return the sums of `count` elements at a stride in each half of an array, in order, in float64."""
-    first, second = 0.0, 0.0
-    for _ in range(count):
-        first += array[np.uint64(p)]
-        second += array[np.uint64(array.size // 2 + p)]
-        p += stride
-    return first, second
-
-
-@device
-def count_valid(s, N, ends, padded):
-    """Return the number of valid rows of statistic s."""
-    if not padded or N == 0:
-        return N
-    n, steps = 0, N // ends.size
-    for b in range(ends.size):
-        n += lesser(greater(ends[b] - s * steps, 0), steps)
-    return n
-
-
 @kernel("real[::1], int64, int64, int64, int64, int64, int64[::1], boolean, float64[::1]")
 def moments_kernel(x, N, H, R, G, pivot, ends, padded, total):
     """total = Σ d and Σ d² of a segment, d = x - x[pivot], a valid row of each statistic; 1 word an element."""
@@ -102,22 +80,6 @@ def moments_kernel(x, N, H, R, G, pivot, ends, padded, total):
             second += d * d
         row += AHEAD
     total[j], total[total.size // 2 + j] = first, second
-
-
-@kernel("float64[::1], real[::1], int64, int64, int64, int64, int64[::1], boolean, real[::1], real[::1]")
-def statistics_kernel(total, x, N, H, G, pivot, ends, padded, mean, var):
-    """mean = pivot + Σ d / n,  var = (Σ d² - (Σ d)² / n) / n;  0 where n = 0."""
-    j = cuda.grid(1)
-    if j >= mean.size:
-        return
-    s = j // H
-    h, n = j - s * H, count_valid(s, N, ends, padded)
-    if n == 0:
-        mean[j] = var[j] = x.dtype.type(0)
-        return
-    first, second = sums_of_halves(total, s * G * H + h, H, G)
-    mean[j] = np.float64(x[np.uint64((s * N + pivot) * H + h)]) + first / n
-    var[j] = (second - first * (first / n)) / n
 
 
 @kernel("real[::1], real[::1], real[::1], int64, int64, int64, int64, int64[::1], boolean, float64[::1]")
@@ -142,29 +104,6 @@ def gradient_sums_kernel(dy, x, mean, N, H, R, G, ends, padded, total):
         sum_dy_x += part_dy_x
         row += AHEAD
     total[j], total[total.size // 2 + j] = sum_dy, sum_dy_x
-
-
-@kernel("float64[::1], real[::1], real, int64, int64, int64, int64[::1], boolean, real[::1], real[::1]")
-def gradients_kernel(total, var, eps, N, H, G, ends, padded, sums, slopes):
-    """sums = Σ dy x̂ and Σ dy;  slopes = rstd Σ dy x̂ / n and Σ dy / n."""
-    j = cuda.grid(1)
-    if j >= var.size:
-        return
-    s = j // H
-    h, n = j - s * H, greater(count_valid(s, N, ends, padded), 1)
-    rstd = 1.0 / math.sqrt(np.float64(var[j] + eps))
-    sum_dy, sum_dy_x = sums_of_halves(total, s * G * H + h, H, G)
-    sum_dy_x_hat = rstd * sum_dy_x
-    sums[j], sums[var.size + j] = sum_dy_x_hat, sum_dy
-    slopes[j], slopes[var.size + j] = rstd * (sum_dy_x_hat / n), sum_dy / n
-
-
-@kernel("real[::1], int64, int64, real[::1]")
-def column_sums_kernel(sums, S, H, gradients):
-    """gradients = the sums over the statistics, in order, of the two arrays (S, H) in `sums`."""
-    h = cuda.grid(1)
-    if h < H:
-        gradients[h], gradients[H + h] = sums_of_halves(sums, h, H, S)
 
 
 @kernel("real[::1], real[::1], real[::1], real[::1], real[::1], real, int64, int64, int64, int64[::1], boolean, "
@@ -244,5 +183,5 @@ def rows_kernel(running, H, t0, out):
 
 def kernels():
     """Yield every kernel."""
-    yield from (moments_kernel, statistics_kernel, gradient_sums_kernel, gradients_kernel, column_sums_kernel)
-    yield from (normalise_kernel, input_gradient_kernel, update_kernel, rows_kernel)
+    yield from (moments_kernel, gradient_sums_kernel, normalise_kernel, input_gradient_kernel)
+    yield from (update_kernel, rows_kernel)

@@ -17,6 +17,7 @@ from ... import _check
 from ..._cuda import arrays, target
 from ..._cuda.arrays import ends_of
 from ..._cuda.launch import kernel, on_device
+from ..._cuda.reduction import launch_columns
 from ..._cuda.target import cuda
 from ..._cuda.vector_access import (
     BYTES,
@@ -40,6 +41,7 @@ from .cuda_steps import (
     backprop_all,
     prefetch,
 )
+from .cuda_sums import sum_kernel
 
 # Bytes that a multiprocessor must have in flight to keep memory busy: 4.8 TB/s · 1.1 µs / 132. (A load takes 0.7 µs
 # when memory is idle, and longer when it is not.) A thread of the wide form has LOADS · 16 bytes in flight.
@@ -105,7 +107,7 @@ def launch_backward(dh, h, u, dhT, da, activation, lengths, reverse):
     run(threads(h, wide), dh.flat, h.flat, T, B * H, u, dhT.flat, da.flat, dh0.flat, sums,
         ends_of(lengths, T, B), reverse)  # fmt: skip
     du, db = arrays.empty(H, h.dtype), arrays.empty(H, h.dtype)
-    sum_kernel(H, sums, B, H, du, db)
+    launch_columns(sum_kernel, H, B, sums, B, H, du, db)
     return du, db, dh0
 
 
@@ -209,19 +211,6 @@ def backward_kernel(activation, has_dh, has_dhT, wide):
     return backward
 
 
-@kernel("float64[::1], int64, int64, real[::1], real[::1]")
-def sum_kernel(sums, B, H, du, db):
-    """du[n] = Σ_b sums[0, b, n] and db[n] = Σ_b sums[1, b, n]. A thread owns one neuron; 1 word a sum."""
-    n = cuda.grid(1)
-    if n >= H:
-        return
-    du_n, db_n = np.float64(0), np.float64(0)
-    for b in range(B):
-        du_n += sums[b * H + n]
-        db_n += sums[(B + b) * H + n]
-    du[n], db[n] = du_n, db_n
-
-
 @kernel("real[::1], int64, int64, int64[::1], boolean, real[::1]")
 def last_kernel(h, columns, H, ends, reverse, out):
     """out[b] = the state after the last time step of sample b. A thread owns one column; 2 words an element."""
@@ -236,7 +225,7 @@ def last_kernel(h, columns, H, ends, reverse, out):
 
 def kernels():
     """Yield every kernel of the recurrence in every variant."""
-    yield from (sum_kernel, last_kernel)
+    yield last_kernel
     for activation in PHI:
         for wide in (False, True):
             yield from (forward_kernel(activation, has_bias, wide) for has_bias in (False, True))
