@@ -42,6 +42,7 @@ def forget():
     target.multiprocessors.cache_clear()
 
 
+@pytest.mark.not_emulated
 @pytest.mark.parametrize(
     "gpu, words",
     [
@@ -59,6 +60,7 @@ def test_what_is_missing_is_said_in_one_sentence(monkeypatch, gpu, words):
     assert "expected" in target.describe()["cuda"]
 
 
+@pytest.mark.not_emulated
 def test_a_gpu_is_described(monkeypatch):
     stub(monkeypatch)
     target.require()
@@ -69,6 +71,7 @@ def test_a_gpu_is_described(monkeypatch):
     }  # fmt: skip
 
 
+@pytest.mark.not_emulated
 def test_blocks_are_small_until_every_multiprocessor_has_two(monkeypatch):
     stub(monkeypatch)
     sizes = [launch.block_size(n) for n in (1, 4096, 2 * 132 * 64 - 1, 2 * 132 * 64, 2 * 132 * 256, 10**9)]
@@ -113,6 +116,7 @@ class Full:
         return np.zeros(size, dtype)
 
 
+@pytest.mark.not_emulated
 def test_a_full_gpu_says_how_much_was_asked_and_is_free(monkeypatch):
     monkeypatch.setattr(target, "cuda", Full(2**21))
     monkeypatch.setattr(target, "memory", lambda: (2**20, 2**21))
@@ -127,6 +131,7 @@ def test_a_full_gpu_says_how_much_was_asked_and_is_free(monkeypatch):
     assert pool.live == 2**20 and block.memory.nbytes == 2**20
 
 
+@pytest.mark.not_emulated
 def test_memory_goes_back_to_the_pool_when_the_last_view_is_gone(monkeypatch):
     monkeypatch.setattr(target, "cuda", Full(2**20))
     pool = arrays.Pool()

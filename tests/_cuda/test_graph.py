@@ -145,6 +145,7 @@ def test_a_loop_of_ones_own_repeats_a_graph_with_dropout():
     assert len(set(results)) == 4
 
 
+@pytest.mark.not_emulated
 @NEEDS_DEVICE
 def test_memory_of_a_graph_is_nobody_elses():
     """Arrays from before stay the graph's when the program drops them; those made on the way have its own pool."""
@@ -504,6 +505,7 @@ def captured(monkeypatch):
 BEGIN = [("synchronize",), ("cuStreamBeginCapture", 11, "relaxed")]
 
 
+@pytest.mark.not_emulated
 def test_a_capture_in_the_order_that_the_driver_wants(captured):
     driver, capture = captured()
     graph = capture([lambda stream: driver.launch(int(stream))])
@@ -518,6 +520,7 @@ def test_a_capture_in_the_order_that_the_driver_wants(captured):
     assert driver.told == [("cuGraphExecDestroy", "executable")]
 
 
+@pytest.mark.not_emulated
 def test_an_error_in_a_capture_ends_it(captured):
     def fail(stream):
         raise KeyError("of a launch")
@@ -566,6 +569,7 @@ def test_a_product_follows_the_capture_and_comes_back(captured):
     assert recording.arrays.count(cublas.workspace) == 2
 
 
+@pytest.mark.not_emulated
 def test_the_library_and_its_kernels_are_ready_before_the_capture(captured, monkeypatch):
     """The recording creates cuBLAS's handle and loads each kernel; the capture starts launches only."""
     driver, capture = captured()
@@ -600,6 +604,7 @@ class Compiled:
         return lambda *args: self.driver.told.append(("launch", int(config[2]), *args))
 
 
+@pytest.mark.not_emulated
 def test_a_graph_needs_numba_cuda(monkeypatch):
     monkeypatch.setattr(target, "target", lambda: "built-in")
     monkeypatch.setattr(target, "SIMULATED", False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shutil
 from collections.abc import Callable
@@ -52,7 +53,8 @@ def install(multiprocessors: int = 4) -> None:
     target.problem = lambda: ("", "", "")
     target.memory = lambda: (None, None)
     target.synchronize = lambda: None
-    target.multiprocessors = launch.multiprocessors = lambda: settings.multiprocessors
+    uncached = functools.lru_cache(maxsize=0)  # a cache as the real function has, which keeps nothing
+    target.multiprocessors = launch.multiprocessors = uncached(lambda: settings.multiprocessors)
     target.cuda.device_array = memory.device_array
     graph._driver = lambda: None  # a graph repeats its list of launches, as in the simulator
     arrays.Pool.take = _take

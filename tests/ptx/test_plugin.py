@@ -1,4 +1,4 @@
-"""`pytest --ptx` in a process of its own: a finding fails the test, and missing compilers are named."""
+"""`pytest --ptx` in a process of its own: what fails a test, what is skipped, what is missing."""
 
 import os
 import subprocess
@@ -17,8 +17,9 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     plugin.configure(config)
 """
-TWO_TESTS = """
+THREE_TESTS = """
 import numpy as np
+import pytest
 
 from indrnn_np._cuda import arrays
 from indrnn_np._cuda.launch import kernel
@@ -27,6 +28,10 @@ from indrnn_np._cuda.target import cuda
 @kernel("float32[::1]")
 def write_next(y):
     y[cuda.grid(1) + 1] = 1
+
+@pytest.mark.not_emulated
+def test_driver():
+    raise AssertionError("runs")
 
 def test_right():
     assert np.array_equal(arrays.zeros(5, np.float32).to_host(), np.zeros(5))
@@ -38,7 +43,7 @@ def test_wrong():
 
 def run(folder, **environment):
     (folder / "conftest.py").write_text(CONFTEST)
-    (folder / "test_two.py").write_text(TWO_TESTS)
+    (folder / "test_three.py").write_text(THREE_TESTS)
     path = os.pathsep.join([str(TESTS), str(Path(indrnn_np.__file__).parents[1])])
     command = [sys.executable, "-m", "pytest", "--ptx", "-p", "no:cacheprovider", str(folder)]
     environment = os.environ | {"PYTHONPATH": path, "PYTEST_ADDOPTS": ""} | environment
@@ -48,7 +53,7 @@ def run(folder, **environment):
 
 def test_a_finding_fails_its_test(tmp_path):
     output = run(tmp_path)
-    assert "1 failed, 1 passed" in output
+    assert "1 failed, 1 passed, 1 skipped" in output
     assert "the PTX emulator found:\nbounds: write_next: line " in output
     assert "element 5 of argument 0 (5,) float32" in output
     assert "PTX emulator: 2 kernels, 3 launches, " in output
