@@ -1,21 +1,21 @@
-"""Everything about the backend "cuda" that only a GPU can tell: one command, less than ten minutes.
+"""Check and time the backend "cuda" on a GPU: one command, at most six minutes.
 
-    python benchmarks/gpu.py                                checks, then times, into benchmarks/results/gpu
-    python benchmarks/gpu.py --tests                        also the project's tests, if there is time left
-    python benchmarks/gpu.py --parts checks layers          these parts only
-    python benchmarks/gpu.py --train adding                 another run: the adding problem of 5000 steps to a goal
-    python benchmarks/gpu.py --train mnist --data DIR       sequential MNIST for --minutes
-    python benchmarks/gpu.py --dry                          every part at tiny sizes in numba's simulator, without a GPU
+    python benchmarks/gpu.py --out DIR                                     measure: gpu.md, .json, .log, crossover.*
+    python benchmarks/gpu.py --out DIR --train adding mnist --data MNIST   train: training.md, .json, .log
+    python benchmarks/gpu.py --parts about small_checks                    these parts only
+    python benchmarks/gpu.py --dry                                         tiny sizes in the simulator, without a GPU
 
-Each part (gpu_parts/) is a process of its own, since a kernel that fails takes its process along, and leaves what it
-found in DIR/parts after every line. DIR/gpu.json and DIR/gpu.md are written anew after each part. Exit code 1:
-something of this package was wrong or broke; what other packages did wrong is only told.
+The parts (gpu_parts/plan.py) run in one worker process, so that each kernel is compiled once. If the worker dies, loses
+the GPU's context, or exceeds a part's time limit, a new one continues with the next part. Results are written after
+each line. Meanwhile processes of low priority compile all kernels into a disk cache, which every worker reads.
+
+In a dry run a fake device (gpu_parts/fake_device.py) says how long each part would take, and the budget is that of a
+GPU. Exit code 1: something of this package is wrong or broke; a failure of a rival is a note.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib
 import importlib.util
 import json
 import os
@@ -25,14 +25,16 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
-from gpu_parts import EXTRA, PARTS, TRAINING, file_of, nothing_yet
+from gpu_parts.plan import ABOUT, ALL, GRACE, MINUTES, PARTS, TRAINING
+from gpu_parts.results import Results
+from gpu_parts.targets import value
 
 FOLDER = Path(__file__).parent
-RESERVE = 5  # seconds at the end, for the files
-ABOUT = next(iter(PARTS))
-START = 8  # seconds that a part needs to begin
+WORKER = Path(__file__)
+POLL = 0.05  # seconds
+HANGING = 600  # seconds that a part of a dry run may take: the simulator is slow
+SPARED, MOST = 4, 12  # cores that do not compile kernels in the background, and processes that do
 
 
 def arguments() -> argparse.Namespace:
@@ -41,54 +43,45 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--out", type=Path, default=FOLDER / "results" / "gpu", metavar="DIR")
     parser.add_argument("--parts", nargs="+", choices=PARTS, metavar="PART", help=", ".join(PARTS))
-    parser.add_argument("--tests", action="store_true", help="also the part tests")
-    parser.add_argument("--train", choices=TRAINING, help="train instead")
+    parser.add_argument("--train", nargs="+", choices=TRAINING, help="train instead")
     parser.add_argument("--data", type=Path, metavar="DIR", help="folder with MNIST's four idx files")
     parser.add_argument(
         "--set", nargs="+", default=[], metavar="NAME=VALUE", help="settings of `indrnn train`, for --train"
     )
-    parser.add_argument("--minutes", type=float, default=9.5, help="for all together (default: 9.5)")
+    parser.add_argument("--minutes", type=float, default=MINUTES, help=f"for all parts (default: {MINUTES})")
     parser.add_argument("--dry", action="store_true", help="tiny sizes, in numba's simulator")
-    parser.add_argument("--together", action="store_true", help="all parts in one process")
-    parser.add_argument("--child", metavar="PART", help=argparse.SUPPRESS)
-    parser.add_argument("--seconds", type=float, default=0.0, help=argparse.SUPPRESS)
+    parser.add_argument("--kill", nargs="+", help=argparse.SUPPRESS)
+    parser.add_argument("--worker", nargs="+", help=argparse.SUPPRESS)
+    parser.add_argument("--compile", type=int, nargs=4, help=argparse.SUPPRESS)
+    parser.add_argument("--events", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--now", type=float, help=argparse.SUPPRESS)
+    parser.add_argument("--end", type=float, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
 def main() -> int:
     args = arguments()
-    prepare(args.dry)
-    args.out.mkdir(parents=True, exist_ok=True)
-    if args.child:
-        run(args, args.child, args.seconds)
-        return 0
-    end, names = time.monotonic() + 60 * args.minutes, chosen(args)
-    for name in names:
-        seconds = min((PARTS | TRAINING)[name][1], end - time.monotonic() - RESERVE)
-        print(f"{name}: at most {seconds:.0f} s", flush=True)
-        if seconds < START:
-            leave(args.out, name, "notes", "left out: no time left")
-        elif args.together:
-            run(args, name, seconds)
-        else:
-            process(args, name, seconds)
-        page_path = write(args.out, args.train)
-        if name == ABOUT and read(args.out, None)[0]["failures"]:
-            break  # without a GPU nothing else can run
-    found = [part for part in read(args.out, args.train) if part["part"] in names]
-    failures = [f"{part['part']}: {sentence}" for part in found for sentence in part["failures"]]
-    print("\n".join([f"{len(failures)} failures", *failures, str(page_path)]))
-    return 1 if failures else 0
+    args.out = args.out.absolute()
+    if args.worker or args.compile:
+        prepare(args.dry)
+        if args.compile:
+            from gpu_parts.kernel_cache import compile_share
 
+            return compile_share(*args.compile)
+        from gpu_parts.worker import run
 
-def chosen(args: argparse.Namespace) -> list[str]:
-    """The parts to run; what an earlier run left of them is taken away."""
-    wanted = args.parts or [name for name in PARTS if name not in EXTRA]
-    wanted = [*wanted, *(EXTRA if args.tests else ())]
-    names = [args.train] if args.train else [name for name in PARTS if name in wanted]
-    for name in names:
-        file_of(args.out, name).unlink(missing_ok=True)
-    return names
+        return run(args)
+    names = args.train or [name for name in PARTS if name in (args.parts or PARTS)]
+    results = Results(args.out, "training" if args.train else "gpu")
+    with tempfile.TemporaryDirectory(prefix="indrnn_np-") as scratch:
+        # Not in `scratch`: the second call finds the kernels of the first one.
+        cache = (
+            Path(tempfile.gettempdir()) / f"indrnn_np-kernels-{os.getuid() if hasattr(os, 'getuid') else 0}"
+        )
+        os.environ.setdefault("INDRNN_CACHE_DIR", str(cache))
+        Supervisor(args, results, Path(scratch)).run(names)
+    print("\n".join([f"{len(results.failures)} failures", *results.failures, str(results.page_path)]))
+    return 1 if results.failures else 0
 
 
 def prepare(dry: bool) -> None:
@@ -98,92 +91,108 @@ def prepare(dry: bool) -> None:
     os.environ.setdefault("NUMBA_CUDA_LOW_OCCUPANCY_WARNINGS", "0")
     if importlib.util.find_spec("indrnn_np") is None:
         sys.path.insert(0, str(FOLDER.parent))
-        os.environ["PYTHONPATH"] = os.pathsep.join([str(FOLDER.parent), os.environ.get("PYTHONPATH", "")])
-    if importlib.util.find_spec("platformdirs") is None:  # which knows where compiled kernels are kept
-        os.environ.setdefault("INDRNN_CACHE_DIR", str(Path(tempfile.gettempdir()) / "indrnn_np"))
     from indrnn_np._cpu import environment
 
     environment.configure()
 
 
-def run(args: argparse.Namespace, name: str, seconds: float) -> None:
-    """Run a part in this process."""
-    from gpu_parts.part import Part
-    from gpu_parts.sizes import DRY, REAL
+class Supervisor:
+    """Start workers, collect their events, end those that exceed a limit, and continue with the next part."""
 
-    options = {"data": args.data and str(args.data), "set": args.set}
-    part = Part(name, args.out, DRY if args.dry else REAL, seconds, options)
-    with part.surviving(name):
-        module = importlib.import_module(f"gpu_parts.{(PARTS | TRAINING)[name][0]}")
-        getattr(module, name)(part)
-        part.end()
+    def __init__(self, args: argparse.Namespace, results: Results, scratch: Path) -> None:
+        self.args, self.results = args, results
+        self.events, self.read = scratch / "events", 0
+        self.events.touch()
+        self.log = results.page_path.with_suffix(".log")
+        self.log.write_text("", encoding="utf-8")
+        self.current, self.finished = "", False  # part of the last event, and whether it has ended
+        self.deadline = 0.0  # of the part that runs, on this computer's clock
+        self.now = 0.0 if args.dry else time.monotonic()  # on the device's clock
+        self.end = self.now + 60 * args.minutes
+        self.compilers: list[subprocess.Popen[bytes]] = []
+
+    def run(self, names: list[str]) -> None:
+        """Run the parts, with a new worker after each one that ended early."""
+        try:
+            while names:
+                names = self.run_worker(names)
+        finally:
+            for process in self.compilers:
+                process.kill()
+            self.results.write()
+
+    def run_worker(self, names: list[str]) -> list[str]:
+        """Run one worker until it ends, and return the parts that are left."""
+        self.current, self.finished = names[0], False
+        self.deadline = time.monotonic() + self.limit(names[0])
+        words = ["--worker", *names, "--events", self.events, f"--now={self.now}", f"--end={self.end}"]
+        worker = self.start(words)
+        while worker.poll() is None and time.monotonic() < self.deadline:
+            self.collect()
+            time.sleep(POLL)
+        stopped = worker.poll() is None
+        if stopped:
+            os.killpg(worker.pid, signal.SIGKILL)
+        code = worker.wait()
+        self.collect()
+        if not self.finished:
+            reason = "it exceeded its time limit" if stopped else f"its process ended with code {code}"
+            self.results.part(self.current)["failures"].append(f"stopped: {reason}")
+            print(f"{self.current}: stopped: {reason}", flush=True)
+            self.results.write()
+        if self.current == ABOUT and self.results.part(ABOUT)["failures"]:
+            return []  # no GPU can be used
+        return names[names.index(self.current) + 1 :]
+
+    def start(self, words: list[object]) -> subprocess.Popen[bytes]:
+        """Start this script as a worker or as a compiler, in a process group of its own; its output goes to the log."""
+        args, options = self.args, ["--out", self.args.out, *(["--dry"] if self.args.dry else [])]
+        for name in ("data", "set", "kill"):
+            given = getattr(args, name)
+            options += [f"--{name}", *(given if isinstance(given, list) else [given])] if given else []
+        command = [sys.executable, WORKER, *words, *options]
+        with self.log.open("ab") as log:
+            return subprocess.Popen(list(map(str, command)), start_new_session=True, stdout=log, stderr=log)
+
+    def collect(self) -> None:
+        """Apply the events that workers have written since the last call, and write the results."""
+        with self.events.open("rb") as file:
+            file.seek(self.read)
+            lines = file.read().split(b"\n")[:-1]  # a killed worker may leave half a line
+        for line in lines:
+            self.read += len(line) + 1
+            event = json.loads(line)
+            self.results.apply(event)
+            self.current, self.finished, self.now = event["part"], event["event"] == "end", event["now"]
+            if event["event"] == "begin":
+                self.deadline = time.monotonic() + self.limit(event["part"])
+            if event["event"] == "end" and event["part"] == ABOUT:
+                self.compile_kernels()
+            print(shown(event), flush=True)
+        if lines:
+            self.results.write()
+
+    def limit(self, name: str) -> float:
+        """Return the seconds after which a part is ended."""
+        if self.args.dry:
+            return HANGING
+        return min(ALL[name].seconds, self.end - time.monotonic()) + GRACE
+
+    def compile_kernels(self) -> None:
+        """Start the background processes that compile all kernels into the disk cache."""
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        capability = value(list(self.results.parts.values()), ABOUT, "capability")
+        count = 0 if self.args.train or capability is None else min(MOST, cores - SPARED)
+        words = ["--compile", count, *(capability or ())]
+        self.compilers += [self.start([*words, number]) for number in range(count)]
 
 
-def process(args: argparse.Namespace, name: str, seconds: float) -> None:
-    """Run a part in a process of its own; one that takes too long is ended with all that it has started."""
-    words = [
-        sys.executable,
-        __file__,
-        "--child",
-        name,
-        f"--seconds={seconds - START / 2}",
-        "--out",
-        str(args.out),
-    ]
-    words += ["--dry"] if args.dry else []
-    words += ["--data", str(args.data)] if args.data else []
-    words += ["--set", *args.set] if args.set else []
-    child = subprocess.Popen(words, start_new_session=True)
-    try:
-        code = child.wait(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
-        leave(args.out, name, "failures", f"stopped: it took more than {seconds:.0f} s")
-    else:
-        if code:
-            leave(args.out, name, "failures", f"its process ended with {code}")
-
-
-def leave(out: Path, name: str, kind: str, sentence: str) -> None:
-    """Write down what became of a part that cannot say it itself."""
-    path = file_of(out, name)
-    found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else nothing_yet(name)
-    found[kind].append(sentence)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-
-
-def read(out: Path, train: str | None) -> list[dict[str, Any]]:
-    """What all parts have left so far, or a training."""
-    paths = [file_of(out, name) for name in ([train] if train else PARTS)]
-    return [json.loads(path.read_text(encoding="utf-8")) for path in paths if path.is_file()]
-
-
-def write(out: Path, train: str | None) -> Path:
-    """gpu.json and gpu.md, or those of a training, from what has been left so far; returns the page."""
-    found, path = read(out, train), out / f"{train or 'gpu'}.md"
-    path.write_text("\n".join(page(found)) + "\n", encoding="utf-8")
-    path.with_suffix(".json").write_text(json.dumps({"parts": found}, indent=1) + "\n", encoding="utf-8")
-    return path
-
-
-def page(found: list[dict[str, Any]]) -> list[str]:
-    """The results as Markdown."""
-    failures = sum(len(part["failures"]) for part in found)
-    lines = ["# On a GPU", "", f"Written by `python benchmarks/gpu.py`; {failures or 'no'} failures."]
-    for part in found:
-        lines += [
-            "",
-            f"## {part['part']} ({part['seconds']:.0f} s{'' if part['done'] else ', not finished'})",
-        ]
-        for kind, word in (("failures", "**failed**"), ("notes", "note")):
-            lines += ["", *(f"- {word}: {sentence}" for sentence in part[kind])] if part[kind] else []
-        for table in part["tables"]:
-            lines += ["", f"**{table['title']}**", "", f"| {' | '.join(table['header'])} |"]
-            lines += ["|" + " --- |" * len(table["header"])]
-            lines += [f"| {' | '.join(row['cells'])} |" for row in table["rows"]]
-    return lines
+def shown(event: dict) -> str:
+    """Return an event as a line for the terminal."""
+    kind, part = event["event"], event["part"]
+    words = {"begin": "begins", "end": f"ends after {event['seconds']:.1f} s"}.get(kind) or event.get("text")
+    words = words or event.get("title") or "  ".join(event["cells"])
+    return f"{event['now']:.1f} {part}: {'' if kind in ('begin', 'end', 'row') else kind + ': '}{words}"
 
 
 if __name__ == "__main__":

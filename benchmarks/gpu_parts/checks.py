@@ -1,4 +1,4 @@
-"""Every function of the catalogue on the backend "cuda" at real sizes, against the reference; and which kernels ran."""
+"""Every function of the catalogue on the backend "cuda", against the reference; and which kernels were launched."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ from indrnn_np.tasks.adding import Adding
 from .forms import forms
 from .judge import Judge
 from .part import Part
-from .sizes import Sizes
+from .plan import SHORTEST
+from .sizes import Shape, Sizes
 
 PLAIN = "plain_cuda"
 
@@ -42,46 +43,68 @@ class Draw(catalogue.Draw):
         return lengths
 
 
+def small_checks(part: Part) -> None:
+    """Compare every function in float32 at one shape."""
+    with part.surviving("checks in float32"):
+        compare(part, "float32", part.sizes.small_checked)
+
+
 def checks(part: Part) -> None:
-    """Compare everything in both dtypes, then list the kernels that did not run."""
+    """Compare every function in float64 at the small shape, then in both dtypes at all shapes; list idle kernels."""
     ran: set[Any] = set()
-    if part.sizes.dry:
-        _products.SEGMENT = 8  # so that few terms are cut into segments
     recorded = functools.partial(_record, ran)
     original = launch.Kernel.launch
-    launch.Kernel.launch = lambda *given, **options: recorded(original, *given, **options)  # type: ignore[method-assign]
+    launch.Kernel.launch = lambda *args, **options: recorded(original, *args, **options)  # type: ignore[method-assign]
     try:
-        for dtype in ("float32", "float64"):
-            judge = Judge(part, dtype)
-            for entry in catalogue.entries():
-                if get("cuda").serves(entry.op):
-                    for d in draws(entry.op, part.sizes, dtype):
-                        with part.surviving(f"{entry.op}.{entry.name}, {dtype}, {(d.T, d.B, d.D, d.H, d.K)}"):
-                            function(judge, entry, d)
-            d = draws("recurrence", part.sizes, dtype)[0]
-            for check in (in_place, adding, products):
-                with part.surviving(f"{check.__name__}, {dtype}"):
-                    check(judge, d)
-            judge.write()
+        runs = (
+            ("float64", part.sizes.small_checked),
+            ("float32", part.sizes.checked),
+            ("float64", part.sizes.checked),
+        )
+        for dtype, shapes in dict.fromkeys(runs):
+            with part.surviving(f"checks in {dtype}"):
+                compare(part, dtype, shapes)
         with part.surviving("network"):
             network(part)
     finally:
         launch.Kernel.launch = original  # type: ignore[method-assign]
     known = {kernel: name for name, kernel in registers.kernels()}
     idle = sorted(name for kernel, name in known.items() if kernel not in ran)
-    table = part.table("Kernels", "variants", "ran above", "did not")
+    table = part.table("Kernels", "variants", "launched above", "not launched")
     table.row(len(known), len(known) - len(idle), ", ".join(idle) or "none", idle=idle)
 
 
-def _record(ran: set[Any], launch: Callable[..., None], kernel: Any, *given: Any, **options: Any) -> None:
+def compare(part: Part, dtype: str, shapes: tuple[Shape, ...]) -> None:
+    """Compare every function of a dtype with the reference; what does not fit the time limit is left out."""
+    if part.sizes.dry:
+        _products.SEGMENT = 8  # so that few terms are cut into segments
+    judge = Judge(part, dtype, f"at {', '.join(map(str, shapes))}")
+    served = [entry for entry in catalogue.entries() if get("cuda").serves(entry.op)]
+    for number, entry in enumerate(served):
+        for d in draws(entry.op, part.sizes, shapes, dtype):
+            if part.left < SHORTEST:
+                part.note(f"{dtype} {judge.title}: left out, no time left: {entry.op}.{entry.name} and the "
+                          f"{len(served) - number - 1} functions after it")  # fmt: skip
+                return
+            with part.surviving(f"{entry.op}.{entry.name}, {dtype}, {(d.T, d.B, d.D, d.H, d.K)}"):
+                function(judge, entry, d)
+        judge.write()
+    d = draws("recurrence", part.sizes, shapes, dtype)[0]
+    for check in (in_place, adding, products):
+        with part.surviving(f"{check.__name__}, {dtype}"):
+            check(judge, d)
+        judge.write()
+
+
+def _record(ran: set[Any], launch: Callable[..., None], kernel: Any, *args: Any, **options: Any) -> None:
     ran.add(kernel)
-    launch(kernel, *given, **options)
+    launch(kernel, *args, **options)
 
 
 def libraries() -> Iterator[str]:
     """Each way of computing products that is there, in use meanwhile."""
-    found = [name for name, there in (("cublas", cublas.find()[0] is not None), ("tiled", True)) if there]
-    for name in reversed(found):  # the one that is taken by itself comes last
+    names = ["tiled", *(["cublas"] if cublas.find()[0] is not None else [])]
+    for name in names:  # the last one stays in use
         _products.use(name)
         yield name
 
@@ -93,10 +116,10 @@ def each_library(values: Iterable[Any]) -> Iterator[tuple[str, Any]]:
             yield library, value
 
 
-def draws(op: str, sizes: Sizes, dtype: str) -> list[Draw]:
+def draws(op: str, sizes: Sizes, shapes: tuple[Shape, ...], dtype: str) -> list[Draw]:
     """Return the sizes and random arrays with which the functions of an op are called."""
-    shapes = [Draw(np.random.default_rng(0), dtype, *shape) for shape in sizes.checked]
-    d, n = shapes[0], sizes.parameters
+    all_draws = [Draw(np.random.default_rng(0), dtype, *shape) for shape in shapes]
+    d, n = all_draws[0], sizes.parameters
     if op in (*LOSSES, "embedding"):
         return [replace(d, K=K, T=max(1, d.T * sizes.classes[0] // K)) for K in sizes.classes]
     if op == "layernorm":
@@ -105,25 +128,28 @@ def draws(op: str, sizes: Sizes, dtype: str) -> list[Draw]:
         return [replace(d, K=n // d.H)]
     if op in ("gradient", "random"):
         return [replace(d, T=n // d.H)]
-    return {"project": [replace(d, H=n)], "finite": [replace(d, T=n // d.B)]}.get(op, shapes)
+    return {"project": [replace(d, H=n)], "finite": [replace(d, T=n // d.B)]}.get(op, all_draws)
 
 
 def function(judge: Judge, entry: Entry, d: Draw) -> None:
     """Compare a function and its plain twin, with all options and in every way in which they run."""
     name, fast = f"{entry.op}.{entry.name}", entry.function(hosted("cuda"))
-    for told, arguments in calls(entry, d):
-        found, right = [], judge.right(entry, arguments)
+    for title, arguments in calls(entry, d):
+        results, expected = [], judge.expected(entry, arguments)
         for library, form in ways(entry.op):
-            title = f"{name}, {library}" if library else name
-            found.append(judge.calls(title, entry, fast, f"{form} {told}", arguments, right))
-        for number, pair in enumerate(zip(*found, strict=True) if entry.op == "recurrence" else ()):
-            judge.same_bits("recurrence, both forms", f"{entry.name} {told}, array {number}", *pair)
+            row = f"{name}, {library}" if library else name
+            results.append(judge.calls(row, entry, fast, f"{form} {title}", arguments, expected))
+        for number, arrays_of_forms in enumerate(
+            zip(*results, strict=True) if entry.op == "recurrence" else ()
+        ):
+            for other in arrays_of_forms[1:]:
+                judge.same_bits("recurrence, all forms", f"{entry.name} {title}, array {number}", other,
+                                arrays_of_forms[0])  # fmt: skip
     if PLAIN in entry.leaves_out:
         module = importlib.import_module(f"indrnn_np.ops.{entry.op}.{PLAIN}")
         plain = hosted("cuda").hosted(getattr(module, entry.name))
-        for told, arguments in calls(entry, d, entry.leaves_out[PLAIN]):
-            right = judge.right(entry, arguments)
-            judge.calls(f"{name}, plain", entry, plain, told, arguments, right)
+        for title, arguments in calls(entry, d, entry.leaves_out[PLAIN]):
+            judge.calls(f"{name}, plain", entry, plain, title, arguments, judge.expected(entry, arguments))
 
 
 def calls(entry: Entry, d: Draw, left_out: Iterable[str] = ()) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -166,15 +192,15 @@ def in_place(judge: Judge, d: Draw) -> None:
 
 def adding(judge: Judge, d: Draw) -> None:
     """The adding problem's sequences, bit for bit as on the CPU."""
-    found = {}
+    drawn = {}
     for name in ("cuda", "cpu"):
         task, host = (
             Adding(max(2, d.T), 3, d.dtype, name, evaluation_size=2 * d.B + 1),
             get(name).device.to_host,
         )
         batches = [task.batch(5, d.B), *task.evaluation("test", d.B + 1, 7)]
-        found[name] = [host(array) for batch in batches for array in (batch.x, batch.target)]
-    for number, (one, other) in enumerate(zip(found["cuda"], found["cpu"], strict=True)):
+        drawn[name] = [host(array) for batch in batches for array in (batch.x, batch.target)]
+    for number, (one, other) in enumerate(zip(drawn["cuda"], drawn["cpu"], strict=True)):
         judge.same_bits("tasks.Adding", f"array {number}", one, other)
 
 
@@ -182,12 +208,17 @@ def products(judge: Judge, d: Draw) -> None:
     """Products of all four forms, and sums of columns."""
     for library, (M, N, K) in each_library(judge.part.sizes.matrices):
         a, b = d.real(M, K), d.real(K, N)
-        right = a.astype(np.float64) @ b.astype(np.float64)
-        for turned in product((False, True), repeat=2):
+        expected = a.astype(np.float64) @ b.astype(np.float64)
+        for transposed in product((False, True), repeat=2):
             out = arrays.empty((M, N), d.dtype)
-            given = (arrays.asarray(one.T if turn else one) for one, turn in zip((a, b), turned, strict=True))
-            _products.matmul(*given, out, *turned)
-            judge.compare(f"product, {library}", f"{(M, N, K)}, transposed {turned}", (out.to_host(), right))
+            operands = (
+                arrays.asarray(x.T if transpose else x)
+                for x, transpose in zip((a, b), transposed, strict=True)
+            )
+            _products.matmul(*operands, out, *transposed)
+            judge.compare(
+                f"product, {library}", f"{(M, N, K)}, transposed {transposed}", (out.to_host(), expected)
+            )
         sums = arrays.empty(K, d.dtype)
         _products.column_sums(arrays.asarray(a), sums)
         judge.compare("sums of columns", f"{a.shape}", (sums.to_host(), a.astype(np.float64).sum(axis=0)))
@@ -196,11 +227,12 @@ def products(judge: Judge, d: Draw) -> None:
 def network(part: Part) -> None:
     """Updates of a whole network against the reference, and the same bits from two runs."""
     case = part.sizes.network
-    table = part.table("A whole network", "what", "found", "")
+    table = part.table("A whole network", "what", "result", "")
     try:
-        found = iteration.check(case, "cuda")
-        told = f"error {found.error:.1e} of the largest entry, tolerated {found.tolerance:.0e}"
-        table.row(f"{iteration.UPDATES} updates, cut to {found.steps} steps", told, "ok", error=found.error)
+        agreement = iteration.check(case, "cuda")
+        text = f"error {agreement.error:.1e} of the largest entry, tolerance {agreement.tolerance:.0e}"
+        title = f"{iteration.UPDATES} updates, cut to {agreement.steps} time steps"
+        table.row(title, text, "ok", error_of_network=agreement.error)
     except WrongResult as error:
         part.fail(str(error))
         table.row(f"{iteration.UPDATES} updates", str(error), "WRONG")
@@ -210,7 +242,7 @@ def network(part: Part) -> None:
         for _ in range(part.sizes.two_runs):
             training.iterate()
         runs.append(training.net.flat.to_host())
-    equal, what = runs[0].tobytes() == runs[1].tobytes(), f"two runs of {part.sizes.two_runs} iterations"
+    equal, title = runs[0].tobytes() == runs[1].tobytes(), f"two runs of {part.sizes.two_runs} iterations"
     if not equal:
-        part.fail(f"{what} differ in {np.count_nonzero(runs[0] != runs[1])} of {runs[0].size} parameters")
-    table.row(what, "equal bits" if equal else "other bits", "ok" if equal else "WRONG")
+        part.fail(f"{title} differ in {np.count_nonzero(runs[0] != runs[1])} of {runs[0].size} parameters")
+    table.row(title, "equal bits" if equal else "other bits", "ok" if equal else "WRONG")

@@ -1,4 +1,4 @@
-"""Both forms of the recurrence's kernels, one after the other."""
+"""The forms of the recurrence's kernels, one after the other."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from collections.abc import Iterator
 
 from indrnn_np.ops.recurrence import cuda as recurrence
 
+CHOSEN, EIGHT, WIDE = "chosen", "8 ahead", "wide"
+
 
 def forms() -> Iterator[str]:
-    """Each form by its name, in use meanwhile wherever it is possible."""
+    """Yield each form by its name, in use meanwhile wherever the arrays permit it."""
     try:
-        for recurrence.force_wide in (False, True):
-            yield "wide" if recurrence.force_wide else "narrow"
+        for name, recurrence.force_wide in ((CHOSEN, None), (EIGHT, False), (WIDE, True)):
+            yield name
     finally:
         recurrence.force_wide = None

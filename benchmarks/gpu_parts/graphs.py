@@ -1,4 +1,4 @@
-"""A training iteration as two CUDA graphs: the numbers of one that asks for every launch, and its milliseconds."""
+"""A training iteration as two CUDA graphs: its results beside those of single launches, and its time."""
 
 from __future__ import annotations
 
@@ -8,35 +8,34 @@ import numpy as np
 
 from indrnn_np.bench import iteration
 from indrnn_np.bench.cases import Case
-from indrnn_np.bench.report import figures
 from indrnn_np.tasks import Batch
 from indrnn_np.training.plan import Plan
 from indrnn_np.training.step import GraphStep, Step, step_of
 from indrnn_np.workspace import Workspace
 
-from .clock import wall
+from .clock import ms, values, wall
+from .gpu_state import cell
 from .judge import TOLERANCE, off
 from .part import Part
 
-UPDATES = 5  # of the comparison: one without a graph, one that is recorded, three repeated
+UPDATES = 5  # of the comparison: without a graph, recorded, and three times replayed
 
 
 def graphs(part: Part) -> None:
-    """The same updates both ways, then the time of one."""
-    header = "iteration", "how", "ms", "quartiles", "launches asked for", "largest difference"
-    table = part.table("An iteration as the trainer runs it", *header)
+    """Compare the updates of both ways, then time them on the wall clock, as the trainer runs them."""
+    header = "iteration", "how", "ms", "quartiles", "launches", "largest difference", "SM clock, throttling"
+    table = part.table("An iteration as the trainer runs it, wall clock", *header)
     for case in dict.fromkeys((part.sizes.small, part.sizes.network)):
-        with part.surviving(f"graph of iteration {case.name}"):
+        with part.surviving(f"graphs of iteration {case.name}"):
             plain, graph = (Iteration(case, as_graph) for as_graph in (False, True))
-            told = compared(part, case, plain, graph)
-            for name, one, last in (
-                ("one by one", plain, ("-", "-")),
-                ("two graphs", graph, (f"2 instead of {graph.step.size}", told)),
+            difference = compared(part, case, plain, graph)
+            for how, one, cells in (
+                ("launches", plain, (graph.step.size, "-")),
+                ("graphs", graph, (2, difference)),
             ):
-                took = wall(one.iterate, part.sizes)
-                low, high = figures(1e3 * took.low), figures(1e3 * took.high)
-                cells = figures(1e3 * took.median), f"{low} to {high}", *last
-                table.row(f"{case.name}, {case.shape}", name, *cells, **vars(took))
+                timing = wall(part, one.iterate)
+                table.row(f"{case.name}, {case.shape}", how, *ms(timing), *cells, cell(), network=case.name, how=how,
+                          ms=1e3 * timing.median, **values(timing))  # fmt: skip
 
 
 class Iteration:
@@ -49,21 +48,21 @@ class Iteration:
         self.step: Any = step_of(training.net, training.optimizer, plan, Workspace())
 
     def iterate(self) -> tuple[float, float]:
-        """One update; returns loss and norm before it."""
+        """Run one update, and return loss and gradient norm."""
         loss, norm, _ = self.step.gradient(self.batch, None)
         self.step.update()
         return loss, norm
 
 
 def compared(part: Part, case: Case, plain: Iteration, graph: Iteration) -> str:
-    """Some updates both ways: the largest difference of parameters, statistics, losses and norms, in words."""
+    """Run some updates both ways, and return the largest difference of parameters, statistics, losses and norms."""
     assert type(plain.step) is Step and type(graph.step) is GraphStep
     numbers = [[one.iterate() for _ in range(UPDATES)] for one in (plain, graph)]
     pairs = [tuple(np.array(values) for values in numbers)]
     for name in ("flat", "buffers"):
         arrays = (getattr(one.net, name) for one in (plain, graph))
         pairs.append(tuple(getattr(array, "flat", array).to_host() for array in arrays))
-    worst = max(off(found, right)[0] for right, found in pairs)
+    worst = max(off(measured, expected)[0] for expected, measured in pairs)
     if not worst <= TOLERANCE["float32"]:
         part.fail(f"iteration {case.name}: as graphs it differs by {worst:.1e} of the largest entry")
     return "equal bits" if all(a.tobytes() == b.tobytes() for a, b in pairs) else f"{worst:.1e}"
