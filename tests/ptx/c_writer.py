@@ -19,6 +19,8 @@ ATOMIC = {
     "or": "old | value",
     "xor": "old ^ value",
 }
+# Functions of libdevice that NVVM does not inline: the C function that takes their place.
+FUNCTIONS = {"__internal_accurate_pow": "pow"}
 READ, WRITE, ATOMIC_ACCESS = 0, 1, 2  # as in runtime.h
 
 
@@ -32,7 +34,7 @@ def source(kernel: Kernel) -> str:
     )
     return f"""#include "runtime.h"
 #include "arithmetic.h"
-struct Thread {{ ThreadHead; u32 temp; {registers} }};
+struct Thread {{ ThreadHead; u32 temp; f64 argument[2], result; {registers} }};
 static u32 run(Thread *T, Launch *L) {{
 const u64 *P = L->parameters;
 switch (T->resume) {{ case 0: break; {cases} }}
@@ -50,7 +52,7 @@ class Writer:
         self.families = {
             "bra": self.jump, "ret": self.end, "exit": self.end, "bar": self.barrier, "barrier": self.barrier,
             "membar": self.fence, "fence": self.fence, "atom": self.atomic, "red": self.atomic,
-            "ld": self.load, "st": self.store, "mov": self.move,
+            "ld": self.load, "st": self.store, "mov": self.move, "call": self.call,
         }  # fmt: skip
 
     def statement(self, instruction: Instruction) -> str:
@@ -59,13 +61,13 @@ class Writer:
             return f"{_label(instruction.label)}:;"
         try:
             code = self.families.get(instruction.parts[0], self.compute)(instruction)
-        except (Unsupported, KeyError, IndexError, ValueError) as error:
+        except (Unsupported, KeyError, IndexError, TypeError, ValueError) as error:
             opcode = ".".join(instruction.parts)
             raise Unsupported(f"line {instruction.line}: {opcode} ({error!r})") from error
         if instruction.guard:
             condition = self.operands.get(instruction.guard, "pred")
             code = f"if ({'!' if instruction.negated else ''}{condition}) {{ {code} }}"
-        if _accesses_memory(instruction):
+        if instruction.accesses_memory:
             code = f"if (--L->budget < 0) {{ T->resume = {self.stop()}; return YIELD; }} resume_{self.stops}:; {code}"
         return code
 
@@ -111,6 +113,10 @@ class Writer:
             return put(target, "u64", f"(u64){get(high, 'u32')} << 32 | {get(low, 'u32')}")
         return self.compute(instruction)
 
+    def call(self, instruction: Instruction) -> str:
+        """Call a function of two f64, which stand in T->argument; its result goes to T->result."""
+        return f"T->result = {FUNCTIONS[instruction.operands[1]]}(T->argument[0], T->argument[1]);"
+
     def load(self, instruction: Instruction) -> str:
         if instruction.parts[1] == "param":
             return self.parameter(instruction)
@@ -125,6 +131,9 @@ class Writer:
 
     def store(self, instruction: Instruction) -> str:
         place, value = instruction.operands
+        if instruction.parts[1:] == ("param", "f64"):
+            number = int(re.fullmatch(r"\[param([01])\+0\]", place)[1])
+            return f"T->argument[{number}] = {self.operands.get(value, 'f64')};"
         kind, size, items = _access(instruction, value)
         store = f"memcpy(bytes + {{at}}, &value, {size});"
         statements = [
@@ -146,7 +155,10 @@ class Writer:
         return self._at(instruction, place, size, ATOMIC_ACCESS, statements)
 
     def parameter(self, instruction: Instruction) -> str:
+        """Load a parameter of the kernel, or the result of a call."""
         target, place = instruction.operands
+        if place == "[retval0+0]":
+            return self.operands.put(target, "f64", "T->result")
         kind, number = instruction.parts[-1], int(re.search(r"_param_(\d+)\]$", place)[1])
         value = f"{kind}_of(P[{number}])" if kind in ("f32", "f64") else f"P[{number}]"
         return self.operands.put(target, kind, value)
@@ -156,13 +168,6 @@ class Writer:
         function, address = f"{instruction.parts[1]}_memory", self.operands.address(place)
         check = f"u8 *bytes = {function}(L, T, {address}, {size}, {access}, {instruction.line});"
         return f"{{ {check} {' '.join(statements)} }}"
-
-
-def _accesses_memory(instruction: Instruction) -> bool:
-    return instruction.parts[0] in ("ld", "st", "atom", "red") and instruction.parts[1] in (
-        "global",
-        "shared",
-    )
 
 
 def _access(instruction: Instruction, registers: str) -> tuple[str, int, list[str]]:

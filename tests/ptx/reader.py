@@ -11,7 +11,8 @@ REGISTERS = re.compile(r"\.reg \.\w+\s+%(\w+?)<(\d+)>;")
 LABEL = re.compile(r"(\$?\w+):")
 INSTRUCTION = re.compile(r"(?:@(!?)(%p\d+)\s+)?([a-z][\w.:]*)\s*(.*?);")
 OPERAND = re.compile(r"\{[^}]*\}|[^,{\s][^,]*")
-ACCESS = re.compile(r"\b(ld|st|atom|red)\.(global|shared)")
+ACCESSES = [("ld",), ("st",), ("atom",), ("red",)]
+SKIPPED = (".reg", ".param", ".pragma", ".loc")  # in a kernel's body
 
 
 class Unsupported(Exception):
@@ -28,6 +29,11 @@ class Instruction:
     guard: str = ""  # register of the condition
     negated: bool = False
     label: str = ""
+
+    @property
+    def accesses_memory(self) -> bool:
+        """Whether it loads, stores or changes global or shared memory."""
+        return self.parts[:1] in ACCESSES and self.parts[1] in ("global", "shared")
 
 
 @dataclass
@@ -60,25 +66,25 @@ class Kernel:
     @property
     def accesses(self) -> list[int]:
         """Numbers of the lines that load, store or change global or shared memory."""
-        return [number for number, line in enumerate(self.lines, 1) if ACCESS.search(line)]
+        return [instruction.line for instruction in self.instructions if instruction.accesses_memory]
 
 
 def read(text: str) -> Kernel:
-    """Read PTX that holds one kernel and no function beside it."""
+    """Read PTX that holds one kernel; functions beside it are skipped."""
     kernel = Kernel(text.splitlines())
-    inside = False
-    for number, line in _code_lines(kernel.lines):
+    in_kernel, depth = False, 0
+    for number, line in _statements(kernel.lines):
         if match := SHARED.match(line):
             _add_shared(kernel, int(match[1]), match[2], int(match[3] or 0))
-        elif match := re.match(r"\.param \.(\w+)", line):
+        elif ".entry" in line or line.startswith(".func"):
+            in_kernel = ".entry" in line
+        elif line in "{}":
+            depth += 1 if line == "{" else -1
+        elif in_kernel and depth == 0 and (match := re.match(r"\.param \.(\w+)", line)):
             kernel.parameters.append(match[1])
-        elif re.match(r"\.(func|local|const)\b", line) or ".func " in line:
-            raise Unsupported(f"line {number}: {line}")
-        elif line == "{":
-            inside = True
-        elif inside and (match := REGISTERS.match(line)):
+        elif in_kernel and depth and (match := REGISTERS.match(line)):
             kernel.registers[match[1]] = int(match[2])
-        elif inside and not line.startswith((".reg", ".pragma", ".loc")) and line != "}":
+        elif in_kernel and depth and not line.startswith(SKIPPED):
             kernel.instructions.append(_instruction(number, line))
     entries = sum(".entry" in line for line in kernel.lines)
     if entries != 1:
@@ -86,10 +92,13 @@ def read(text: str) -> Kernel:
     return kernel
 
 
-def _code_lines(lines: list[str]) -> Iterator[tuple[int, str]]:
-    """Yield the lines that are not empty, without comments, with their numbers."""
+def _statements(lines: list[str]) -> Iterator[tuple[int, str]]:
+    """Yield the lines that are not empty, without comments, with their numbers; a call of several lines as one."""
+    call = ""
     for number, line in enumerate(lines, 1):
-        if code := line.split("//")[0].strip():
+        code = f"{call} {line.split('//')[0].strip()}".strip()
+        call = code if code.startswith("call") and not code.endswith(";") else ""
+        if code and not call:
             yield number, code
 
 

@@ -19,6 +19,20 @@ def functions(x, y):
     y[5 * i + 3], y[5 * i + 4] = math.sqrt(abs(x[i])), 1 / x[i]
 
 
+def powers(x, y, z):
+    i = cuda.grid(1)
+    z[i] = x[i] ** y[i]
+
+
+def test_powers():
+    rng = np.random.default_rng(2)
+    x, y = rng.uniform(0, 5, N), rng.uniform(-9, 9, N)
+    x[:4], y[:4] = (0, 0.999, 1, 0.9), (2, 1e4, 1e300, -1.5)
+    kinds, (*_, z) = run(powers, x, y, output(N, float), signature=3 * "real[::1], ")
+    assert not kinds
+    np.testing.assert_allclose(to_host(z), x**y, rtol=1e-15)
+
+
 HARD = [0.0, -0.0, 1.0, -1.0, 1e-3, 5e-39, -3e-42, 88.7, 89.0, -87.5, -103.0, -104.0, 9.01, np.inf, -np.inf, np.nan,
         3.4e38]  # fmt: skip
 

@@ -63,7 +63,17 @@ def test_instructions_without_a_translation_are_refused_with_their_line(instruct
         c_writer.source(reader.read(text))
 
 
-@pytest.mark.parametrize("extra", [".func helper()", ".visible .entry other()"])
-def test_texts_of_several_functions_are_refused(extra):
-    with pytest.raises(reader.Unsupported):
-        reader.read(TEXT + extra)
+def test_texts_of_several_kernels_are_refused():
+    with pytest.raises(reader.Unsupported, match="2 kernels in one text"):
+        reader.read(TEXT + TEXT)
+
+
+def test_functions_beside_the_kernel_are_skipped_and_calls_of_unknown_ones_refused():
+    function = TEXT.replace(".visible .entry scale", ".func (.param .b64 func_retval0) helper")
+    assert reader.read(function + TEXT).instructions[0].line > len(function.splitlines())
+    call = TEXT.replace(
+        "ret;",
+        "{ // callseq 0\n    call.uni (retval0),\n    helper,\n    (\n    param0\n    );\n    }\n    ret;",
+    )
+    with pytest.raises(reader.Unsupported, match=r"call\.uni .*helper"):
+        c_writer.source(reader.read(call))
