@@ -11,8 +11,9 @@ The recording fixes the arguments of each launch:
                 arrays created during the recording, so that their memory is not reused elsewhere.
     numbers     that change between launches (a learning rate, the iteration) are read from GPU memory. An
                 operation names them (`numbers`), the graph has a function for each name (`Graph(lr=...)`), and
-                a single copy updates all of them before each launch.
-    results     that the CPU needs do not exist yet: `result` returns a function that fetches them after a launch.
+                a single copy from pinned memory updates all of them before each launch, without a wait.
+    results     that the CPU needs do not exist yet. The graph copies them to pinned memory, and `result` returns a
+                function that reads them there after a launch. The first reading waits for the GPU, the others do not.
 """
 
 from __future__ import annotations
@@ -28,11 +29,12 @@ import numpy as np
 
 from .. import _check
 from . import target
-from .arrays import POOL, Block, DeviceArray, Pool, assign, empty
-from .launch import NULL_STREAM, Launch, recorded_by, recorder
+from .arrays import POOL, Block, DeviceArray, Pool, empty
+from .launch import NULL_STREAM, Launch, recorded_by, recorder, run
 
 NUMBERS_BYTES = 2**14  # memory for the numbers that change between launches
 ALIGNMENT = 16  # bytes: where numbers begin
+ROWS = 64  # launches that the CPU can be ahead of the GPU: pinned memory has a row for the numbers of each
 RELAXED = 2  # CU_STREAM_CAPTURE_MODE_RELAXED: cuBLAS may load one of its kernels during capture
 
 
@@ -55,10 +57,9 @@ def _empty(dtype: np.dtype) -> DeviceArray:
 
 
 def result(array: DeviceArray, finish: Callable[[np.ndarray], Any]) -> Any:
-    """Return finish(array on the CPU), or while a graph records, a function that returns it."""
-    if recorder() is None:
-        return finish(array.to_host())
-    return lambda: finish(array.to_host())
+    """Return finish(array on the CPU), or while a graph records, a function that returns it after a launch."""
+    graph = recorder()
+    return finish(array.to_host()) if graph is None else graph.result(array, finish)
 
 
 class Graph:
@@ -80,14 +81,19 @@ class Graph:
 
     def __init__(self, **sources: Callable[[], Any]) -> None:
         self._driver = None if target.SIMULATED else _driver()
+        # Stream 0 as an object: with the number 0, numba's copies from the CPU wait for the GPU.
+        self._stream = NULL_STREAM if self._driver is None else target.cuda.default_stream()
         self._launches: list[Launch] = []
         self._captured: _Captured | None = None
         self.pool, self.size = Pool(), 0
         self._held: set[Block] = set()
         self._sources = sources
         self._changing: list[tuple[int, Callable[[], tuple[Any, ...]], np.dtype]] = []
-        self._numbers, self._host = empty(NUMBERS_BYTES, np.uint8), np.zeros(NUMBERS_BYTES, np.uint8)
-        self._used = 0  # bytes
+        self._numbers = empty(NUMBERS_BYTES, np.uint8)
+        self._rows = target.cuda.pinned_array((ROWS, NUMBERS_BYTES), np.uint8)
+        self._used = self._launched = 0  # bytes of the numbers; launches with numbers
+        self._results: list[np.ndarray] = []  # keeps the pinned memory that the graph writes
+        self._waited = False  # for the last launch
 
     @contextlib.contextmanager
     def record(self) -> Iterator[None]:
@@ -125,17 +131,40 @@ class Graph:
         self._changing.append((start, lambda: function(**{n: get() for n, get in sources.items()}), dtype))
         return self._numbers.part(start, (count,), dtype)
 
+    def result(self, array: DeviceArray, finish: Callable[[np.ndarray], Any]) -> Callable[[], Any]:
+        """Record a copy of an array to the CPU; return a function that returns finish(copy) of the last launch."""
+        host, source = target.cuda.pinned_array(array.size, array.dtype), array.flat.numba
+        self._results.append(host)
+        run(lambda stream: source.copy_to_host(host, stream=stream), array)
+        return lambda: finish(self._ended(host).reshape(array.shape))
+
+    def _ended(self, host: np.ndarray) -> np.ndarray:
+        """Return a result of the last launch, after its end."""
+        if not self._waited:
+            target.synchronize()
+            self._waited = True
+        return host
+
     def launch(self) -> None:
-        """Run all launches with the current numbers."""
-        for start, function, dtype in self._changing:
-            data = np.array(function(), dtype).view(np.uint8)
-            self._host[start : start + data.size] = data
+        """Run all launches with the current numbers; do not wait for their end."""
         if self._used:
-            assign(self._numbers[: self._used], self._host[: self._used])
+            self._send_numbers()
+        self._waited = False
         if self._captured is not None:
             self._captured.run()
         for launch in self._launches:
             launch(NULL_STREAM)
+
+    def _send_numbers(self) -> None:
+        """Copy the current numbers to GPU memory, in stream order after the previous launch."""
+        row = self._rows[self._launched % ROWS, : self._used]
+        if self._launched % ROWS == 0:
+            target.synchronize()  # the copies from all rows have ended
+        self._launched += 1
+        for start, function, dtype in self._changing:
+            data = np.array(function(), dtype).view(np.uint8)
+            row[start : start + data.size] = data
+        self._numbers[: self._used].numba.copy_to_device(row, stream=self._stream)
 
     def __repr__(self) -> str:
         return f"<Graph of {self.size} launches>"

@@ -64,12 +64,73 @@ def test_launches_run_when_the_graph_does_with_the_numbers_of_that_moment():
         add_kernel(5, array, *_graph.numbers(lambda: (100.0,), "float64"))
         copy = backend.get("cuda").device.copy(array)
         found = _graph.result(array, lambda numbers: numbers[0])
-    assert array.to_host().tolist() == [0.0] * 5 and graph.size == 3
+    assert array.to_host().tolist() == [0.0] * 5 and graph.size == 4
     for value, expected in ((1.0, 102.0), (3.0, 208.0), (-50.0, 208.0)):
         told.value = value
         graph.launch()
         assert found() == expected and copy.to_host().tolist() == [expected] * 5
-    assert repr(graph) == "<Graph of 3 launches>"
+    assert repr(graph) == "<Graph of 4 launches>"
+
+
+@pytest.fixture
+def waits(monkeypatch):
+    """A list that grows with each wait for the GPU."""
+    found, synchronize = [], target.synchronize
+    monkeypatch.setattr(target, "synchronize", lambda: (found.append("wait"), synchronize()))
+    return found
+
+
+@NEEDS_DEVICE
+def test_a_launch_does_not_wait_and_its_numbers_have_a_place_of_their_own(waits):
+    """The copy of the numbers may come long after the launch, so a later launch must not overwrite them."""
+    array, told, places = zeros(), SimpleNamespace(value=0.0), []
+    graph = _graph.Graph(value=lambda: told.value)
+    with graph.record():
+        add_kernel(5, array, *_graph.numbers(lambda value: (value,), "float64", value=told.value))
+    del waits[:]
+    numbers = graph._numbers[:16].numba
+    copy = numbers.copy_to_device
+    numbers.copy_to_device = lambda row, stream: (places.append(row.ctypes.data), copy(row, stream=stream))
+    for number in range(2 * _graph.ROWS + 1):
+        told.value = float(number)
+        graph.launch()
+        assert len(waits) == 1 + number // _graph.ROWS
+    assert len(set(places)) == _graph.ROWS and places[: _graph.ROWS] == places[_graph.ROWS : -1]
+    assert array.to_host()[0] == sum(range(2 * _graph.ROWS + 1))
+
+
+@NEEDS_DEVICE
+def test_the_results_of_a_launch_take_one_wait(waits, monkeypatch):
+    array, graph = zeros(), _graph.Graph()
+    with graph.record():
+        add_kernel(5, array, 1.0, zeros(0))
+        first = _graph.result(array, lambda numbers: numbers.tolist())
+        add_kernel(5, array, 1.0, zeros(0))
+        second = _graph.result(array.reshape(1, 5), lambda numbers: (*numbers.shape, numbers[0, 0]))
+    del waits[:]
+    monkeypatch.setattr(_device.DeviceArray, "to_host", None)
+    graph.launch()
+    assert not waits
+    assert first() == [1.0] * 5 and second() == (1, 5, 2.0) and first() == [1.0] * 5
+    assert len(waits) == 1
+    graph.launch()
+    assert second() == (1, 5, 4.0) and first() == [3.0] * 5 and len(waits) == 2
+
+
+@NEEDS_DEVICE
+def test_an_iteration_by_graphs_waits_twice(waits, monkeypatch):
+    """For loss and norm before the update, and for the check of the parameters after it."""
+    task, net = Arrays(*data(), classes=K, seed=0), network()
+    step = step_of(
+        net, ir.Adam(0.01), Plan(9, B, "softmax_cross_entropy", clip_norm=1.0, graph=True), ir.Workspace()
+    )
+    for i in range(4):
+        if i == 3:
+            del waits[:]
+            monkeypatch.setattr(_device.DeviceArray, "to_host", None)
+        step.gradient(task.batch(i, B), None)
+        step.update()
+    assert len(waits) == 2
 
 
 @NEEDS_DEVICE

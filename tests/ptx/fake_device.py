@@ -56,6 +56,7 @@ def install(multiprocessors: int = 4) -> None:
     uncached = functools.lru_cache(maxsize=0)  # a cache as the real function has, which keeps nothing
     target.multiprocessors = launch.multiprocessors = uncached(lambda: settings.multiprocessors)
     target.cuda.device_array = memory.device_array
+    target.cuda.pinned_array = np.empty
     graph._driver = lambda: None  # a graph repeats its list of launches, as in the simulator
     arrays.Pool.take = _take
 

@@ -98,7 +98,7 @@ class Array:
         """Return this array's part of a buffer of its allocation: the data or the shadow."""
         return buffer[self.offset : self.offset + self.nbytes]
 
-    def copy_to_host(self, host: np.ndarray) -> np.ndarray:
+    def copy_to_host(self, host: np.ndarray, stream: Any = 0) -> np.ndarray:
         """Copy to a NumPy array; bytes that were never written are a finding."""
         if self.allocation.written is not None:
             missing = np.flatnonzero(self.bytes_of(self.allocation.written) == 0) // self.dtype.itemsize
