@@ -16,6 +16,7 @@ class CudaDevice(Device):
     """The GPU, with arrays of type `DeviceArray` (_cuda/arrays.py)."""
 
     arrays = cuda_arrays.DeviceArray
+    simulated = target.SIMULATED
     empty = staticmethod(cuda_arrays.empty)
     zeros = staticmethod(cuda_arrays.zeros)
     asarray = staticmethod(cuda_arrays.asarray)

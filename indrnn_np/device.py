@@ -24,9 +24,12 @@ class Device:
     ----------
     arrays : type
         Type of the arrays of the device.
+    simulated : bool
+        Whether kernels run as plain Python in numba's simulator.
     """
 
     arrays: type = np.ndarray
+    simulated = False
 
     @property
     def recording(self) -> bool:

@@ -12,10 +12,10 @@ from ..ops.catalogue import Arguments, Draw
 from .twins import REFERENCE
 
 
-def deep_cases(seed: int) -> Iterator[tuple[str, Sequential, Arguments]]:
+def deep_cases(seed: int, sizes: Arguments) -> Iterator[tuple[str, Sequential, Arguments]]:
     """Yield title, network and arguments of gradcheck."""
     rng = np.random.default_rng([seed, 4])
-    d = Draw(rng)
+    d = Draw(rng, **sizes)
     T, B, D, H, K = d.T, d.B, d.D, d.H, d.K
     full = {"x": rng.standard_normal((T, B, D))}
     ragged = full | {"lengths": d.lengths()}

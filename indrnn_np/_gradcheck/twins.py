@@ -46,9 +46,13 @@ def worst(outcomes: Iterable[Outcome]) -> Outcome:
     return replace(first, kinks=sum(outcome.kinks for outcome in variants))
 
 
-def compare(entry: Entry, options: Arguments, backend: str, dtype: str, seed: int) -> Outcome:
+def compare(
+    entry: Entry, options: Arguments, backend: str, dtype: str, seed: int, sizes: Arguments
+) -> Outcome:
     """Compare the results and changed arguments of a function with those of the reference."""
-    expected, actual = (results(entry, options, hosted(name), dtype, seed) for name in (REFERENCE, backend))
+    expected, actual = (
+        results(entry, options, hosted(name), dtype, seed, sizes) for name in (REFERENCE, backend)
+    )
     kinks = int(np.count_nonzero(expected.pop("gates") != actual.pop("gates"))) if "gates" in expected else 0
     first = worst(compare_arrays(name, actual[name], expected[name], dtype, kinks) for name in expected)
     return replace(first, kinks=kinks)
@@ -70,16 +74,18 @@ def compare_arrays(name: str, actual: Array, expected: Array, dtype: str, kinks:
     return Outcome(error, tolerance, 0, UNDECIDED if kinks else FAILED, detail)
 
 
-def results(entry: Entry, options: Arguments, ops: Operations, dtype: str, seed: int) -> Arrays:
+def results(
+    entry: Entry, options: Arguments, ops: Operations, dtype: str, seed: int, sizes: Arguments
+) -> Arrays:
     """Return results and changed arguments; of a pass its outputs, gates and gradients."""
     if not entry.gradients:
-        arguments = entry.arguments(Draw(np.random.default_rng(seed), dtype), **options)
+        arguments = entry.arguments(Draw(np.random.default_rng(seed), dtype, **sizes), **options)
         result = entry.function(ops)(**arguments)
         parts = result if isinstance(result, tuple) else (result,)
         arrays = {f"result {i}": np.asarray(part) for i, part in enumerate(parts) if part is not None}
         arrays |= {name: arguments[name] for name in entry.changes}
         return {name: _bits(array) for name, array in arrays.items()} if entry.exact else arrays
-    case = draw(entry.op, seed, dtype, **options)
+    case = draw(entry.op, seed, dtype, **options, **sizes)
     outputs, tape = case.forward(ops, case.arrays)
     weights = {n: w.astype(dtype) for n, w in case.cotangents(outputs, seed).items()}
     gradients = case.backward(ops, tape, weights)

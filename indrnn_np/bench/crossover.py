@@ -33,6 +33,7 @@ WHATS = (KERNEL, STEP, TRANSFER)
 STEPS, COLUMNS = (32, 256, 2048), (256, 4096, 65_536)
 GRID = tuple((T, columns) for T in STEPS for columns in COLUMNS)
 QUICK_GRID = tuple((T, columns) for T in STEPS[:2] for columns in COLUMNS[:2])
+SIMULATED_GRID = ((4, 8), (8, 16))
 HIDDEN = 128  # units of the layer, and inputs; the batch fills the columns
 CHECKED_BATCH = 8  # batch size of the comparison with the reference
 ARRAYS = 10  # estimated arrays (T, B, H) that a backend holds at a point

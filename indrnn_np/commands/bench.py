@@ -43,10 +43,13 @@ def run(args: argparse.Namespace) -> int:
     from ..bench import load
     from . import info
 
+    name = "ladder" if args.ladder else "crossover" if args.backend != BACKENDS else "bench"
+    if name == "crossover":
+        small = "sizes are small and times say nothing about a GPU"
+        options.note_simulation("bench", args.backend.split(","), small)
     share, cores = load.share_of_cores()
     if busy := load.warnings(share, cores):
         sys.stderr.write(f"bench: {busy[0]}\n")
-    name = "ladder" if args.ladder else "crossover" if args.backend != BACKENDS else "bench"
     result, header, groups = {"ladder": _ladder, "crossover": _crossover, "bench": _limits}[name](args)
     facts = info.facts()
     about = ABOUT if name == "bench" else (*ABOUT, "GPU")
@@ -78,9 +81,11 @@ def _crossover(args: argparse.Namespace) -> Output:
     if args.cases:
         because = f"because --backend {args.backend} times a fixed grid of sizes"
         _check.fail("bench", f"--cases is {' '.join(args.cases)}", "none", because)
-    grid = crossover.QUICK_GRID if args.quick else crossover.GRID
+    grid, backends = crossover.QUICK_GRID if args.quick else crossover.GRID, args.backend.split(",")
+    if options.simulated(backends):
+        grid = crossover.SIMULATED_GRID
     with Bar() as progress:
-        result = bench.run_crossover(args.backend.split(","), grid, progress=progress, **_turns(args))
+        result = bench.run_crossover(backends, grid, progress=progress, **_turns(args))
     header = report.crossover_header(result)
     return result, header, [report.crossover_cells(result, case) for case in result["cases"]]
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import argparse
 import itertools
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from . import options, table
+from .bar import Bar
 
 PASSED, FAILED = "passed", "failed"  # copied from _gradcheck.report, whose import loads numpy
 HEADER = ("what", "largest error", "tolerance", "kinks", "result", "ms")
@@ -32,8 +33,10 @@ def run(args: argparse.Namespace) -> int:
     from ..backend import backends, get
 
     chosen = [get(args.backend).name] if args.backend else list(backends())
+    options.note_simulation("check", chosen, "sizes are small and whole networks are left out")
     started = time.perf_counter()
-    results = run_checks(chosen, args.seed)
+    with Bar() as progress:
+        results = run_checks(chosen, args.seed, "", progress)
     seconds = time.perf_counter() - started
     if args.json:
         options.print_json({"passed": _passed(results), "seconds": seconds, "checks": results})
@@ -42,14 +45,20 @@ def run(args: argparse.Namespace) -> int:
     return 0 if _passed(results) else 1
 
 
-def run_checks(backends: Iterable[str], seed: int = 0, only: str = "") -> list[dict[str, Any]]:
-    """Run the checks whose title contains `only`; return one dict for each, in the order of the table."""
+def run_checks(
+    backends: Iterable[str], seed: int = 0, only: str = "", progress: Callable[..., None] | None = None
+) -> list[dict[str, Any]]:
+    """Run the checks whose title contains `only`; return one dict for each, in the order of the table.
+
+    `progress` is called with the title of a check, the number of checks done and the total.
+    """
     from .._gradcheck.cases import all_checks
 
-    results = []
-    for check in all_checks(backends, seed):
-        if only not in check.what:
-            continue
+    results: list[dict[str, Any]] = []
+    checks = [check for check in all_checks(backends, seed) if only in check.what]
+    for check in checks:
+        if progress is not None:
+            progress(f"{check.backend}: {check.what}", len(results), len(checks))
         started = time.perf_counter()
         outcome = check.run()
         results.append({

@@ -6,6 +6,7 @@ import argparse
 import importlib.util
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,20 @@ def add_number(
 def print_json(result: Any) -> None:
     """Print a result as indented JSON."""
     sys.stdout.write(json.dumps(result, indent=2) + "\n")
+
+
+def simulated(backends: Iterable[str]) -> list[str]:
+    """Return the backends whose kernels run in numba's simulator."""
+    from ..backend import get
+
+    return [name for name in backends if get(name).device.simulated]
+
+
+def note_simulation(command: str, backends: Iterable[str], consequence: str) -> None:
+    """Print to stderr that a backend runs in numba's simulator, and the consequence; nothing if none does."""
+    for name in simulated(backends):
+        text = f"kernels of backend {name} run as plain Python in numba's simulator"
+        sys.stderr.write(f"{command}: {text} (NUMBA_ENABLE_CUDASIM=1); {consequence}\n")
 
 
 def command_line(*words: str) -> str:

@@ -104,6 +104,11 @@ def _used(args: argparse.Namespace, before: dict[str, Any]) -> dict[str, Any]:
     command = settings.check(command, args.task, "indrnn train")
     stored = settings.check(stored, args.task, str(args.config))
     used = settings.merge(args.task, before, stored, command)
+    small = settings.in_simulator(args.task, before | stored | command)
+    sizes = ", ".join(f"{name} {value}" for name, value in small.items())
+    options.note_simulation("train", [used["backend"]], f"small defaults: {sizes or 'none'}")
+    if options.simulated([used["backend"]]):
+        used = settings.merge(args.task, small, before, stored, command)
     settings.check_use(used, command, "indrnn train")
     return used
 

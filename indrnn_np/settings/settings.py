@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import _files, _renamed
-from .tables import BY_NAME, INDRNN, SETTINGS, TASKS, Setting, number
+from .tables import BY_NAME, IN_SIMULATOR, INDRNN, SETTINGS, TASKS, Setting, number
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -38,6 +38,14 @@ def merge(task: str, *layers: Mapping[str, Any]) -> dict[str, Any]:
                 used[other] = None
         used |= layer
     return {**used, "task": task}
+
+
+def in_simulator(task: str, chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the defaults of a task in numba's simulator, without those that `chosen` settings replace."""
+    replaced = {*chosen, "iterations"} if "epochs" in chosen else {*chosen}
+    return {
+        name: IN_SIMULATOR[name] for name in IN_SIMULATOR if name in of_task(task) and name not in replaced
+    }
 
 
 def check_use(used: Mapping[str, Any], chosen: Mapping[str, Any], where: str) -> None:

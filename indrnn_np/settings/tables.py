@@ -42,6 +42,11 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "chars": LANGUAGE | {"epochs": 10.0, "hidden": 256},
     "words": LANGUAGE | {"epochs": 40.0, "hidden": 256, "embedding": 256, "tied": True, "dropout": 0.4},
 }  # fmt: skip
+# Defaults of backend cuda in numba's simulator, where adding and copying end within a minute.
+IN_SIMULATOR: dict[str, Any] = {
+    "steps": 10, "delay": 2, "layers": 1, "hidden": 8, "batch": 4, "iterations": 20, "validate_every": 10,
+    "log_every": 5, "evaluation_size": 20,
+}  # fmt: skip
 TASKS = tuple(DEFAULTS)
 ADDING, MNIST = "adding", "mnist"
 COPYING, UEA, SEQUENCES, SKELETON = "copying", "uea", "sequences", "skeleton"
@@ -185,6 +190,7 @@ SETTINGS = (
     Setting("log_every", int, 100, "iterations between two lines of the log", least=1),
     Setting("checkpoint_every", int, 1000, "iterations between two checkpoints; 0: only the best and the last"),
     Setting("evaluation_batch", int, 100, "sequences in an evaluation batch", least=1),
+    Setting("evaluation_size", int, 1000, "sequences in a validation or test set", tasks=ENDLESS, least=1),
     Setting("bn_batch", int, 0,
             "training sequences for batch norm's statistics in an evaluation; 0: running statistics"),
 )  # fmt: skip

@@ -9,7 +9,7 @@ import pytest
 
 from indrnn_np import bench
 from indrnn_np.backend import get
-from indrnn_np.bench import load, recurrence, report
+from indrnn_np.bench import crossover, load, recurrence, report
 from indrnn_np.bench.cases import ITERATION, LAYER, RECURRENCE, Case
 from indrnn_np.commands import bench as command
 from indrnn_np.commands.cli import main
@@ -184,3 +184,22 @@ def test_a_picture_of_nothing_is_refused(tmp_path, figure):
 
     with pytest.raises(ValueError, match="no case that was timed, expected at least one"):
         plots.bench(result(layer_case()), tmp_path / "a.png")
+
+
+def test_the_simulator_gets_small_sizes_and_is_named_in_the_first_line(capsys, monkeypatch):
+    grids = []
+
+    def run_crossover(backends, grid, **options):
+        grids.append(grid)
+        return crossover.run_crossover(backends, ((4, 8),), **options)
+
+    monkeypatch.setattr(bench, "run_crossover", run_crossover)
+    assert run(capsys, "--backend", "cpu,reference")[2] == ""
+    monkeypatch.setattr(get("reference").device, "simulated", True)
+    monkeypatch.setattr(load, "share_of_cores", lambda: (0.5, 2))
+    code, _, err = run(capsys, "--backend", "cpu,reference")
+    start = "bench: kernels of backend reference run as plain Python in numba's simulator (NUMBA_ENABLE_CUDASIM=1)"
+    first, second = err.splitlines()
+    assert code == 0 and first == f"{start}; sizes are small and times say nothing about a GPU"
+    assert second.startswith("bench: the machine is busy")
+    assert grids == [crossover.GRID, crossover.SIMULATED_GRID]

@@ -246,7 +246,7 @@ WRONG = [
     (["train"], "indrnn train: TASK is None, expected one of adding, mnist, copying"),
     (
         ["train", "adding", "--evaluation-bach", "3"],
-        "(did you mean --evaluation-batch?), expected one of --help",
+        "(did you mean --evaluation-batch or --evaluation-size?), expected one of --help",
     ),
     (["info", "more"], "indrnn info: 'more' is one argument too many, expected options such as --help"),
     (
