@@ -91,7 +91,7 @@ class Kernel:
         """Run the kernel on a grid of blocks, inside the context manager `around()`."""
         arguments = [a.numba if hasattr(a, "in_gpu_memory") else a for a in args]
         if _recorders and not SIMULATED:  # compile and load the kernel before the graph is captured
-            self.compiled.compile(tuple(map(self.compiled.typeof_pyval, arguments)))
+            self.compiled.compile(tuple(map(self.compiled.typeof_pyval, arguments))).bind()
 
         def start(stream: Any) -> None:
             with around():

@@ -104,9 +104,13 @@ class _Compiled:
     def typeof_pyval(self, value: Any) -> Any:
         return _type_of(value)
 
-    def compile(self, types: tuple[Any, ...]) -> None:
+    def compile(self, types: tuple[Any, ...]) -> _Compiled:
         """Compile the kernel without a launch, as while a graph records."""
         program(self.kernel, types)
+        return self
+
+    def bind(self) -> None:
+        """Do nothing: there is no module to load."""
 
     def _compare(self, types: tuple[Any, ...]) -> None:
         """Record a finding if the types of a launch differ from the signature, for which others compile the kernel."""
