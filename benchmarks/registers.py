@@ -31,10 +31,12 @@ from typing import Any
 
 import machine
 import sass
-from compile_ptx import compile_ptx
 
 import indrnn_np
 from indrnn_np._cuda import launch, target
+
+sys.path.append(str(Path(__file__).parents[1] / "tests"))
+from ptx.compile import compile_ptx
 
 CAPABILITIES = ("7.5", "8.0", "9.0", "10.0")
 TOOLKIT = (13, 0)  # what older ptxas compile for none of these

@@ -1,13 +1,16 @@
-"""Compile kernels of the package to PTX, and keep the texts in a folder."""
+"""Compile kernels to PTX with numba-cuda and NVVM, on a machine without a GPU, and keep the texts in a folder."""
 
 from __future__ import annotations
 
 import hashlib
+import importlib
 import importlib.metadata
 import os
 import sys
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import platformdirs
@@ -18,9 +21,6 @@ from indrnn_np._cuda.launch import Kernel
 
 from . import settings
 
-sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
-from compile_ptx import compile_ptx
-
 # Compiled PTX and C, named by hashes of their sources.
 FOLDER = Path(os.environ.get("INDRNN_CACHE_DIR") or platformdirs.user_cache_dir("indrnn_np"), "ptx")
 
@@ -29,12 +29,43 @@ def ptx_of(kernel: Kernel, types: tuple[Any, ...]) -> str:
     """Return the PTX of a kernel for the numba types of its arguments, for `settings.capability`."""
     from numba import types as numba_types
 
-    source = describe(kernel.function), list(map(str, types)), settings.capability, _versions()
+    source = describe(kernel.function), list(map(str, types)), settings.capability, compilers()
     file = FOLDER / f"{digest(repr(source))}.ptx"
     if not file.exists():
         (text,) = compile_ptx(kernel.function, numba_types.void(*types), [settings.capability])
         write(file, text)
     return file.read_text(encoding="utf-8")
+
+
+def compile_ptx(
+    function: Callable[..., None], signature: Any, capabilities: Sequence[tuple[int, ...]]
+) -> list[str]:
+    """Return the PTX of a kernel for each compute capability.
+
+    `cuda.compile_ptx` returns the same texts and takes three times as long for four capabilities, because it
+    translates the Python function for each. numba compiles device functions for the capability of the GPU
+    of this machine, so a fake GPU stands in for it.
+
+    Parameters
+    ----------
+    function : callable
+        Function of one thread.
+    signature : str or numba signature
+        Argument types, "void(float32[::1], int64)".
+    """
+    compiler, dispatcher = (
+        importlib.import_module(f"numba.cuda.{name}") for name in ("compiler", "dispatcher")
+    )
+    current, first = dispatcher.get_current_device, capabilities[0]
+    dispatcher.get_current_device = lambda: SimpleNamespace(compute_capability=first)
+    try:
+        library, _ = compiler._compile_pyfunc_with_fixup(
+            function, signature, device=False, abi="numba", cc=first
+        )
+        texts = [library.get_asm_strs(cc=capability) for capability in capabilities]
+    finally:
+        dispatcher.get_current_device = current
+    return [text.rstrip("\0") for (text,) in texts]
 
 
 def digest(text: str) -> str:
@@ -50,8 +81,14 @@ def write(file: Path, text: str) -> None:
 
 
 @cache
-def _versions() -> tuple[str, ...]:
-    """Versions of the compilers, and a hash of the code that writes PTX in the place of numba."""
-    versions = (importlib.metadata.version(name) for name in ("numba-cuda", "numba", "nvidia-nvvm"))
+def compilers() -> tuple[str, ...]:
+    """Return the versions of all that decides on PTX: the compilers, and the code that writes PTX itself."""
+    (text,) = compile_ptx(_nothing, "void(int64)", [settings.capability])
+    nvvm = text[: text.index(".version")]
     vectors = Path(indrnn_np.__file__).parent / "_cuda" / "vector_access.py"
-    return *versions, sys.version, digest(vectors.read_text(encoding="utf-8"))
+    versions = (importlib.metadata.version(name) for name in ("numba-cuda", "numba"))
+    return *versions, sys.version, nvvm, digest(vectors.read_text(encoding="utf-8"))
+
+
+def _nothing(n: int) -> None:
+    """Kernel that does nothing."""

@@ -13,7 +13,7 @@ import numpy as np
 from indrnn_np._cuda import arrays, graph, launch, target
 
 from . import memory, settings
-from .compile import compile_ptx
+from .compile import compilers
 from .findings import Finding, record
 from .program import program
 
@@ -30,7 +30,7 @@ def require() -> None:
     if problem:
         raise RuntimeError(f"the PTX emulator cannot run: {problem}")
     try:
-        compile_ptx(lambda n: None, "void(int64)", [settings.capability])
+        compilers()
     except Exception as error:  # numba-cuda has its own for each library that it does not find
         advice = "pip install 'indrnn-np[ptx]'"
         raise RuntimeError(
