@@ -26,7 +26,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from gpu_parts.plan import ABOUT, ALL, GRACE, MINUTES, PARTS, TRAINING
+from gpu_parts.plan import ABOUT, ALL, GRACE, MINUTES, NO_GPU, PARTS, TRAINING
 from gpu_parts.results import Results
 from gpu_parts.targets import value
 
@@ -107,7 +107,7 @@ class Supervisor:
         self.log.write_text("", encoding="utf-8")
         self.current, self.finished = "", False  # part of the last event, and whether it has ended
         self.deadline = 0.0  # of the part that runs, on this computer's clock
-        self.now = 0.0 if args.dry else time.monotonic()  # on the device's clock
+        self.now = self.start_time = 0.0 if args.dry else time.monotonic()  # on the device's clock
         self.end = self.now + 60 * args.minutes
         self.compilers: list[subprocess.Popen[bytes]] = []
 
@@ -140,8 +140,8 @@ class Supervisor:
             self.results.part(self.current)["failures"].append(f"stopped: {reason}")
             print(f"{self.current}: stopped: {reason}", flush=True)
             self.results.write()
-        if self.current == ABOUT and self.results.part(ABOUT)["failures"]:
-            return []  # no GPU can be used
+        if code == NO_GPU:
+            return []
         return names[names.index(self.current) + 1 :]
 
     def start(self, words: list[object]) -> subprocess.Popen[bytes]:
@@ -168,7 +168,7 @@ class Supervisor:
                 self.deadline = time.monotonic() + self.limit(event["part"])
             if event["event"] == "end" and event["part"] == ABOUT:
                 self.compile_kernels()
-            print(shown(event), flush=True)
+            print(shown(event, self.now - self.start_time), flush=True)
         if lines:
             self.results.write()
 
@@ -187,12 +187,12 @@ class Supervisor:
         self.compilers += [self.start([*words, number]) for number in range(count)]
 
 
-def shown(event: dict) -> str:
+def shown(event: dict, seconds: float) -> str:
     """Return an event as a line for the terminal."""
     kind, part = event["event"], event["part"]
     words = {"begin": "begins", "end": f"ends after {event['seconds']:.1f} s"}.get(kind) or event.get("text")
     words = words or event.get("title") or "  ".join(event["cells"])
-    return f"{event['now']:.1f} {part}: {'' if kind in ('begin', 'end', 'row') else kind + ': '}{words}"
+    return f"{seconds:.1f} {part}: {'' if kind in ('begin', 'end', 'row') else kind + ': '}{words}"
 
 
 if __name__ == "__main__":

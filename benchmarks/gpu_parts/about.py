@@ -6,12 +6,10 @@ import importlib.util
 import os
 from importlib.metadata import PackageNotFoundError, version
 
-import machine
-
 from indrnn_np._cuda import cublas, products, target
 
 from . import gpu_state
-from .part import Part
+from .part import NoGpu, Part
 
 PACKAGES = ("numpy", "numba", "llvmlite", "numba-cuda", "cuda-bindings", "cuda-core", "cuda-toolkit", "nvidia-cublas",
             "nvidia-nvjitlink", "scipy", "torch", "triton", "nvidia-ml-py")  # fmt: skip
@@ -36,20 +34,22 @@ def about(part: Part) -> None:
         table.row(name, value)
     obstacle, expected, because = target.problem()
     if obstacle:
-        part.fail(f"{obstacle}, expected {expected} {because}")
-        return
+        raise NoGpu(f"{obstacle}, expected {expected} {because}")
     if not target.SIMULATED:
         capability = target.cuda.get_current_device().compute_capability
         table.row("compute capability", ".".join(map(str, capability)), capability=list(capability))
-    table.row("products", products.product_library())
-    library, reason = cublas.find()
-    if library is None:
-        part.note(f"cuBLAS cannot be used: {reason}")
+    with part.surviving("cuBLAS"):
+        table.row("products", products.product_library())
+        library, reason = cublas.find()
+        if library is None:
+            part.note(f"cuBLAS cannot be used: {reason}")
     with part.surviving("nvidia-smi", ours=False):
         if not target.SIMULATED:
             for name, value in zip(SMI, gpu_state.smi(SMI), strict=True):
                 table.row(f"nvidia-smi, {name}", value)
     with part.surviving("machine", ours=False):
+        import machine
+
         described = machine.describe()
         for name in ("cpu", "cores", "system", "python", "date", "commit"):
             table.row(name, described[name])

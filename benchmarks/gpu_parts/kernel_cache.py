@@ -28,6 +28,9 @@ class KernelCache:
     """In place of numba-cuda's cache of a dispatcher (numba_cuda/numba/cuda/core/caching.py)."""
 
     cache_path = None
+    binds = (
+        True  # whether a kernel is loaded onto the GPU at once, so that one which cannot be is compiled again
+    )
 
     def __init__(self, dispatcher: Any) -> None:
         self._function = dispatcher.py_func
@@ -38,7 +41,10 @@ class KernelCache:
         with contextlib.suppress(Exception):
             content = self._entry(sig, target_context.codegen()).read()
             if content is not None:
-                return _kernel_class()._rebuild(**pickle.loads(content))
+                kernel = _kernel_class()._rebuild(**pickle.loads(content))
+                if self.binds:
+                    kernel.bind()
+                return kernel
         return None
 
     def save_overload(self, sig: Any, kernel: Any) -> None:
@@ -79,6 +85,7 @@ def compile_share(count: int, major: int, minor: int, number: int) -> int:
     """Compile every `count`-th kernel from `number` on for a compute capability, at low priority, without a GPU."""
     os.nice(15)
     enable()
+    KernelCache.binds = False  # there is no GPU
     import registers
 
     with pretending((major, minor)):

@@ -19,6 +19,10 @@ class ContextLost(BaseException):
     """The GPU refuses all work after an error of a kernel; only a new process can continue."""
 
 
+class NoGpu(BaseException):
+    """No GPU can be used, so no part can run."""
+
+
 class Reporter:
     """Append events to a file, one line of JSON each."""
 
@@ -26,7 +30,7 @@ class Reporter:
         self._file = file
 
     def __call__(self, event: Event) -> None:
-        self._file.write(json.dumps(event) + "\n")
+        self._file.write(json.dumps(event, default=str) + "\n")
         self._file.flush()
 
 
@@ -49,7 +53,6 @@ class Part:
     ) -> None:
         self.name, self.sizes, self.clock, self.options = name, sizes, clock, {}  # type: ignore[var-annotated]
         self.out = Path()
-        self.failures = 0
         self._report, self._tables = report, 0
         self._start = clock.now()
         self._end = self._start + limit
@@ -68,7 +71,6 @@ class Part:
 
     def fail(self, text: str) -> None:
         """Report an error of this package."""
-        self.failures += 1
         self.send("failure", text=text)
 
     def note(self, text: str) -> None:

@@ -40,4 +40,5 @@ MINUTES = 5.9  # budget of all parts together: a call of at most 6 minutes
 SHORTEST = 5  # seconds; a part is left out if less time remains
 GRACE = 5  # seconds that a part may exceed its limit before its process is killed
 READY = 20  # seconds in which a rival must be ready
-ABOUT = "about"  # no other part runs if this one fails, because there is no usable GPU
+ABOUT = "about"  # after this part, kernels are compiled in the background
+LOST, NO_GPU = 3, 4  # exit codes of a worker: the GPU's context is lost; there is no GPU

@@ -75,7 +75,7 @@ def rival(part: Part, shapes: tuple[Shape, ...] | None = None, launches_per_step
 def measure(
     part: Part, table: Table, shape: Shape, name: str, offer: Callable[[], Candidate], launches_per_step: int
 ) -> None:
-    """Prepare a rival within READY seconds and time it, then the same as a graph."""
+    """Prepare a rival within READY seconds and time it, then as a graph unless it replays its own."""
     from rivals import torch_cuda
 
     def ready(what: str, make: Callable[[], Any]) -> Any:
@@ -92,6 +92,8 @@ def measure(
     error = compared(candidate, shape)
     for how in (WALL,) if launches_per_step else (QUEUED, WALL):
         timed_row(part, table, shape, name, how, error, candidate.run, launches=40)
+    if torch_cuda.GRAPHS in name:
+        return
     with part.surviving(f"{name} at {shape}, as a graph", ours=False):
         replay = ready("graph", lambda: torch_cuda.graph_of(candidate))
         timed_row(part, table, shape, name, GRAPH, error, replay)

@@ -5,15 +5,14 @@ from __future__ import annotations
 import importlib
 import os
 import signal
+import traceback
 from argparse import Namespace
 from typing import Any
 
 from .fake_device import FakeClock
-from .part import Clock, ContextLost, Part, Reporter
-from .plan import ABOUT, ALL, SHORTEST
+from .part import Clock, ContextLost, NoGpu, Part, Reporter
+from .plan import ALL, LOST, NO_GPU, SHORTEST
 from .sizes import DRY, REAL
-
-LOST = 3  # exit code: the GPU's context is lost
 
 
 def run(args: Namespace) -> int:
@@ -22,9 +21,7 @@ def run(args: Namespace) -> int:
     if isinstance(clock, FakeClock):
         clock.watch()
     else:
-        from . import kernel_cache
-
-        kernel_cache.enable()  # before an op is imported
+        enable_cache()  # before an op is imported
     with args.events.open("a", encoding="utf-8") as file:
         report: Any = Reporter(file)
         if args.kill:
@@ -39,8 +36,10 @@ def run(args: Namespace) -> int:
             except ContextLost as error:
                 part.fail(f"the GPU's context is lost ({error}); a new process runs the other parts")
                 os._exit(LOST)  # destructors would meet the same error
-            if name == ABOUT and part.failures:
-                break
+            except NoGpu as error:
+                part.fail(str(error))
+                part.end()
+                return NO_GPU
     return 0
 
 
@@ -53,6 +52,16 @@ def run_part(part: Part) -> None:
             module = importlib.import_module(f"gpu_parts.{ALL[part.name].module}")
             getattr(module, part.name)(part)
     part.end()
+
+
+def enable_cache() -> None:
+    """Let kernels use the disk cache; without it, each worker compiles them."""
+    try:
+        from . import kernel_cache
+
+        kernel_cache.enable()
+    except Exception:  # noqa: BLE001  a version of numba-cuda may lack what the cache needs
+        traceback.print_exc()
 
 
 class Killing:

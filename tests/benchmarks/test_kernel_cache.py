@@ -18,6 +18,7 @@ def cache(monkeypatch, tmp_path):
     monkeypatch.syspath_prepend(BENCHMARKS)
     module = importlib.import_module("gpu_parts.kernel_cache")
     monkeypatch.setattr(module, "cache_directory", lambda: str(tmp_path / "kernels" / "digest"))
+    monkeypatch.setattr(module.KernelCache, "binds", False)
     monkeypatch.setattr(module, "machine_code", lambda kernel: None)  # a linker needs a driver
     return module
 
@@ -68,6 +69,17 @@ def test_a_damaged_or_missing_file_means_that_the_kernel_is_compiled(cache, tmp_
         file.write_bytes(file.read_bytes()[:-1])
         with pytest.warns(RuntimeWarning, match="is damaged"):
             assert loaded(cache, kernel) == ""
+
+
+@needs_compiler
+def test_a_kernel_that_the_gpu_refuses_is_compiled(cache, monkeypatch):
+    with cache.pretending((9, 0)):
+        kernel = scale(3.0)
+        kernel.compiled._cache = cache.KernelCache(kernel.compiled)
+        cache.store(kernel, types_of(kernel))
+        assert loaded(cache, kernel)
+        monkeypatch.setattr(cache.KernelCache, "binds", True)
+        assert loaded(cache, kernel) == ""  # here is no driver
 
 
 @needs_compiler
