@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -76,58 +77,50 @@ class Program:
         self.covered = np.zeros(len(self.lines) + 1, np.uint8)
 
     def launch(self, grid: Any, block: Any, arguments: tuple[Any, ...]) -> None:
-        """Run a grid of blocks, and record what is wrong."""
+        """Run a grid of blocks, and record its faults as findings."""
         global _epoch
         grid, block = _three(grid), _three(block)
         if problem := _refused(grid, block):
             record(Finding("launch", self.name, problem))
             return
-        launch, reports = c.Launch(), (c.Report * c.MOST_REPORTS)()
-        launch.grid[:], launch.block[:] = grid, block
-        launch.seed, launch.ulps, launch.fuel = settings.seed, settings.ulps, settings.fuel
-        launch.order = settings.ORDERS.index(settings.order) if settings.order else settings.seed % 4
-        launch.first_epoch = _epoch
-        launch.reports, launch.most_reports = ctypes.addressof(reports), len(reports)
-        launch.executed = self.covered.ctypes.data
-        table, references = memory_table(arguments)
-        launch.memories, launch.memory_count = ctypes.addressof(table), len(table)
-        used = [references, self._set_shared(launch)]
+        # These arrays must live until the launch has run.
+        parameters = parameter_bits(self.name, self.ptx.parameters, arguments)
+        memories, _allocations = memory_table(arguments)
+        shared, _shared_arrays = self._shared_memory()
+        reports = (c.Report * c.MOST_REPORTS)()
         blocks = self._blocks(grid, block, arguments)
         junk = np.random.default_rng(settings.seed + 99).integers(0, 256, 4096, dtype=np.uint8)
-        parameters = parameter_bits(self.name, self.ptx.parameters, arguments)
-        launch.parameters = parameters.ctypes.data
-        launch.blocks, launch.block_count = blocks.ctypes.data, blocks.size
-        launch.junk, launch.junk_bytes = junk.ctypes.data, junk.size
+        launch = c.Launch(
+            grid=grid, block=block, blocks=blocks.ctypes.data, block_count=blocks.size,
+            seed=settings.seed, order=_order(), ulps=settings.ulps, fuel=settings.fuel, first_epoch=_epoch,
+            parameters=parameters.ctypes.data, memories=ctypes.addressof(memories), memory_count=len(memories),
+            shared=shared and ctypes.addressof(shared), shared_bytes=self.ptx.shared_bytes,
+            reports=ctypes.addressof(reports), most_reports=len(reports),
+            junk=junk.ctypes.data, junk_bytes=junk.size, executed=self.covered.ctypes.data,
+        )  # fmt: skip
         self.library.run_launch(ctypes.byref(launch))
-        del used
         _epoch = launch.last_epoch + 1
-        counts.update(
-            launches=1,
-            threads=blocks.size * int(np.prod(block)),
-            accesses=launch.accesses,
-            barriers=launch.barriers,
-        )
+        threads = blocks.size * math.prod(block)
+        counts.update(launches=1, threads=threads, accesses=launch.accesses, barriers=launch.barriers)
         for report in reports[: launch.report_count]:
-            text = self._text(report, arguments)
-            text += f" ({report.count} times; grid {grid}, block {block})"
+            text = f"{self._text(report, arguments)} ({report.count} times; grid {grid}, block {block})"
             record(Finding(KINDS[report.kind], self.name, text, report.line))
 
-    def _set_shared(self, launch: c.Launch) -> Any:
-        """Give the launch its shared memory; returns what must live as long as the launch."""
+    def _shared_memory(self) -> tuple[c.Memory | None, Any]:
+        """Return the shared memory of a block, and the arrays that it points to."""
         nbytes = self.ptx.shared_bytes
         if not nbytes:
-            return None
+            return None, None
         shift = 0 if any(SUB_WORDS.search(line) for line in self.lines) else 2
         base, written = np.zeros((2, nbytes + 16), np.uint8)
         cells = np.zeros(((nbytes >> shift) + 16) * CELL_BYTES, np.uint8)
         ranges = [(start, start + size) for start, size in self.ptx.shared.values()]
         memory, table = memory_row(0, base, written, cells, shift, ranges)
-        launch.shared, launch.shared_bytes = ctypes.addressof(memory), nbytes
-        return memory, table, base, written, cells
+        return memory, (table, base, written, cells)
 
     def _blocks(self, grid: Any, block: Any, arguments: tuple[Any, ...]) -> np.ndarray:
         """Return the numbers of the blocks that run, in the order in which they run."""
-        count = int(np.prod(grid))
+        count = math.prod(grid)
         if settings.only_blocks and (chosen := settings.only_blocks(self.name, count, block, arguments)):
             return np.array(sorted({number % count for number in chosen}), np.uint64)
         return np.random.default_rng(settings.seed).permutation(count).astype(np.uint64)
@@ -164,9 +157,14 @@ def _three(sizes: Any) -> tuple[int, int, int]:
     return int(x), int(y), int(z)
 
 
+def _order() -> int:
+    """Return the number of the order of threads, as in scheduler.h."""
+    return settings.ORDERS.index(settings.order) if settings.order else settings.seed % len(settings.ORDERS)
+
+
 def _refused(grid: Sequence[int], block: Sequence[int]) -> str:
     """Return which size no GPU accepts; "" if all are right."""
-    if np.prod(block) > MOST_THREADS or any(
+    if math.prod(block) > MOST_THREADS or any(
         not 0 < n <= most for n, most in zip(block, LARGEST_BLOCK, strict=True)
     ):
         return f"block {block}"
