@@ -54,6 +54,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if _cuda.available() and not _cuda.SIMULATED:  # drivers and their libraries have warnings of their own
+        config.addinivalue_line("filterwarnings", "default")
     plugin.configure(config)
 
 

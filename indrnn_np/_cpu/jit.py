@@ -59,12 +59,17 @@ def cache_directory() -> str:
     """Return the folder of compiled kernels, which may not exist yet; "" without a disk cache."""
     if not sources_hash():
         return ""
-    base = os.environ.get("INDRNN_CACHE_DIR")
-    if not base:
-        import platformdirs
-
-        base = platformdirs.user_cache_dir("indrnn_np")
+    base = os.environ.get("INDRNN_CACHE_DIR") or user_cache()
     return str(Path(base).expanduser().absolute() / "kernels" / sources_hash())
+
+
+def user_cache() -> str:
+    """Return the package's folder in the user's cache; without platformdirs that of Linux."""
+    try:
+        from platformdirs import user_cache_dir
+    except ModuleNotFoundError:
+        return os.path.join(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "indrnn_np")
+    return user_cache_dir("indrnn_np")
 
 
 def compiler() -> tuple[Any, ...]:

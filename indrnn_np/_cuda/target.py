@@ -12,6 +12,7 @@ numba-cuda 0.30 imports a name that NumPy 2.5 no longer has; the name exists whi
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import os
@@ -23,6 +24,8 @@ import numba
 import numpy as np
 
 from .. import _check
+from . import toolkit
+from .toolkit import dotted
 
 SIMULATED = bool(numba.config.ENABLE_CUDASIM)
 LEAST_CAPABILITY = (7, 5)  # the oldest GPUs that CUDA 13 supports
@@ -33,6 +36,8 @@ INTEGERS = tuple(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32
 
 def _load() -> Any:
     """Import numba.cuda, with the name that numba-cuda misses in NumPy 2.5."""
+    if not SIMULATED:
+        toolkit.set_home()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # numba-cuda 0.30 beside NumPy 2.5
         from numba import cuda
@@ -41,7 +46,8 @@ def _load() -> Any:
         if not SIMULATED and getattr(cuda, "implementation", "") == "NVIDIA" and not hasattr(np, alias):
             setattr(np, alias, np.vstack)
             try:
-                importlib.import_module("numba.cuda.np.arrayobj")
+                with contextlib.suppress(ModuleNotFoundError):  # not every numba-cuda has this module
+                    importlib.import_module("numba.cuda.np.arrayobj")
             finally:
                 delattr(np, alias)
     _silence_occupancy_warnings(cuda)
@@ -81,10 +87,20 @@ def driver_problem() -> str:
 
 
 def require() -> None:
-    """Check that kernels can run; the RuntimeError says what is missing and what to install."""
+    """Check that kernels can run; the RuntimeError says what is missing and what to install.
+
+    Warns if the toolkit is newer than the driver by a minor version.
+    """
     obstacle, expected, because = problem()
     if obstacle:
         _check.fail("backend 'cuda'", obstacle, expected, because, error=RuntimeError)
+    if not SIMULATED and (text := toolkit.minor_warning(*versions())):
+        _check.warn(f"backend 'cuda': {text}")
+
+
+def versions() -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the versions of the toolkit and of the driver."""
+    return tuple(cuda.runtime.get_version()), tuple(cuda.driver.driver.get_version())
 
 
 def problem() -> tuple[str, str, str]:
@@ -96,16 +112,17 @@ def problem() -> tuple[str, str, str]:
             f"no NVIDIA GPU can be used ({reason})", "a GPU with a driver of series 580 or newer",
             "and pip install 'indrnn-np[cuda]'; without a GPU, NUMBA_ENABLE_CUDASIM=1 runs small cases in a simulator",
         )  # fmt: skip
-    driver, toolkit = cuda.driver.driver.get_version(), cuda.runtime.get_version()
-    if tuple(driver) < tuple(toolkit):
+    compiled, driver = versions()
+    if toolkit.is_too_new(compiled, driver):
         return (
-            f"the driver is of CUDA {_dotted(driver)}", f"at least {_dotted(toolkit)}",
-            "because kernels are compiled with that toolkit; update the driver, or install an older toolkit",
+            f"the driver is of CUDA {dotted(driver)}", f"at least {compiled[0]}.0",
+            f"because kernels are compiled with toolkit {dotted(compiled)}; update the driver, or install an older "
+            "toolkit",
         )  # fmt: skip
     capability = tuple(cuda.get_current_device().compute_capability)
     if capability < LEAST_CAPABILITY:
         return (
-            f"the GPU has compute capability {_dotted(capability)}", f"at least {_dotted(LEAST_CAPABILITY)}",
+            f"the GPU has compute capability {dotted(capability)}", f"at least {dotted(LEAST_CAPABILITY)}",
             "because CUDA 13 does not support older GPUs",
         )  # fmt: skip
     return "", "", ""
@@ -122,16 +139,15 @@ def describe() -> dict[str, str]:
     device = cuda.get_current_device()
     name = device.name.decode() if isinstance(device.name, bytes) else str(device.name)
     free, total = memory()
-    return report | {
-        "GPU": f"{name}, compute capability {_dotted(device.compute_capability)}, {multiprocessors()} multiprocessors",
+    compiled, driver = versions()
+    warning = toolkit.minor_warning(compiled, driver)
+    report |= {
+        "GPU": f"{name}, compute capability {dotted(device.compute_capability)}, {multiprocessors()} multiprocessors",
         "GPU memory": f"{(free or 0) / 2**30:.3g} GiB free of {(total or 0) / 2**30:.3g} GiB",
-        "driver": f"CUDA {_dotted(cuda.driver.driver.get_version())}",
-        "toolkit": f"CUDA {_dotted(cuda.runtime.get_version())}",
+        "driver": f"CUDA {dotted(driver)}",
+        "toolkit": f"CUDA {dotted(compiled)}",
     }
-
-
-def _dotted(version: Any) -> str:
-    return ".".join(str(part) for part in version)
+    return report | ({"warning": warning} if warning else {})
 
 
 @functools.cache

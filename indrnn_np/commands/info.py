@@ -55,15 +55,15 @@ def run(args: argparse.Namespace) -> int:
 
 def facts() -> dict[str, Any]:
     """Return facts about the machine and the libraries; sizes in bytes."""
-    import platformdirs
     from threadpoolctl import threadpool_info
 
     from .. import __version__, _machine, backend
     from .._cpu import threads
     from .._cpu.environment import CONFIGURED, has_skylakex
+    from .._cpu.jit import user_cache
     from .._cuda import products, target
 
-    cache = Path(os.environ.get("INDRNN_CACHE_DIR") or platformdirs.user_cache_dir("indrnn_np"))
+    cache = Path(os.environ.get("INDRNN_CACHE_DIR") or user_cache())
     free, limit = _machine.available_memory()
     return {
         "versions": {"indrnn_np": __version__, "python": platform.python_version()}
@@ -82,7 +82,7 @@ def facts() -> dict[str, Any]:
         "made": dict(CONFIGURED),
         "cache": str(cache),
         **_kernels(cache / "kernels"),
-        "data": platformdirs.user_cache_dir("indrnn_np"),
+        "data": user_cache(),
     }
 
 

@@ -141,8 +141,11 @@ def _held_out(share: float | None, count: int) -> int:
 
 def fetch() -> image_files.Images:
     """Return MNIST, downloaded once and verified by checksums."""
-    import pooch
-
+    try:
+        import pooch
+    except ModuleNotFoundError:
+        expected = "pip install pooch, or the folder of the four idx files as data (--data)"
+        _check.fail("tasks.Mnist", "pooch is not installed", expected, error=ModuleNotFoundError)
     cache = pooch.os_cache("indrnn_np") / "mnist"
     try:
         paths = [Path(pooch.retrieve(URL + n, sum_, fname=n, path=cache)) for n, sum_ in FILES.items()]

@@ -26,7 +26,6 @@ from ..tasks.targets import Targets
 from . import checkpoint, records, room, run_directory
 from .plan import Plan, check_names
 from .progress import Reporter
-from .records import to_toml
 from .result import Result, summary_of
 from .run_directory import RunDirectory
 from .trainer import Callback, Observer, Trainer
@@ -166,7 +165,7 @@ def train(
         if directory is not None:
             directory.create()
             specs = {"plan": whole.spec(), "optimizer": optimizer.spec(), "schedule": whole.schedule.spec()}
-            directory.write(directory.config, to_toml(settings or specs))
+            notes += records.write_config(directory.config, settings or specs)
         for note in notes:
             progress.log(note)
         if contents is not None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from pathlib import Path
 
-from .. import _check
+from .. import _check, _files
 from .._files import forms
 from .._files.forms import AMOUNT, ANY, COUNT, FINITE, OBJECT, POSITIVE, REAL, TEXT, Each, Maybe
 from .._types import Json
@@ -81,6 +82,14 @@ def check_loss(path: Path, meta: Json, name: str) -> None:
     if name != stored:
         because = f"as in {path}, because the best value belongs to that loss; ir.load starts a new run"
         _check.fail("fit", f"the loss is {name!r}", repr(stored), because)
+
+
+def write_config(path: Path, used: Json) -> list[str]:
+    """Write settings to config.toml; without tomli-w there is no file, and the result is a note."""
+    if importlib.util.find_spec("tomli_w") is None:
+        return [f"no {path.name}: tomli-w is not installed (pip install tomli-w)"]
+    _files.replace_text("train", path, to_toml(used))
+    return []
 
 
 def to_toml(used: Json) -> str:

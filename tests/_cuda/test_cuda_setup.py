@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from indrnn_np import backend
-from indrnn_np._cuda import arrays, launch, target
+from indrnn_np._cuda import arrays, launch, target, toolkit
 
 NEEDS_DEVICE = pytest.mark.skipif(not target.available(), reason="no GPU and no simulator")
 
@@ -48,7 +48,8 @@ def forget():
     [
         ({"available": False}, r"no NVIDIA GPU can be used \(no libcuda.so.1 here\), expected a GPU with a driver of "
          r"series 580 or newer and pip install 'indrnn-np\[cuda\]'; without a GPU, NUMBA_ENABLE_CUDASIM=1"),
-        ({"driver": (12, 4)}, r"the driver is of CUDA 12\.4, expected at least 13\.0 because kernels are compiled"),
+        ({"driver": (12, 4), "toolkit": (13, 1)}, r"the driver is of CUDA 12\.4, expected at least 13\.0 because "
+         r"kernels are compiled with toolkit 13\.1; update the driver"),
         ({"capability": (7, 0)}, r"the GPU has compute capability 7\.0, expected at least 7\.5 because CUDA 13"),
     ],
     ids=["no driver", "old driver", "old GPU"],
@@ -72,6 +73,84 @@ def test_a_gpu_is_described(monkeypatch):
 
 
 @pytest.mark.not_emulated
+def test_a_toolkit_of_a_newer_minor_version_warns(monkeypatch):
+    stub(monkeypatch, toolkit=(13, 2))
+    words = (
+        "the toolkit is of CUDA 13.2 and the driver of CUDA 13.0; if kernels do not load, update the driver"
+    )
+    with pytest.warns(UserWarning, match=f"^backend 'cuda': {words}"):
+        target.require()
+    assert target.describe()["warning"].startswith(words)
+
+
+@pytest.mark.parametrize("driver", [(13, 0), (13, 4), (14, 0)])
+def test_a_driver_as_new_as_the_toolkit_does_not_warn(monkeypatch, driver):
+    stub(monkeypatch, driver=driver)
+    target.require()
+    assert "warning" not in target.describe()
+
+
+def test_numba_cuda_without_the_module_of_row_stack_is_imported(monkeypatch):
+    loaded = target._load()
+    monkeypatch.setattr(target, "SIMULATED", False)
+    monkeypatch.setattr(loaded, "implementation", "NVIDIA", raising=False)
+    monkeypatch.setattr(toolkit, "set_home", lambda: None)
+    monkeypatch.delattr(np, "row_stack", raising=False)
+    tried = []
+
+    def absent(name):
+        tried.append((name, hasattr(np, "row_stack")))
+        raise ModuleNotFoundError(name)
+
+    monkeypatch.setattr(target.importlib, "import_module", absent)
+    assert target._load() is loaded
+    assert tried == [("numba.cuda.np.arrayobj", True)] and not hasattr(np, "row_stack")
+
+
+@pytest.fixture
+def toolkits(tmp_path, monkeypatch):
+    """Two toolkits with libNVVM: one with nvcc in the path, as a link in another folder, and the default one."""
+    for name in ("toolkit", "default"):
+        (tmp_path / name / "nvvm" / "lib64").mkdir(parents=True)
+        (tmp_path / name / "nvvm" / "lib64" / "libnvvm.so.4").touch()
+    nvcc = tmp_path / "toolkit" / "bin" / "nvcc"
+    nvcc.parent.mkdir()
+    nvcc.touch(mode=0o755)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "nvcc").symlink_to(nvcc)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.setattr(toolkit, "DEFAULT", tmp_path / "default")
+    for name in ("CUDA_HOME", "CUDA_PATH"):
+        monkeypatch.setenv(name, "")  # so that the variable has its old value after the test
+        monkeypatch.delenv(name)
+    return tmp_path
+
+
+def test_the_toolkit_of_nvcc_is_taken_then_the_default_one(toolkits, monkeypatch):
+    toolkit.set_home()
+    assert os.environ["CUDA_HOME"] == str(toolkits / "toolkit")
+    (toolkits / "toolkit" / "nvvm" / "lib64" / "libnvvm.so.4").unlink()
+    monkeypatch.delenv("CUDA_HOME")
+    toolkit.set_home()
+    assert os.environ["CUDA_HOME"] == str(toolkits / "default")
+
+
+@pytest.mark.parametrize("name", ["CUDA_HOME", "CUDA_PATH"])
+def test_a_toolkit_that_the_user_names_is_kept(toolkits, monkeypatch, name):
+    monkeypatch.setenv(name, "/elsewhere")
+    toolkit.set_home()
+    assert {n: os.environ.get(n) for n in ("CUDA_HOME", "CUDA_PATH")} == {
+        "CUDA_HOME": None, "CUDA_PATH": None, name: "/elsewhere"
+    }  # fmt: skip
+
+
+def test_without_a_toolkit_no_variable_is_set(toolkits, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(toolkit, "DEFAULT", toolkits / "none")
+    toolkit.set_home()
+    assert "CUDA_HOME" not in os.environ
+
+
 def test_blocks_are_small_until_every_multiprocessor_has_two(monkeypatch):
     stub(monkeypatch)
     sizes = [launch.block_size(n) for n in (1, 4096, 2 * 132 * 64 - 1, 2 * 132 * 64, 2 * 132 * 256, 10**9)]

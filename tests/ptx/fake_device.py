@@ -51,6 +51,7 @@ def install(multiprocessors: int = 4) -> None:
     launch.Kernel.compiled = _CompiledAttribute()
     target.driver_problem = lambda: ""
     target.problem = lambda: ("", "", "")
+    target.versions = lambda: ((13, 0), (13, 0))
     target.memory = lambda: (None, None)
     target.synchronize = lambda: None
     uncached = functools.lru_cache(maxsize=0)  # a cache as the real function has, which keeps nothing
