@@ -93,7 +93,7 @@ def queued(
     )
     wait = 2e6 * rounds * (calls * asked + 1e-3)
     for _ in range(ATTEMPTS):
-        samples, ahead = _samples(run, rounds, calls, wait, cold, before)
+        samples, ahead = _samples(part, run, rounds, calls, wait, cold, before)
         if ahead:
             return summary(samples)
         wait = min(2 * wait, 1e6 * LONGEST_WAIT)
@@ -102,7 +102,7 @@ def queued(
 
 
 def _samples(
-    run: Call, rounds: int, calls: int, wait: float, cold: bool, before: Call | None
+    part: Part, run: Call, rounds: int, calls: int, wait: float, cold: bool, before: Call | None
 ) -> tuple[list[float], bool]:
     """Return seconds per call of each round, and whether all was queued before the first call began."""
     wait_kernel.launch(1, 1, int(wait))
@@ -118,7 +118,11 @@ def _samples(
             run()
         stop.record()
         pairs.append((start, stop))
-    ahead = not pairs[0][0].query()
+    try:
+        ahead = not pairs[0][0].query()
+    except Exception as error:  # noqa: BLE001  the times are there without the check
+        part.note(f"it is not known whether Python was ahead of the GPU: {error}")
+        ahead = True
     sample()
     target.synchronize()
     return [start.elapsed_time(stop) / 1e3 / calls for start, stop in pairs], ahead

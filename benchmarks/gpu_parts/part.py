@@ -54,6 +54,7 @@ class Part:
         self.name, self.sizes, self.clock, self.options = name, sizes, clock, {}  # type: ignore[var-annotated]
         self.out = Path()
         self._report, self._tables = report, 0
+        self._notes: set[str] = set()
         self._start = clock.now()
         self._end = self._start + limit
         self.send("begin", limit=limit)
@@ -74,8 +75,10 @@ class Part:
         self.send("failure", text=text)
 
     def note(self, text: str) -> None:
-        """Report anything else that a reader should know."""
-        self.send("note", text=text)
+        """Report anything else that a reader should know, once."""
+        if text not in self._notes:
+            self._notes.add(text)
+            self.send("note", text=text)
 
     @contextmanager
     def surviving(self, task: str, ours: bool = True) -> Iterator[None]:

@@ -289,14 +289,18 @@ class Event:
         pass
 
     def query(self):
-        return next(self.ahead)
+        reached = next(self.ahead)
+        if isinstance(reached, Exception):
+            raise reached
+        return reached
 
     def elapsed_time(self, last):
         return 6.0
 
 
 @pytest.mark.parametrize(
-    ("queries", "waits", "notes"), [([False], 1, 0), ([True, False], 2, 0), ([True] * 5, 5, 1)]
+    ("queries", "waits", "notes"),
+    [([False], 1, 0), ([True, False], 2, 0), ([True] * 5, 5, 1), ([TypeError()], 1, 1)],
 )
 def test_the_gpu_never_waits_for_python(module, part, monkeypatch, queries, waits, notes):
     clock, launched, flushed = module("clock"), [], []
