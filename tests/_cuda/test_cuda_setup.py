@@ -151,6 +151,7 @@ def test_without_a_toolkit_no_variable_is_set(toolkits, monkeypatch):
     assert "CUDA_HOME" not in os.environ
 
 
+@pytest.mark.not_emulated
 def test_blocks_are_small_until_every_multiprocessor_has_two(monkeypatch):
     stub(monkeypatch)
     sizes = [launch.block_size(n) for n in (1, 4096, 2 * 132 * 64 - 1, 2 * 132 * 64, 2 * 132 * 256, 10**9)]

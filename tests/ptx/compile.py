@@ -13,16 +13,15 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import platformdirs
-
 import indrnn_np
+from indrnn_np._cpu.jit import user_cache
 from indrnn_np._cpu.kernel_code import describe
 from indrnn_np._cuda.launch import Kernel
 
 from . import settings
 
 # Compiled PTX and C, named by hashes of their sources.
-FOLDER = Path(os.environ.get("INDRNN_CACHE_DIR") or platformdirs.user_cache_dir("indrnn_np"), "ptx")
+FOLDER = Path(os.environ.get("INDRNN_CACHE_DIR") or user_cache(), "ptx").expanduser()
 
 
 def ptx_of(kernel: Kernel, types: tuple[Any, ...]) -> str:
