@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import importlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import product
 from typing import Any
@@ -24,7 +23,7 @@ from indrnn_np.ops.layernorm.cuda import ONE_THREAD
 from indrnn_np.optim.losses import LOSSES
 from indrnn_np.tasks.adding import Adding
 
-from .forms import forms
+from .forms import CHOSEN, forms
 from .judge import Judge
 from .part import Part
 from .plan import SHORTEST
@@ -52,9 +51,13 @@ def small_checks(part: Part) -> None:
 def checks(part: Part) -> None:
     """Compare every function in float64 at the small shape, then in both dtypes at all shapes; list idle kernels."""
     ran: set[Any] = set()
-    recorded = functools.partial(_record, ran)
     original = launch.Kernel.launch
-    launch.Kernel.launch = lambda *args, **options: recorded(original, *args, **options)  # type: ignore[method-assign]
+
+    def recorded(kernel: launch.Kernel, *args: Any, **options: Any) -> None:
+        ran.add(kernel)
+        original(kernel, *args, **options)
+
+    launch.Kernel.launch = recorded  # type: ignore[method-assign]
     try:
         runs = (
             ("float64", part.sizes.small_checked),
@@ -96,21 +99,15 @@ def compare(part: Part, dtype: str, shapes: tuple[Shape, ...]) -> None:
         judge.write()
 
 
-def _record(ran: set[Any], launch: Callable[..., None], kernel: Any, *args: Any, **options: Any) -> None:
-    ran.add(kernel)
-    launch(kernel, *args, **options)
-
-
 def libraries() -> Iterator[str]:
-    """Each way of computing products that is there, in use meanwhile."""
-    names = ["tiled", *(["cublas"] if cublas.find()[0] is not None else [])]
-    for name in names:  # the last one stays in use
+    """Yield each library of products, in use meanwhile; the last one stays in use."""
+    for name in ("tiled", "cublas") if cublas.find()[0] is not None else ("tiled",):
         _products.use(name)
         yield name
 
 
 def each_library(values: Iterable[Any]) -> Iterator[tuple[str, Any]]:
-    """Each library, in use meanwhile, with each value. (itertools.product takes them all before the first round.)"""
+    """Yield each library, in use meanwhile, with each value. (itertools.product takes all libraries at once.)"""
     for library in libraries():
         for value in values:
             yield library, value
@@ -173,9 +170,15 @@ def calls(entry: Entry, d: Draw, left_out: Iterable[str] = ()) -> Iterator[tuple
 
 
 def ways(op: str) -> Iterator[tuple[str, str]]:
-    """Yield the library of products and the form of the recurrence's kernels, each in use meanwhile."""
+    """Yield the library of products and the form of the recurrence's kernels, each in use meanwhile.
+
+    The cell meets all forms with the last library only, which stays in use.
+    """
+    library = ""
     for library in libraries() if op in ("indrnn", "affine") else ("",):
-        for form in forms() if op in ("indrnn", "recurrence") else ("",):
+        yield library, CHOSEN if op in ("indrnn", "recurrence") else ""
+    for form in forms() if op in ("indrnn", "recurrence") else ():
+        if form != CHOSEN:
             yield library, form
 
 
