@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ._gradcheck import gradcheck as gradcheck
     from .backend import backends as backends
     from .backend import get_backend as get_backend
+    from .gradients.online import online as online
     from .init import recurrent_bound as recurrent_bound
     from .layers import GRU as GRU
     from .layers import LSTM as LSTM
@@ -86,6 +87,7 @@ _HOMES = {
     "optim.optimizers": ("Adam", "SGD"),
     "optim.clipping": ("clip_norm", "clip_value"),
     "optim.schedules": ("Constant", "Cosine", "OneCycle", "Plateau", "StepDecay"),
+    "gradients.online": ("online",),
     "init": ("recurrent_bound",),
     "networks.generate": ("sample",),
     "backend": ("backends", "get_backend"),
@@ -97,7 +99,8 @@ _HOMES = {
     "networks.interop": ("import_torch",),
     "tasks": ("Batch", "Task"),
 }  # fmt: skip
-_PACKAGES = ("export", "networks", "study")  # available as ir.networks, ... without a separate import
+# Modules that are available as ir.networks, ... without a separate import.
+_PACKAGES = {name: name for name in ("export", "networks", "study")} | {"curvature": "gradients.curvature"}
 _RENAMED = {"dense": "networks.dense", "Step": "StepDecay"}  # names of version 0.1.0
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -109,7 +112,7 @@ __all__ = ["__version__", *sorted(_HOME)]
 def __getattr__(name: str) -> Any:
     """Load the module of a public name, and keep the name for the next time."""
     if name in _PACKAGES:
-        return importlib.import_module(f"{__name__}.{name}")
+        return importlib.import_module(f"{__name__}.{_PACKAGES[name]}")
     if name not in _HOME:
         return _renamed.attribute(__name__, name, _RENAMED)
     value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import functools
 import importlib
+import importlib.util
 import warnings
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -60,6 +62,25 @@ class Backend:
         setattr(self, op, module)
         return module
 
+    def tangent(self, op: str) -> Callable[..., Any]:
+        """Return the directional derivative of `forward` of an operation."""
+        return self._derivative(op, "tangent", "reference")
+
+    def second_order(self, op: str) -> Callable[..., Any]:
+        """Return the directional derivative of `backward` of an operation."""
+        return self._derivative(op, "backward_tangent", "second_order")
+
+    def sample_gradients(self, op: str) -> Callable[..., Any]:
+        """Return the backward pass of an operation with separate sums for each sample."""
+        return self._derivative(op, "sample_gradients", "per_sample")
+
+    def _derivative(self, op: str, name: str, module: str) -> Callable[..., Any]:
+        """Return a compiled twin of a function of an operation if there is one, else the NumPy function."""
+        if self.otherwise != "reference":
+            because = "because tangents have no kernels for a GPU"
+            _check.fail("backend", f"the {name} of {op} on {self.name!r}", "'cpu' or 'reference'", because)
+        return _derivative(op, name, f"{self.name}_{name}", module)
+
     def _of_the_device(self, name: str) -> Any:
         """Return a method of the device, which was a method of the table in 0.1.0."""
         if name.startswith("_") or not hasattr(self.device, name):
@@ -83,6 +104,14 @@ class Backend:
 def _twins(op: str) -> tuple[str, ...]:
     """Return the backends that an operation has a module for."""
     return importlib.import_module(f"{__package__}.ops.{op}").TWINS
+
+
+@functools.cache
+def _derivative(op: str, name: str, twin: str, otherwise: str) -> Callable[..., Any]:
+    """Return the function of a name in the module `twin` of an operation, if there is one, else in `otherwise`."""
+    package = f"{__package__}.ops.{op}"
+    module = twin if importlib.util.find_spec(f"{package}.{twin}") else otherwise
+    return getattr(importlib.import_module(f"{package}.{module}"), name)
 
 
 def get_backend(name: str) -> Backend:

@@ -80,9 +80,9 @@ def gradcheck(
         Name of a backend. By default that of the network, else "cpu".
     directions, step, rtol, seed, raises
         As in `check_function`.
-    method : {"auto", "central", "complex"}
-        Central differences, or complex steps on the reference backend. "auto": complex steps if
-        nothing is rectified.
+    method : {"auto", "central", "complex", "jvp"}
+        Central differences, complex steps on the reference backend, or the tangents of the layers
+        (forward mode), which need no step size. "auto": complex steps if nothing is rectified.
     **options
         Sizes T, B, D, H, K and options of an op.
 
@@ -144,6 +144,11 @@ def check_op(name: str, backend: str, how: Arguments, options: Arguments) -> Rep
         gates = (next(iter(outputs.values())) > 0,) if case.rectified else ()
         return Evaluation.of_sum(terms, gates)
 
+    def along(array: str, direction: Array) -> float:
+        derivatives = case.tangent(ops, tape, array, direction)
+        return sum(float(np.sum(weights[n] * derivative)) for n, derivative in derivatives.items())
+
     arguments = ", ".join(f"{k}={v!r}" for k, v in options.items())
     what = f"{name}({arguments}) on {backend}"
-    return check_function(f, gradients, case.arrays, **{**how, "method": method}, what=what)
+    how = {**how, "method": method, "tangent": along if method == "jvp" else None}
+    return check_function(f, gradients, case.arrays, **how, what=what)

@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import _check
 from .._types import Array, DType, Record, Value
-from ..ops.catalogue import Arguments, Draw, Entry, entries
+from ..ops.catalogue import Arguments, Draw, Entry, entries, tangents
 from ..ops.recurrence.activation import ACTIVATIONS
 from .hosted import Operations
 
@@ -48,10 +48,19 @@ class Case:
         inputs, results = tape
         if self.entry.forward is None:
             return {name: results[f"d{name}"] for name in self.entry.gradients}
-        result = self.entry.function(ops)(**self.entry.backward_arguments(inputs, results, gradients))
+        result = self.entry.function(ops)(**self.entry.selected(inputs, results, gradients))
         return dict(
             zip(self.entry.gradients, result if isinstance(result, tuple) else (result,), strict=True)
         )
+
+    def tangent(self, ops: Operations, tape: Record, name: str, direction: Array) -> dict[str, Array]:
+        """Return the derivative of each output along a direction of one array."""
+        (inputs, results), entry = tape, tangent_of(self.entry.op)
+        arrays = {f"{other}_dot": np.zeros_like(inputs[other]) for other in entry.directions}
+        arguments = entry.selected(inputs, results, arrays | {f"{name}_dot": direction})
+        derivatives = ops.tangent(entry.op)(**arguments)
+        parts = derivatives if isinstance(derivatives, tuple) else (derivatives,)
+        return self.entry.outputs(dict(zip(entry.tangents, parts, strict=True)), inputs)
 
     def cotangents(self, outputs: Arrays, seed: int) -> dict[str, Array]:
         """Return a fixed random gradient for each output; 1 for a loss."""
@@ -59,6 +68,13 @@ class Case:
         return {
             n: np.ones(()) if np.ndim(y) == 0 else rng.standard_normal(y.shape) for n, y in outputs.items()
         }
+
+
+def tangent_of(op: str) -> Entry:
+    """Return the entry of an op's tangent."""
+    known = {entry.op: entry for entry in tangents()}
+    _check.choice("gradcheck", "method is 'jvp' and the op", op, known)
+    return known[op]
 
 
 def _with_dtype(value: Value, dtype: DType) -> Value:

@@ -1,6 +1,7 @@
 """Checks of `indrnn check`: every op, layer and kind of network, on every backend of this machine.
 
 derivatives   the backward pass compared with central differences or complex steps, in float64
+tangents      the backward pass compared with forward mode, in float64 (`indrnn check --method jvp`)
 reference     results and gradients of a fast twin compared with the reference, in float32 and float64
 
 A check of several variants (both directions, with and without lengths) reports the worst one. In
@@ -21,12 +22,12 @@ from .._types import Array, Value
 from ..backend import get
 from ..layers.chain import named_layers
 from ..networks.sequential import Sequential
-from ..ops.catalogue import Arguments, Draw, Entry, entries
+from ..ops.catalogue import Arguments, Draw, Entry, entries, tangents
 from . import gradcheck
 from .deep_cases import deep_cases, moved
 from .twins import REFERENCE, TOLERANCE, Outcome, compare, worst
 
-DERIVATIVES = "derivatives"
+DERIVATIVES, TANGENTS = "derivatives", "tangents"
 IN_SIMULATOR: Arguments = {"T": 7, "B": 3, "D": 4, "H": 5, "K": 3}
 
 
@@ -39,6 +40,21 @@ class Check:
     backend: str
     dtype: str
     run: Callable[[], Outcome]
+
+
+def tangent_checks(backends: Iterable[str], seed: int = 0) -> Iterator[Check]:
+    """Yield the checks of every backward pass against tangents, for the backends that have them."""
+    for backend in backends:
+        if get(backend).otherwise != REFERENCE:
+            continue
+        with_tangent = {entry.op for entry in tangents()}
+        for entry in entries():
+            for title, variants in rows_of(entry) if entry.gradients and entry.op in with_tangent else ():
+                run = partial(derivatives, entry.op, variants, backend, seed, "jvp")
+                yield Check(title, TANGENTS, backend, "float64", run)
+        for title, net, arguments in itertools.chain(network_cases(seed, {}), deep_cases(seed, {})):
+            run = partial(derivatives, net, [arguments], backend, seed, "jvp")
+            yield Check(title, TANGENTS, backend, "float64", run)
 
 
 def all_checks(backends: Iterable[str], seed: int = 0) -> Iterator[Check]:
@@ -65,9 +81,12 @@ def all_checks(backends: Iterable[str], seed: int = 0) -> Iterator[Check]:
                 yield Check(title, REFERENCE, backend, dtype, run)
 
 
-def derivatives(target: Sequential | str, variants: list[Arguments], backend: str, seed: int) -> Outcome:
+def derivatives(
+    target: Sequential | str, variants: list[Arguments], backend: str, seed: int, method: str = "auto"
+) -> Outcome:  # fmt: skip
     """Compare the variants with derivatives, and return the worst outcome."""
-    reports = [gradcheck(target, backend=backend, seed=seed, raises=False, **options) for options in variants]
+    how: Arguments = {"backend": backend, "seed": seed, "method": method, "raises": False}
+    reports = [gradcheck(target, **how, **options) for options in variants]
     return worst(
         Outcome(row.error, row.tolerance, row.kinks, row.status, f"{report.what}: {row}")
         for report in reports

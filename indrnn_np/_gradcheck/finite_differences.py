@@ -26,7 +26,7 @@ import numpy as np
 
 from .. import _check
 from .._types import Array
-from .problem import RTOL, STEP, Evaluation, Objective, Problem, evaluation
+from .problem import RTOL, STEP, Derivative, Evaluation, Objective, Problem, evaluation
 from .report import FAILED, PASSED, UNDECIDED, Report, Row
 
 __all__ = ["RTOL", "STEP", "Evaluation", "check_function"]
@@ -46,6 +46,7 @@ def check_function(
     directions: int = 1,
     step: float | None = None,
     method: str = "central",
+    tangent: Derivative | None = None,
     rtol: float | None = None,
     seed: int = 0,
     raises: bool = True,
@@ -66,10 +67,13 @@ def check_function(
         Random directions for each array.
     step : float, optional
         Step size in units of the array.
-    method : {"central", "complex"}
-        Central differences, or complex steps, for which f must be analytic and accept complex128.
+    method : {"central", "complex", "jvp"}
+        Central differences; complex steps, for which f must be analytic and accept complex128; or
+        `tangent`.
+    tangent : callable, optional
+        tangent(name, direction) returns the derivative of f along a direction of one array.
     rtol : float, optional
-        Tolerance of the relative error. By default 1e-6 (central) or 1e-10 (complex).
+        Tolerance of the relative error. By default 1e-6 (central), 1e-10 (complex) or 1e-12 (jvp).
     seed : int
         Seed of the directions.
     raises : bool
@@ -96,7 +100,7 @@ def check_function(
     """
     where = "check_function"
     _check.boolean(where, "raises", raises)
-    _check.choice(where, "method", method, STEP)
+    _check_method(where, method, tangent)
     _check.at_least(where, "directions", directions, 1)
     step = _check.at_least(where, "step", STEP[method] if step is None else step, 0.0, strictly=True)
     rtol = _check.at_least(where, "rtol", RTOL[method] if rtol is None else rtol, 0.0)
@@ -105,7 +109,7 @@ def check_function(
     if not np.isfinite(base.value):
         _check.fail(where, f"the loss of {what} is {base.value}", "a finite number", "to have a derivative")
     units = _units(gradients, arrays)
-    problem = Problem(f, arrays, base, method, step, rtol, units)
+    problem = Problem(f, arrays, base, method, step, rtol, units, tangent)
     rng = np.random.default_rng(seed)
     draws = [
         (n, units[n] * rng.standard_normal(arrays[n].shape)) for n in gradients for _ in range(directions)
@@ -175,6 +179,14 @@ def _typical(gradient: Array, direction: Array) -> float:
     """Return the root mean square of <gradient, d> over random d of this norm."""
     norms = float(np.linalg.norm(gradient)) * float(np.linalg.norm(direction))
     return norms / math.sqrt(max(gradient.size, 1))
+
+
+def _check_method(where: str, method: str, tangent: Derivative | None) -> None:
+    """Check the method, and that "jvp" has a tangent."""
+    _check.choice(where, "method", method, STEP)
+    if (tangent is not None) != (method == "jvp"):
+        problem = f"method is {method!r} and tangent is {tangent!r:.60}"
+        _check.fail(where, problem, "method 'jvp' with a tangent, or neither", error=TypeError)
 
 
 def _check_arrays(where: str, gradients: Mapping[str, Array], arrays: Mapping[str, Array]) -> None:

@@ -38,6 +38,10 @@ class Hosted:
         setattr(self, op, table)
         return table
 
+    def tangent(self, op: str) -> Function[Value]:
+        """Return the tangent of an operation; the backend refuses if it has none."""
+        return self.ops.tangent(op)
+
     def hosted(self, function: Function[Value]) -> Function[Value]:
         """Return a function of device arrays as a function of NumPy arrays."""
 

@@ -7,6 +7,7 @@ iteration of the copy is constant, so each evaluation has the same dropout mask.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 import numpy as np
 
@@ -104,6 +105,22 @@ class _Trial:
         gradients |= {f"state.{name}": leaf for name, leaf in state if f"state.{name}" in arrays}
         return gradients, bool(self.net.gates(tape))
 
+    def tangent(self, arrays: Mapping[str, Array], name: str, direction: Array) -> float:
+        """Return the derivative of the loss along a direction of one array, in forward mode."""
+        net = self.net
+        directions = {n: direction if n == name else np.zeros_like(a) for n, a in arrays.items()}
+        state = map_leaves(lambda n, _: arrays[f"state.{n}"], self.state)
+        state_dot = map_leaves(lambda n, _: directions[f"state.{n}"], self.state)
+        x_dot = directions["x"] if self.x.dtype.kind == "f" else None
+        parameters = {n: directions[n] for n in net.params}
+        y, y_dot, _, last_dot = net.jvp(self.x, parameters, x_dot, state, state_dot, self.lengths)
+        if self.loss is not None:
+            return float(np.sum(self._criterion(net, y)[1] * y_dot))
+        pairs = zip(leaves(self.last_weights), leaves(last_dot), strict=True)
+        return float(np.sum(self.weights * y_dot)) + sum(
+            float(np.sum(w * leaf)) for (_, w), (_, leaf) in pairs
+        )
+
     def _criterion(self, net: Sequential, output: Array) -> tuple[complex, Array]:
         """Return the chosen loss and its gradient."""
         if callable(self.loss):
@@ -136,9 +153,8 @@ def check_network(
     def f(**point: Array) -> Evaluation:
         return trial.evaluate(twin, point)
 
-    return check_function(
-        f, gradients, arrays, **{**how, "method": method}, what=f"{title} on {copy.backend}"
-    )
+    how = {**how, "method": method, "tangent": partial(trial.tangent, arrays) if method == "jvp" else None}
+    return check_function(f, gradients, arrays, **how, what=f"{title} on {copy.backend}")
 
 
 def to_host(net: Sequential, tree: State) -> State:

@@ -51,7 +51,7 @@ class Row:
     step : float
         Step size of `numeric` in units of the array; smaller than the first one after a mismatch.
     method : str
-        "central" or "complex".
+        "central", "complex" or "jvp".
     worst : Element or None
         Worst element of a wrong gradient.
     """
@@ -79,7 +79,7 @@ class Row:
         return text + (f"; {self.worst}" if self.worst else "")
 
 
-_METHODS = {"central": "central differences", "complex": "complex steps"}
+_METHODS = {"central": "central differences", "complex": "complex steps", "jvp": "tangents"}
 _HEADER = ("gradient of", "backward", "numeric", "error", "tolerance", "kinks", "result")
 
 

@@ -16,6 +16,7 @@ from . import options, table
 from .bar import Bar
 
 PASSED, FAILED = "passed", "failed"  # copied from _gradcheck.report, whose import loads numpy
+METHODS = ("steps", "jvp")
 HEADER = ("what", "largest error", "tolerance", "kinks", "result", "ms")
 WORDS, OPTIONAL = ("what", "result"), ("ms", "kinks")
 _COLOURS = {PASSED: "green", FAILED: "bold red"}
@@ -24,6 +25,10 @@ _COLOURS = {PASSED: "green", FAILED: "bold red"}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the command."""
     parser.add_argument("--backend", metavar="NAME", help="backend to check (default: all of this machine)")
+    text = (
+        "how derivatives are computed: steps, or jvp (forward mode, without a step; nothing else is checked)"
+    )
+    parser.add_argument("--method", choices=METHODS, default=METHODS[0], help=text)
     options.add_number(parser, "--seed", 0, "seed of the random arrays")
     options.add(parser, "--threads", "--json")
 
@@ -36,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     options.note_simulation("check", chosen, "sizes are small and whole networks are left out")
     started = time.perf_counter()
     with Bar() as progress:
-        results = run_checks(chosen, args.seed, "", progress)
+        results = run_checks(chosen, args.seed, "", progress, args.method)
     seconds = time.perf_counter() - started
     if args.json:
         options.print_json({"passed": _passed(results), "seconds": seconds, "checks": results})
@@ -46,16 +51,18 @@ def run(args: argparse.Namespace) -> int:
 
 
 def run_checks(
-    backends: Iterable[str], seed: int = 0, only: str = "", progress: Callable[..., None] | None = None
-) -> list[dict[str, Any]]:
+    backends: Iterable[str], seed: int = 0, only: str = "", progress: Callable[..., None] | None = None,
+    method: str = METHODS[0],
+) -> list[dict[str, Any]]:  # fmt: skip
     """Run the checks whose title contains `only`; return one dict for each, in the order of the table.
 
     `progress` is called with the title of a check, the number of checks done and the total.
     """
-    from .._gradcheck.cases import all_checks
+    from .._gradcheck.cases import all_checks, tangent_checks
 
     results: list[dict[str, Any]] = []
-    checks = [check for check in all_checks(backends, seed) if only in check.what]
+    every = (all_checks if method == METHODS[0] else tangent_checks)(backends, seed)
+    checks = [check for check in every if only in check.what]
     for check in checks:
         if progress is not None:
             progress(f"{check.backend}: {check.what}", len(results), len(checks))

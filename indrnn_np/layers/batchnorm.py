@@ -9,7 +9,8 @@ import numpy as np
 from .. import _check, init
 from .._types import AnyArray, Array, Record, State, StateForm
 from ..ops.indrnn import Norm
-from .base import COUNT, Context, Layer, Parameter, sequence
+from .base import COUNT, Layer, Parameter, sequence
+from .context import Context
 from .fusion import NORM, Normalised
 
 
@@ -110,12 +111,12 @@ class BatchNorm(Layer):
         out = ctx.array("y", x.shape)
         scale, shift = ctx.param("scale"), ctx.param("shift")
         after = t0 + len(x) if self.per_step else None
-        if not ctx.run.training:
+        if not ctx.run.training or ctx.run.running:
             mean, var = ctx.buffer("mean"), ctx.buffer("var")
             if self.per_step:
                 mean, var = (ctx.ops.batchnorm.rows(running, t0, len(x)) for running in (mean, var))
             y = ctx.ops.batchnorm.apply(x, mean, var, scale, shift, self.eps, ctx.run.lengths, out)
-            return y, after, None
+            return y, after, (x, mean, var)
         y, mean, var = ctx.ops.batchnorm.forward(
             x, scale, shift, self.eps, ctx.run.lengths, self.per_step, out
         )
@@ -141,6 +142,16 @@ class BatchNorm(Layer):
             ctx.scratch.array("dx", x.shape),
         )  # fmt: skip
         return dx, None, {"scale": dscale, "shift": dshift}
+
+    def tangent(
+        self, x_dot: AnyArray, tape: Record, state_dot: State, ctx: Context
+    ) -> tuple[AnyArray, State, Record]:
+        x, mean, var = tape
+        y_dot = ctx.ops.tangent("batchnorm")(
+            x_dot, x, mean, var, ctx.param("scale"), ctx.direction("scale"), ctx.direction("shift"), self.eps,
+            ctx.run.lengths, self.per_step,
+        )  # fmt: skip
+        return y_dot, None, None
 
     def _update(self, mean: AnyArray, var: AnyArray, t0: int, x: AnyArray, ctx: Context) -> None:
         """Update the running statistics; a variance over one value does not change them."""

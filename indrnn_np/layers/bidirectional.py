@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from .. import _check
 from .._types import AnyArray, Array, Record, State, StateForm
-from .base import Context, Layer, Parameter
+from .base import Layer, Parameter
+from .context import Context
 from .recurrent import Recurrent
 
 
@@ -92,6 +93,16 @@ class Bidirectional(Layer):
             dstates.append(dh0)
             grads |= {f"{name}.{p}": g for p, g in half_grads.items()}
         return dx, tuple(dstates), grads
+
+    def tangent(
+        self, x_dot: AnyArray, tape: Record, state_dot: State, ctx: Context
+    ) -> tuple[AnyArray, State, Record]:
+        halves = [
+            half.tangent(x_dot, tape[i], None if state_dot is None else state_dot[i], ctx.child(name))
+            for i, (name, half) in enumerate(self.halves().items())
+        ]
+        outputs, states, tapes = zip(*halves, strict=True)
+        return ctx.ops.rows.join(*outputs), states, tapes
 
     def rectified(self, tape: Record) -> list[AnyArray]:
         return [h for half, t in zip(self.halves().values(), tape, strict=True) for h in half.rectified(t)]

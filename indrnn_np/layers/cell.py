@@ -6,7 +6,8 @@ from typing import ClassVar
 
 from .. import _check, init
 from .._types import AnyArray, State
-from .base import Context, Parameter, sequence
+from .base import Parameter, sequence
+from .context import Context
 from .recurrent import Projecting
 
 

@@ -10,7 +10,8 @@ import numpy as np
 from .. import _check
 from .._check import convert
 from .._types import AnyArray, Probe, Record, State, Value
-from .base import Context, Layer
+from .base import Layer
+from .context import Context
 
 
 @dataclasses.dataclass
@@ -95,6 +96,32 @@ def backward_layers(
             total = grads[ctx.prefix + name]
             ctx.ops.rows.add(total, gradient, total)
     return tape.contexts[0].dense(dy) if input_gradient else None, tuple(reversed(dstates))
+
+
+def tangent_layers(
+    layers: Sequence[Layer], x_dot: AnyArray, tape: Tape, states_dot: Sequence[State],
+    directions: Mapping[str, AnyArray],
+) -> tuple[AnyArray, tuple[State, ...], tuple[Record, ...]]:  # fmt: skip
+    """Return the derivatives of the output and of the final states along directions, and the tapes of the layers.
+
+    Parameters
+    ----------
+    x_dot : array (T, B, D) or None
+        Direction of the input; None for symbols.
+    tape : Tape
+        Tape of a training pass without fusion.
+    states_dot : sequence
+        Directions of the initial states, one for each layer; None is zero.
+    directions : mapping of str to array
+        Direction of each parameter of the network.
+    """
+    y_dot, after, tapes = x_dot, [], []
+    for layer, record, ctx, before in zip(layers, tape.layers, tape.contexts, states_dot, strict=True):
+        ctx = dataclasses.replace(ctx, directions=directions)
+        y_dot, state_dot, tape_dot = layer.tangent(y_dot, record, before, ctx)
+        after.append(state_dot)
+        tapes.append(tape_dot)
+    return y_dot, tuple(after), tuple(tapes)
 
 
 def check_layers(where: str, layers: Sequence[Value]) -> int | None:

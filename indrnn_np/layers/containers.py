@@ -10,8 +10,17 @@ from dataclasses import dataclass
 from .. import _check
 from .._types import AnyArray, Array, Record, State, StateForm
 from . import fusion
-from .base import Context, Layer, Parameter, sequence
-from .chain import Tape, backward_layers, check_layers, forward_layers, gathered, named_layers
+from .base import Layer, Parameter, sequence
+from .chain import (
+    Tape,
+    backward_layers,
+    check_layers,
+    forward_layers,
+    gathered,
+    named_layers,
+    tangent_layers,
+)
+from .context import Context
 from .laststep import LastStep
 
 
@@ -89,6 +98,13 @@ class Container(Layer):
         y, after, tape = forward_layers(self.layers, x, self.states(state), self.contexts(ctx))
         out = ctx.array("y", (*x.shape[:2], self.outputs or x.shape[2]))
         return self._combine(x, y, out, ctx), after, tape
+
+    def tangent(
+        self, x_dot: AnyArray, tape: Record, state_dot: State, ctx: Context
+    ) -> tuple[AnyArray, State, Record]:
+        states = self.states(state_dot)
+        y_dot, after, tape_dot = tangent_layers(self.layers, x_dot, tape, states, ctx.directions)
+        return self._combine(x_dot, y_dot, None, ctx), after, tape_dot
 
     def contexts(self, ctx: Context) -> list[Context]:
         """Return the contexts of the inner layers for one pass."""

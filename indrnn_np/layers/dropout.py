@@ -7,7 +7,8 @@ from typing import ClassVar
 
 from .. import _check
 from .._types import AnyArray, Record, State
-from .base import Context, Layer
+from .base import Layer
+from .context import Context
 from .fusion import MASK, LastRow, Normalised
 
 
@@ -55,3 +56,9 @@ class Dropout(Layer):
         out = ctx.scratch.array("dx", rows.shape)
         dx = ctx.ops.dropout.backward(rows, self.rate, ctx.key("dropout"), out)
         return (dy._replace(row=dx) if isinstance(dy, LastRow) else dx), None, {}
+
+    def tangent(
+        self, x_dot: AnyArray, tape: Record, state_dot: State, ctx: Context
+    ) -> tuple[AnyArray, State, Record]:
+        y_dot = ctx.ops.tangent("dropout")(x_dot, self.rate, ctx.key("dropout")) if tape else x_dot
+        return y_dot, None, None

@@ -7,7 +7,8 @@ from typing import ClassVar
 
 from .. import _check, _renamed, init
 from .._types import AnyArray, Record, State
-from .base import Context, Layer, Parameter
+from .base import Layer, Parameter
+from .context import Context
 
 NAMES = _renamed.LAYERS["Embedding"]
 
@@ -82,6 +83,15 @@ class Embedding(Layer):
         if ctx.run.lengths is not None:
             dy = ctx.ops.rows.without_padding(dy, ctx.run.lengths, ctx.scratch.array("dy", dy.shape))
         return None, None, {"E": ctx.ops.embedding.backward(dy, x, self.symbols, factors)}
+
+    def tangent(
+        self, x_dot: AnyArray, tape: Record, state_dot: State, ctx: Context
+    ) -> tuple[AnyArray, State, Record]:
+        x, factors = tape  # x_dot is None, because symbols have no direction
+        y_dot = ctx.ops.tangent("embedding")(x, ctx.direction("E"), factors)
+        if ctx.run.lengths is not None:
+            y_dot = ctx.ops.rows.without_padding(y_dot, ctx.run.lengths, y_dot)
+        return y_dot, None, None
 
 
 Embedding.__init__ = _renamed.keywords(NAMES)(Embedding.__init__)  # type: ignore[method-assign]

@@ -7,8 +7,9 @@ from typing import ClassVar
 
 from .. import init
 from .._types import AnyArray, Record, State
-from .base import Context, Parameter
+from .base import Parameter
 from .cell import Cell
+from .context import Context
 from .fusion import split_gradient
 
 
@@ -73,3 +74,14 @@ class GRU(Cell):
             self._probe(ctx),
         )  # fmt: skip
         return dx, dh0, {"W": dW, "U": dU, "b": db, "c": dc}
+
+    def tangent(
+        self, x_dot: AnyArray, tape: Record, state_dot: State, ctx: Context
+    ) -> tuple[AnyArray, State, Record]:
+        x, h, gates = tape
+        h0_dot = self._initial_direction(h[0], state_dot, ctx)
+        h_dot = ctx.ops.tangent("gru")(
+            x_dot, x, h, gates, ctx.param("W"), ctx.param("U"), *(ctx.direction(name) for name in "WUbc"), h0_dot,
+            ctx.run.lengths, self.reverse,
+        )  # fmt: skip
+        return h_dot[1:], self._last(h_dot, ctx), None

@@ -8,7 +8,8 @@ from typing import ClassVar
 from .. import _check, init
 from .._types import AnyArray, Record, State
 from ..ops.recurrence.activation import ACTIVATIONS
-from .base import Context, Parameter, sequence
+from .base import Parameter, sequence
+from .context import Context
 from .fusion import READER, Normalised, split_gradient
 from .recurrent import Independent, Projecting
 
@@ -106,6 +107,17 @@ class IndRNN(Projecting, Independent):
         if self.learn_h0:
             grads["h0"] = ctx.ops.rows.total(dh0) if started else ctx.ops.device.zeros(du.shape, du.dtype)
         return dx, dh0, grads
+
+    def tangent(
+        self, x_dot: AnyArray, tape: Record, state_dot: State, ctx: Context
+    ) -> tuple[AnyArray, State, Record]:
+        x, h, started, _ = tape
+        h0_dot = self._initial_direction(h[0], state_dot, ctx, self.learn_h0 and started)
+        h_dot = ctx.ops.tangent("indrnn")(
+            x_dot, x, h, ctx.param("W"), ctx.param("u"), ctx.direction("W"), ctx.direction("u"), ctx.direction("b"),
+            h0_dot, self.activation, ctx.run.lengths, self.reverse,
+        )  # fmt: skip
+        return h_dot[1:], ctx.ops.recurrence.last(h_dot, ctx.run.lengths, self.reverse), (x_dot, h_dot)
 
     def rectified(self, tape: Record) -> list[AnyArray]:
         return [tape[1][1:]] if ACTIVATIONS[self.activation].rectified else []

@@ -7,7 +7,8 @@ from typing import ClassVar
 
 from .. import _check
 from .._types import AnyArray, Record, State, StateForm
-from .base import ARRAY, Context, Layer
+from .base import ARRAY, Layer
+from .context import Context
 from .fusion import READER, LastRow, Normalised
 
 
@@ -46,6 +47,12 @@ class LastStep(Layer):
         if ctx.run.lengths is None:
             return LastRow(row, T), ctx.ops.device.zeros(row.shape, row.dtype), {}
         return LastRow(rows.reached(row, ctx.run.lengths), T), rows.reached(row, ctx.run.lengths, False), {}
+
+    def tangent(
+        self, x_dot: AnyArray, tape: Record, state_dot: State, ctx: Context
+    ) -> tuple[AnyArray, State, Record]:
+        y_dot = ctx.ops.rows.last(x_dot, ctx.run.lengths, state_dot)
+        return y_dot, ctx.ops.device.copy(y_dot), None
 
     def step(self, x_t: AnyArray, state: State, ctx: Context) -> tuple[AnyArray, State]:
         _check.arrays("LastStep.step", "x: B H, state?: B H", x_t, state)

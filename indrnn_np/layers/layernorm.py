@@ -7,7 +7,8 @@ from typing import ClassVar
 
 from .. import _check, init
 from .._types import AnyArray, Record, State
-from .base import Context, Layer, Parameter
+from .base import Layer, Parameter
+from .context import Context
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,17 @@ class LayerNorm(Layer):
             ctx.dense(dy), x, mean, rstd, ctx.param("scale"), ctx.scratch.array("dx", x.shape)
         )
         return dx, None, {"scale": dscale, "shift": dshift}
+
+    def tangent(
+        self, x_dot: AnyArray, tape: Record, state_dot: State, ctx: Context
+    ) -> tuple[AnyArray, State, Record]:
+        x, mean, rstd = tape
+        directions = ctx.direction("scale"), ctx.direction("shift")
+        return (
+            ctx.ops.tangent("layernorm")(x_dot, x, mean, rstd, ctx.param("scale"), *directions),
+            None,
+            x_dot,
+        )
 
     def step(self, x_t: AnyArray, state: State, ctx: Context) -> tuple[AnyArray, State]:
         return ctx.ops.layernorm.forward(x_t, ctx.param("scale"), ctx.param("shift"), self.eps)[0], None

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from .. import _check, init
 from .._types import AnyArray, Record, State
-from .base import Context, Layer, Parameter
+from .base import Layer, Parameter
+from .context import Context
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,12 @@ class Linear(Layer):
         out = ctx.scratch.array("dx", x.shape) if ctx.input_gradient else None
         dx, dW, db = ctx.ops.affine.backward(dy, x, ctx.param("W"), out, ctx.input_gradient)
         return dx, None, {"W": dW, "b": db}
+
+    def tangent(
+        self, x_dot: AnyArray, tape: Record, state_dot: State, ctx: Context
+    ) -> tuple[AnyArray, State, Record]:
+        directions = ctx.direction("W"), ctx.direction("b")
+        return ctx.ops.tangent("affine")(x_dot, tape, ctx.param("W"), *directions), None, x_dot
 
     def step(self, x_t: AnyArray, state: State, ctx: Context) -> tuple[AnyArray, State]:
         return ctx.ops.affine.forward(x_t, ctx.param("W"), ctx.param("b")), None

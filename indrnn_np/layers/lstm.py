@@ -9,8 +9,9 @@ import numpy as np
 
 from .. import _check
 from .._types import AnyArray, Record, State, StateForm
-from .base import ARRAY, Context, Parameter
+from .base import ARRAY, Parameter
 from .cell import Cell
+from .context import Context
 from .fusion import split_gradient
 
 
@@ -90,6 +91,20 @@ class LSTM(Cell):
             self._probe(ctx),
         )  # fmt: skip
         return dx, (dh0, dc0), {"W": dW, "U": dU, "b": db}
+
+    def tangent(
+        self, x_dot: AnyArray, tape: Record, state_dot: State, ctx: Context
+    ) -> tuple[AnyArray, State, Record]:
+        x, h, c, gates = tape
+        parts = (None, None) if state_dot is None else state_dot
+        starts = (
+            self._initial_direction(like[0], part, ctx) for like, part in zip((h, c), parts, strict=True)
+        )
+        h_dot, c_dot = ctx.ops.tangent("lstm")(
+            x_dot, x, h, c, gates, ctx.param("W"), ctx.param("U"), *(ctx.direction(name) for name in "WUb"), *starts,
+            ctx.run.lengths, self.reverse,
+        )  # fmt: skip
+        return h_dot[1:], (self._last(h_dot, ctx), self._last(c_dot, ctx)), None
 
     def _biases(self, rng: np.random.Generator, shape: tuple[int, ...]) -> AnyArray:
         """Return the initial b."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from .. import _check
 from .._types import AnyArray, Record, State
 from ..ops.recurrence.activation import ACTIVATIONS
-from .base import Context, Parameter, sequence
+from .base import Parameter, sequence
+from .context import Context
 from .fusion import split_gradient
 from .recurrent import Independent
 
@@ -80,6 +81,22 @@ class Recurrence(Independent):
         if probe is not None:
             probe(0, T - 1, dh, da)
         return da, dh0, {"u": du}
+
+    def tangent(
+        self, x_dot: AnyArray, tape: Record, state_dot: State, ctx: Context
+    ) -> tuple[AnyArray, State, Record]:
+        h, h0_dot = tape, self._initial_direction(tape[0], state_dot, ctx)
+        h_dot = ctx.ops.tangent("recurrence")(
+            x_dot,
+            h,
+            ctx.param("u"),
+            ctx.direction("u"),
+            h0_dot,
+            self.activation,
+            ctx.run.lengths,
+            self.reverse,
+        )
+        return h_dot[1:], ctx.ops.recurrence.last(h_dot, ctx.run.lengths, self.reverse), h_dot
 
     def rectified(self, tape: Record) -> list[AnyArray]:
         return [tape[1:]] if ACTIVATIONS[self.activation].rectified else []

@@ -7,7 +7,8 @@ import math
 from .. import _check, init
 from .._types import AnyArray, Probe, State
 from ..ops.recurrence.activation import ACTIVATIONS
-from .base import Context, Layer, Parameter
+from .base import Layer, Parameter
+from .context import Context
 
 
 class Recurrent(Layer):
@@ -30,6 +31,18 @@ class Recurrent(Layer):
         h0 = ctx.ops.device.empty(shape, ctx.dtype)
         ctx.ops.rows.spread(ctx.param("h0"), h0)
         return h0
+
+    def _initial_direction(
+        self, like: AnyArray, state_dot: State, ctx: Context, learned: bool = False
+    ) -> AnyArray:
+        """Return the direction (B, H) of the initial state: `state_dot`, that of h0, or zero."""
+        if state_dot is not None:
+            _check.arrays(f"{type(self).__name__}.tangent", "h0: any B H, state_dot: B H", like, state_dot)
+            return state_dot
+        h0_dot = ctx.ops.device.zeros(like.shape, like.dtype)
+        if learned:
+            ctx.ops.rows.spread(ctx.direction("h0"), h0_dot)
+        return h0_dot
 
     def _probe(self, ctx: Context) -> AnyArray:
         """Return the probe of the pass with this layer's name as its first argument, or None."""

@@ -8,8 +8,9 @@ from typing import ClassVar
 from .. import _check, init
 from .._types import AnyArray, Record, State
 from ..ops.recurrence.activation import ACTIVATIONS
-from .base import Context, Parameter
+from .base import Parameter
 from .cell import Cell
+from .context import Context
 from .fusion import split_gradient
 
 
@@ -77,6 +78,16 @@ class RNN(Cell):
             self._probe(ctx),
         )  # fmt: skip
         return dx, dh0, {"W": dW, "U": dU, "b": db}
+
+    def tangent(
+        self, x_dot: AnyArray, tape: Record, state_dot: State, ctx: Context
+    ) -> tuple[AnyArray, State, Record]:
+        (x, h), h0_dot = tape, self._initial_direction(tape[1][0], state_dot, ctx)
+        h_dot = ctx.ops.tangent("rnn")(
+            x_dot, x, h, ctx.param("W"), ctx.param("U"), *(ctx.direction(name) for name in "WUb"), h0_dot,
+            self.activation, ctx.run.lengths, self.reverse,
+        )  # fmt: skip
+        return h_dot[1:], self._last(h_dot, ctx), (x_dot, h_dot)
 
     def rectified(self, tape: Record) -> list[AnyArray]:
         return [tape[1][1:]] if ACTIVATIONS[self.activation].rectified else []

@@ -7,7 +7,8 @@ from typing import ClassVar
 
 from .. import _check, init
 from .._types import AnyArray, Record, State
-from .base import Context, Layer, Parameter
+from .base import Layer, Parameter
+from .context import Context
 
 
 @dataclass(frozen=True)
@@ -58,20 +59,26 @@ class Tied(Layer):
     def forward(self, x: AnyArray, state: State, ctx: Context) -> tuple[AnyArray, State, Record]:
         _check.arrays("Tied.forward", "x: any T? B D", x)
         out = ctx.array("y", (*x.shape[:-1], self.output_size))
-        return ctx.ops.affine.forward(x, ctx.params[self._table], ctx.param("b"), out), None, x
+        return ctx.ops.affine.forward(x, ctx.params[self.table], ctx.param("b"), out), None, x
 
     def backward(
         self, dy: AnyArray, tape: Record, dstate: State, ctx: Context
     ) -> tuple[AnyArray, State, dict[str, AnyArray]]:
         x, dy = tape, ctx.dense(dy)
-        dx, dE, db = ctx.ops.affine.backward(dy, x, ctx.params[self._table], ctx.scratch.array("dx", x.shape))
-        ctx.ops.rows.add(ctx.grads[self._table], dE, ctx.grads[self._table])
+        dx, dE, db = ctx.ops.affine.backward(dy, x, ctx.params[self.table], ctx.scratch.array("dx", x.shape))
+        ctx.ops.rows.add(ctx.grads[self.table], dE, ctx.grads[self.table])
         return dx, None, {"b": db}
 
+    def tangent(
+        self, x_dot: AnyArray, tape: Record, state_dot: State, ctx: Context
+    ) -> tuple[AnyArray, State, Record]:
+        E, directions = ctx.params[self.table], (ctx.directions[self.table], ctx.direction("b"))
+        return ctx.ops.tangent("affine")(x_dot, tape, E, *directions), None, x_dot
+
     def step(self, x_t: AnyArray, state: State, ctx: Context) -> tuple[AnyArray, State]:
-        return ctx.ops.affine.forward(x_t, ctx.params[self._table], ctx.param("b")), None
+        return ctx.ops.affine.forward(x_t, ctx.params[self.table], ctx.param("b")), None
 
     @property
-    def _table(self) -> str:
+    def table(self) -> str:
         """Name of the embedding's table among the parameters of the network."""
         return f"{self.to}.E"

@@ -15,8 +15,8 @@ from .._types import AnyArray, Array, DTypeLike, Json, State, Value
 from ..backend import get as get_backend
 from ..device import Device
 from ..layers import Embedding, Layer, Tied, fusion
-from ..layers.base import Context, Pass
 from ..layers.chain import Tape, check_layers, forward_layers, gathered, named_layers, network_input
+from ..layers.context import Context, Pass
 from ..parameters import Identity, Views, load_arrays, total_size
 from ..workspace import Workspace
 from . import tape_stamp

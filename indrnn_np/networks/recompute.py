@@ -24,8 +24,8 @@ from .. import _check
 from .._cpu import threads
 from .._types import AnyArray, Array, Probe, Record, State, Value
 from ..layers import LastStep, Layer
-from ..layers.base import Context
 from ..layers.chain import Tape, backward_layers, forward_layers, named_layers, network_input
+from ..layers.context import Context
 from ..parameters import Views
 from ..workspace import Workspace
 from . import tape_stamp

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from .. import _check
 from .._check.sequences import TIME_MAJOR, batch_layout
@@ -10,7 +10,7 @@ from .._types import AnyArray, Array, ArrayInput, Probe, State
 from ..layers.chain import Tape, backward_layers
 from ..parameters import Views
 from ..workspace import Workspace
-from . import inference, recompute, summary, tape_stamp
+from . import inference, recompute, summary, tangents, tape_stamp
 from .checks import check_gradient, check_input, check_step, convert_input, states_of
 from .network import Network
 from .recompute import KEEP, MEMORY, WindowsTape
@@ -129,6 +129,54 @@ class Sequential(Network):
                 self.layers, dy, tape, dstate, probe, grads, input_gradient=input_gradient
             )
         return dx, before, grads
+
+    def jvp(
+        self,
+        x: Array,
+        direction: Mapping[str, Array] | Array,
+        x_dot: Array | None = None,
+        state: Sequence[State] | None = None,
+        state_dot: Sequence[State] | None = None,
+        lengths: Array | None = None,
+    ) -> tangents.Jvp:
+        """Return the output and its derivative along a direction (forward mode).
+
+        The pass is a training pass: batch norm uses the statistics of the batch, and dropout the
+        mask of this iteration. The running statistics do not change.
+
+        Parameters
+        ----------
+        x : array (T, B, D) or (T, B)
+            Input or symbols.
+        direction : array (P,), or mapping of str to array
+            Direction of the parameters, flat or by name.
+        x_dot : array (T, B, D), optional
+            Direction of x. None is zero.
+        state, state_dot : sequence, optional
+            Initial state as in `forward`, and its direction. None is zero.
+        lengths : int array (B,), optional
+            Sequence length of each sample.
+
+        Returns
+        -------
+        Jvp
+            y, y_dot, state, state_dot.
+
+        Notes
+        -----
+        ḣ_t = φ'_t ⊙ (W ẋ_t + Ẇ x_t + ḃ + u̇ ⊙ h_{t-1} + u ⊙ ḣ_{t-1}) in an IndRNN layer. For a loss
+        with gradients dy and g, <dy, ẏ> = <g, direction>: a check of `backward` without a step size.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import indrnn_np as ir
+        >>> net = ir.Sequential([ir.IndRNN(1, 2, "identity", "ones", 1.0)], steps=3, dtype="float64")
+        >>> x = np.ones((3, 1, 1))
+        >>> bool((net.jvp(x, np.zeros(net.size), x_dot=x).y_dot == net(x)).all())
+        True
+        """
+        return tangents.jvp(self, x, direction, x_dot, state, state_dot, lengths)
 
     def __call__(
         self,

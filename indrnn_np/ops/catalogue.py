@@ -13,6 +13,7 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -92,12 +93,16 @@ class Entry:
     exact : bool
         Whether the results of all twins have the same bits. Otherwise they agree up to rounding.
     forward : Entry or None
-        The function that a backward pass differentiates. A loss with `gradients` returns its own.
+        The function that a backward pass or tangent differentiates. A loss with `gradients` returns its own.
     gradients : tuple of str
         The arguments of `forward` whose gradients the function returns, in the order of results.
     cotangents : tuple of str
         The arguments that are gradients of results of `forward`: "dy" of y, "dh" of the states h
         without row 0, "dhT" of the last state of h.
+    directions : tuple of str
+        The arguments of `forward` that a tangent takes directions of, each as "x_dot" for x.
+    tangents : tuple of str
+        The results of `forward` whose derivatives a tangent returns.
     leaves_out : mapping
         The parameters that a plain twin lacks, by the name of its module.
     op : str
@@ -115,6 +120,8 @@ class Entry:
     forward: Entry | None = None
     gradients: tuple[str, ...] = ()
     cotangents: tuple[str, ...] = ()
+    directions: tuple[str, ...] = ()
+    tangents: tuple[str, ...] = ()
     leaves_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     op: str = ""
 
@@ -148,8 +155,10 @@ class Entry:
         if self.forward is None:
             return inputs
         results = self.forward.named(self.forward.reference()(**inputs))
-        gradients = {name: d.real(*y.shape) for name, y in self.outputs(results, inputs).items()}
-        return self.backward_arguments(inputs, results, gradients)
+        outputs = self.outputs(results, inputs) if self.cotangents else {}
+        gradients = {name: d.real(*y.shape) for name, y in outputs.items()}
+        directions = {f"{name}_dot": d.real(*inputs[name].shape) for name in self.directions}
+        return self.selected(inputs, results, gradients | directions)
 
     def named(self, results: Any) -> dict[str, Any]:
         """Return the results by name."""
@@ -166,14 +175,14 @@ class Entry:
             outputs[name] = _last(results[name[1:-1]], inputs) if last else results[name[1:]][first_row:]
         return outputs
 
-    def backward_arguments(
-        self, inputs: Arguments, results: Mapping[str, Any], gradients: Mapping[str, np.ndarray]
+    def selected(
+        self, inputs: Arguments, results: Mapping[str, Any], others: Mapping[str, np.ndarray]
     ) -> Arguments:
-        """Return the arguments of a backward pass.
+        """Return the arguments of a backward pass or tangent.
 
-        The sources are the arguments and results of `forward` and the gradients.
+        The sources are the arguments and results of `forward`, and the gradients or directions.
         """
-        known = {**inputs, **results, **gradients, "symbols": len(inputs.get("E", ()))}
+        known = {**inputs, **results, **others, "symbols": len(inputs.get("E", ()))}
         return {name: known[name] for name in inspect.signature(self.reference()).parameters if name in known}
 
 
@@ -184,8 +193,21 @@ def _last(h: np.ndarray, inputs: Arguments) -> np.ndarray:
 
 
 def entries() -> Iterator[Entry]:
-    """Yield every entry of every op, each with the name of its op."""
+    """Yield every entry of every op, each with the name of its op; `tangents` yields the others."""
+    for op, contract in _contracts():
+        for entry in contract.CATALOGUE:
+            yield replace(entry, op=op, forward=entry.forward and replace(entry.forward, op=op))
+
+
+def tangents() -> Iterator[Entry]:
+    """Yield the entry of each tangent, which the CPU backends only have."""
+    for op, contract in _contracts():
+        if hasattr(contract, "TANGENT"):
+            yield replace(contract.TANGENT, op=op, forward=replace(contract.FORWARD, op=op))
+
+
+def _contracts() -> Iterator[tuple[str, ModuleType]]:
+    """Yield the name and the contract of each op."""
     for path in sorted(Path(__file__).parent.glob("*/contract.py")):
         op = path.parent.name
-        for entry in importlib.import_module(f"{__package__}.{op}.contract").CATALOGUE:
-            yield replace(entry, op=op, forward=entry.forward and replace(entry.forward, op=op))
+        yield op, importlib.import_module(f"{__package__}.{op}.contract")

@@ -15,12 +15,15 @@ truncation.py    truncation: bias and variance of back-propagation truncated aft
 clipping.py      clipping: one training run with each of four ways to bound u
 report/          report: an HTML report about a trained run
 playground.html  a page that runs the recurrence and its gradients in a browser
+attribution.py   attribution: terms of time steps and biases in an output of a piecewise linear network
 step_sizes.py    step_sizes: the error of numerical derivatives against their step size
 bugs.py          bugs: classic mistakes in a backward pass (backwards.py) and the gradient check
 film.py          film: any instrument, applied several times during a training run
 subjects.py      networks to study: from a run's checkpoint, or new from settings
 """
 
+from ..gradients.per_sample import PerSample, per_sample
+from .attribution import Attribution, attribution
 from .bugs import Bugs, bugs
 from .clipping import Clipping, clipping
 from .closed_form import ClosedForm, closed_form
@@ -38,8 +41,39 @@ from .traces import Traces, traces
 from .truncation import Truncation, truncation
 
 __all__ = [
-    "Bugs", "Clipping", "ClosedForm", "Explosion", "Film", "Finding", "Flow", "Memory", "OneNeuron", "Ranking",
-    "StepSizes", "Subject", "Traces", "Truncation", "bugs", "clipping", "closed_form", "explosion", "film",
-    "from_run", "from_settings", "gradient_flow", "horizon", "memory", "one_neuron", "ranking", "report",
-    "step_sizes", "step_sizes_of", "traces", "truncation",
+    "Attribution",
+    "Bugs",
+    "Clipping",
+    "ClosedForm",
+    "Explosion",
+    "Film",
+    "Finding",
+    "Flow",
+    "Memory",
+    "OneNeuron",
+    "PerSample",
+    "Ranking",
+    "StepSizes",
+    "Subject",
+    "Traces",
+    "Truncation",
+    "attribution",
+    "bugs",
+    "clipping",
+    "closed_form",
+    "explosion",
+    "film",
+    "from_run",
+    "from_settings",
+    "gradient_flow",
+    "horizon",
+    "memory",
+    "one_neuron",
+    "per_sample",
+    "ranking",
+    "report",
+    "step_sizes",
+    "step_sizes_of",
+    "traces",
+    "truncation",
 ]  # fmt: skip

@@ -12,8 +12,8 @@ from .. import _check
 from .._types import AnyArray, Array, Record, Slice, State, StateForm
 from ..device import Device
 from ..layers import BatchNorm, Bidirectional, Dropout, LastStep, Layer, Linear, Tied
-from ..layers.base import Context
 from ..layers.chain import forward_layers, network_input
+from ..layers.context import Context
 from ..layers.recurrent import Independent, Recurrent
 from ..networks.checks import check_input
 from ..networks.sequential import Sequential

@@ -17,9 +17,10 @@ import numpy as np
 
 from .. import _check
 from .._types import AnyArray, Array, LossFunction, State
-from ..layers.base import Context, Layer
+from ..layers.base import Layer
 from ..layers.chain import named_layers, network_input
 from ..layers.containers import Container
+from ..layers.context import Context
 from ..networks.checks import check_input
 from ..networks.recompute import KEEP, WindowsTape
 from ..networks.sequential import Sequential

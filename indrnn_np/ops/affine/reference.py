@@ -69,3 +69,30 @@ def backward(dy, x, W, out=None, input_gradient=True):
         out[...] = dx
         dx = out
     return dx if input_gradient else None, dW, db
+
+
+def tangent(x_dot, x, W, W_dot, b_dot):
+    """Return the directional derivative of y = W x + b.
+
+        ẏ = W ẋ + Ẇ x + ḃ
+
+    Parameters
+    ----------
+    x_dot, x : array (..., D)
+        Direction of the inputs, and inputs.
+    W, W_dot, b_dot : array (K, D), array (K, D), array (K,)
+        Weights, their direction, and the direction of b.
+
+    Returns
+    -------
+    y_dot : array (..., K)
+        Derivative of the outputs.
+
+    Raises
+    ------
+    ValueError
+        If an argument has the wrong shape, dtype or layout.
+    """
+    contract.check_tangent("affine.tangent", x_dot, x, W, W_dot, b_dot)
+    # forward: y = x @ W.T + b
+    return x_dot @ W.T + x @ W_dot.T + b_dot

@@ -24,9 +24,9 @@ def check_statistics(where, x, lengths, per_step):
     check_count(where, len(x) * x.shape[1] if lengths is None else lengths.sum(), lengths)
 
 
-def check_backward(where, dy, x, mean, var, scale, eps, lengths, per_step, out):
-    """Check the arguments of backward."""
-    table = "x: T B H, mean: S H, var: S H, scale: H, dy: T B H, out?: written T B H"
+def check_backward(where, dy, x, mean, var, scale, eps, lengths, per_step, out, name="dy"):
+    """Check the arguments of backward; `name` is that of dy."""
+    table = f"x: T B H, mean: S H, var: S H, scale: H, {name}: T B H, out?: written T B H"
     _check.arrays(where, table, x, mean, var, scale, dy, out)
     _check.normal(where, "eps", eps, x.dtype)
     _check.lengths(where, lengths, *x.shape[:2])
@@ -70,6 +70,12 @@ def check_count(where, count, lengths):
         _check.fail(where, "there is no value to take a statistic over", "at least one value", because)
 
 
+def check_tangent(where, x_dot, x, mean, var, scale, scale_dot, shift_dot, eps, lengths, per_step):
+    """Check the arguments of tangent."""
+    check_backward(where, x_dot, x, mean, var, scale, eps, lengths, per_step, None, name="x_dot")
+    _check.arrays(where, "scale: H, scale_dot: H, shift_dot: H", scale, scale_dot, shift_dot)
+
+
 def draw(d, lengths=False, per_step=False, eps=1e-5):
     """Draw arguments of forward."""
     arrays = {"x": 2.0 + 3.0 * d.real(d.T, d.B, d.H), "scale": d.real(d.H), "shift": d.real(d.H)}
@@ -107,6 +113,7 @@ FORWARD = Entry("forward", draw, OPTIONS, "per_step", results=("y", "mean", "var
 BACKWARD = Entry(
     "backward", forward=FORWARD, gradients=("x", "scale", "shift"), cotangents=("dy",), leaves_out=PLAIN
 )
+TANGENT = Entry("tangent", forward=FORWARD, directions=BACKWARD.gradients, tangents=("y",))
 CATALOGUE = (
     FORWARD,
     BACKWARD,

@@ -4,8 +4,7 @@ Time is cut into `SEGMENTS` segments for any number of threads, so no bit depend
 Two passes over each block, which is in cache, compute its mean and its centred squares. Blocks and
 segments are joined in float64 (Chan, Golub & LeVeque 1983), so one pass over memory is as exact as
 two. Gradient sums run in the arrays' dtype within a block and in float64 across blocks. With
-`per_step`, a segment is a time step. Sums add four rows of H elements at a time, so they read and
-write the totals a quarter as often.
+`per_step`, a segment is a time step. Sums add four rows at a time: a quarter of the traffic.
 """
 
 from __future__ import annotations
@@ -58,21 +57,23 @@ def backward(dy, x, mean, var, scale, eps=1e-5, lengths=None, per_step=False, ou
     """Twin of reference.backward."""
     contract.check_backward("batchnorm.backward", dy, x, mean, var, scale, eps, lengths, per_step, out)
     _check.floats("batchnorm.backward", x=x)
-    T, B, H = x.shape
-    ends, edges = _ends(lengths, T, B), _segments(T, per_step)
     dx = arrays.empty_like(x) if out is None else out
     rstd = 1 / np.sqrt(var + x.dtype.type(eps))
-    sum_dy, sum_dy_x_hat = np.zeros((2, len(edges) - 1, H))
-    sums = partial(_sums, dy, x, mean, ends, edges, sum_dy, sum_dy_x_hat)
-    parallel_for(len(sum_dy), x.size, sums, grain=1)
-    if not per_step:
-        sum_dy, sum_dy_x_hat = sum_dy.sum(axis=0, keepdims=True), sum_dy_x_hat.sum(axis=0, keepdims=True)
-    sum_dy_x_hat = sum_dy_x_hat * rstd
+    ends, sum_dy, sum_dy_x = gradient_sums(dy, x, mean, lengths, per_step)
+    sum_dy_x_hat = sum_dy_x * rstd
     n = reference.counts(x, lengths, per_step)[1]
     factor, mean_dy = scale * rstd, (sum_dy / n).astype(x.dtype)
     slope = (rstd * (sum_dy_x_hat / n)).astype(x.dtype)  # x̂ mean(dy x̂) = (x - mean) slope
-    parallel_for(T, x.size, partial(_input_gradient, dy, x, mean, factor, mean_dy, slope, ends, dx))
+    parallel_for(len(x), x.size, partial(_input_gradient, dy, x, mean, factor, mean_dy, slope, ends, dx))
     return dx, sum_dy_x_hat.sum(axis=0).astype(x.dtype), sum_dy.sum(axis=0).astype(x.dtype)
+
+
+def gradient_sums(dy, x, mean, lengths, per_step):
+    """Return the ends (B,), and Σ dy and Σ dy (x - mean) (S, H) in float64, without padding."""
+    edges, ends = _segments(len(x), per_step), _ends(lengths, *x.shape[:2])
+    sums = np.zeros((2, len(edges) - 1, x.shape[2]))
+    parallel_for(len(edges) - 1, x.size, partial(_sums, dy, x, mean, ends, edges, *sums), grain=1)
+    return ends, *(sums if per_step else sums.sum(axis=1, keepdims=True))
 
 
 def apply(x, mean, var, scale, shift, eps=1e-5, lengths=None, out=None):

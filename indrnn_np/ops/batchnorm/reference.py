@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from . import contract
+from .running_statistics import rows as rows
+from .running_statistics import update as update
 
 
 def forward(x, scale, shift, eps=1e-5, lengths=None, per_step=False, out=None):
@@ -132,6 +134,54 @@ def backward(dy, x, mean, var, scale, eps=1e-5, lengths=None, per_step=False, ou
     return dx, sum_dy_x_hat.sum(axis=0).astype(x.dtype), sum_dy.sum(axis=0).astype(x.dtype)
 
 
+def tangent(x_dot, x, mean, var, scale, scale_dot, shift_dot, eps=1e-5, lengths=None, per_step=False):
+    """Return the directional derivative of y, including that of the mean and variance.
+
+        d = rstd ⊙ (ẋ - Σ ẋ / n - x̂ ⊙ Σ (ẋ ⊙ x̂) / n),   rstd = 1 / √(var + eps)
+        ẏ = scale ⊙ d + scale_dot ⊙ x̂ + shift_dot
+
+    Parameters
+    ----------
+    x_dot, x : array (T, B, H)
+        Direction of the inputs, and inputs. Values beyond a sample's length are ignored.
+    mean, var : array (S, H)
+        Statistics that `forward` returned.
+    scale, scale_dot, shift_dot : array (H,)
+        Scale of each neuron, and the directions of scale and shift.
+    eps : float
+        Constant that is added to the variance.
+    lengths : integer array (B,), optional
+        Number of valid steps of each sample. None means all T steps.
+    per_step : bool
+        Whether the statistics are separate for each time step.
+
+    Returns
+    -------
+    y_dot : array (T, B, H)
+        Derivative of the outputs.
+
+    Raises
+    ------
+    ValueError
+        If an argument has the wrong shape, dtype or layout.
+    """
+    contract.check_tangent(
+        "batchnorm.tangent", x_dot, x, mean, var, scale, scale_dot, shift_dot, eps, lengths, per_step
+    )
+    valid, n = counts(x, lengths, per_step)
+    axes = 1 if per_step else (0, 1)
+    wide = np.result_type(x.dtype, np.float64)
+    rstd = 1 / np.sqrt(var + eps)[:, None]
+    x_hat = np.where(valid, (x - mean[:, None]) * rstd, 0)
+    x_dot = np.where(valid, x_dot, 0)
+    mean_x_dot = np.sum(x_dot, axis=axes, dtype=wide).reshape(mean.shape) / n
+    mean_product = np.sum(x_dot * x_hat, axis=axes, dtype=wide).reshape(mean.shape) / n
+    # forward: y = scale * x_hat + shift
+    x_hat_dot = rstd * (x_dot - mean_x_dot[:, None] - x_hat * mean_product[:, None])
+    y_dot = scale * x_hat_dot + scale_dot * x_hat + shift_dot
+    return np.where(valid, y_dot, 0).astype(x.dtype)
+
+
 def apply(x, mean, var, scale, shift, eps=1e-5, lengths=None, out=None):
     """Normalise by stored statistics (inference).
 
@@ -169,64 +219,6 @@ def apply(x, mean, var, scale, shift, eps=1e-5, lengths=None, out=None):
         return y
     out[...] = y
     return out
-
-
-def update(running_mean, running_var, mean, var, counts, t0, momentum):
-    """Move running statistics towards the statistics of a batch, in place.
-
-        r ← (1 - momentum) r + momentum · batch
-
-    The variance of the batch enters as var · n / (n - 1). A statistic over a single value does not
-    change the running variance.
-
-    Parameters
-    ----------
-    running_mean, running_var : array (R, H)
-        Running statistics. Row min(t0 + s, R - 1) changes for each s with counts[s] > 0. If several
-        steps share the last row, the last step determines it.
-    mean, var : array (S, H)
-        Statistics that `forward` returned.
-    counts : integer array (S,)
-        Number n of values of each statistic.
-    t0 : int
-        Number of time steps before this batch.
-    momentum : float
-        Weight of the batch.
-
-    Raises
-    ------
-    ValueError
-        If an argument has the wrong shape, dtype or layout.
-    """
-    momentum = contract.check_update(
-        "batchnorm.update", running_mean, running_var, mean, var, counts, t0, momentum
-    )
-    counted = counts > 0
-    r = np.minimum(t0 + np.flatnonzero(counted), len(running_mean) - 1)
-    n = counts[counted][:, None]
-    unbiased = var[counted] * (n / np.maximum(n - 1, 1))
-    running_mean[r] = ((1 - momentum) * running_mean[r] + momentum * mean[counted]).astype(running_mean.dtype)
-    moved = ((1 - momentum) * running_var[r] + momentum * unbiased).astype(running_var.dtype)
-    running_var[r] = np.where(n > 1, moved, running_var[r])
-
-
-def rows(running, t0, T):
-    """Return the running statistics of T time steps from step t0 on, for `apply`.
-
-    Parameters
-    ----------
-    running : array (R, H)
-        Running means or variances.
-    t0, T : int
-        First time step and number of time steps.
-
-    Returns
-    -------
-    array (T, H)
-        Rows min(t0 + t, R - 1).
-    """
-    contract.check_rows("batchnorm.rows", running, t0, T)
-    return running[np.minimum(np.arange(t0, t0 + T), len(running) - 1)]
 
 
 def counts(x, lengths, per_step):

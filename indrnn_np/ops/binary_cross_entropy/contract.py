@@ -7,6 +7,7 @@ import numpy as np
 from ... import _check
 from ..catalogue import BOTH, Entry
 from ..mse.contract import check as check
+from ..mse.contract import check_direction as check_direction
 from ..mse.contract import count
 
 

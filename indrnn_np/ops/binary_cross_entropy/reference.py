@@ -52,3 +52,33 @@ def loss(y, target, mask=None, out=None):
     dy[...] = 0
     dy[rows] = np.where(positive, slope, -slope) / n
     return (np.sum(terms, dtype=np.result_type(y.dtype, np.float64)) / n).item(), dy
+
+
+def gradient_tangent(y_dot, y, target, mask=None):
+    """Return the derivative of dy along y_dot: the Hessian of the loss with respect to y, times y_dot.
+
+        ḋy = σ(y) (1 - σ(y)) ⊙ ẏ / n
+
+    Parameters
+    ----------
+    y_dot, y : array (B, K) or (T, B, K)
+        Direction of the outputs, and outputs.
+    target, mask
+        As in `loss`.
+
+    Returns
+    -------
+    dy_dot : array (B, K) or (T, B, K)
+        Derivative of dy.
+
+    Raises
+    ------
+    ValueError
+        As in `loss`.
+    """
+    where = "binary_cross_entropy.gradient_tangent"
+    contract.check(where, y, target, mask, None)
+    contract.check_direction(where, y_dot, y)
+    e = np.exp(-np.abs(y))
+    dy_dot = e / (1 + e) ** 2 * y_dot / contract.check_targets(where, y, target, mask)
+    return (dy_dot if mask is None else np.where(mask[..., None], dy_dot, 0)).astype(y.dtype)

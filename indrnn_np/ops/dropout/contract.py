@@ -30,4 +30,5 @@ def draw_mask(d, rate=0.3):
 RATES = {"rate": (0.0, 0.3)}
 FORWARD = Entry("forward", draw, RATES, results=("y",))
 BACKWARD = Entry("backward", forward=FORWARD, gradients=("x",), cotangents=("dy",))
+TANGENT = Entry("tangent", forward=FORWARD, directions=("x",), tangents=("y",))
 CATALOGUE = (FORWARD, BACKWARD, Entry("mask", draw_mask, RATES, exact=True))

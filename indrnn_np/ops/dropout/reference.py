@@ -51,6 +51,13 @@ def backward(dy, rate, key, out=None):
     return forward(dy, rate, key, out)
 
 
+def tangent(x_dot, rate, key):
+    """Return the directional derivative of y, which has the same mask: ẏ = m ⊙ ẋ / (1 - rate)."""
+    rate = contract.check("dropout.tangent", x_dot, rate, None, "x_dot")
+    # forward: y = x * mask
+    return forward(x_dot, rate, key)
+
+
 def mask(shape, rate, key, dtype):
     """Return the mask of `shape` (B, H), with the values 0 and 1 / (1 - rate)."""
     rate, dtype = contract.check_mask("dropout.mask", rate, dtype)

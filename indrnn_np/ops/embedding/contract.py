@@ -39,4 +39,6 @@ def draw(d, factors=False):
 
 
 FORWARD = Entry("forward", draw, {"factors": BOTH}, results=("y",))
-CATALOGUE = (FORWARD, Entry("backward", forward=FORWARD, gradients=("E",), cotangents=("dy",)))
+BACKWARD = Entry("backward", forward=FORWARD, gradients=("E",), cotangents=("dy",))
+TANGENT = Entry("tangent", forward=FORWARD, directions=("E",), tangents=("y",))
+CATALOGUE = (FORWARD, BACKWARD)

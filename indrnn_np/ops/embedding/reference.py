@@ -75,3 +75,8 @@ def backward(dy, ids, symbols, factors=None):
     if factors is not None:
         dE *= factors[:, None]
     return dE.astype(dy.dtype)
+
+
+def tangent(ids, E_dot, factors=None):
+    """Return the directional derivative of y, for a direction of the table: ẏ = factor[id] Ė[id]."""
+    return forward(ids, E_dot, factors)

@@ -22,6 +22,13 @@ def check_backward(where, dh, x, h, gates, W, U, dhT, lengths, reverse):
     _check.lengths(where, lengths, *x.shape[:2])
 
 
+def check_tangent(where, x_dot, x, h, gates, W, U, W_dot, U_dot, b_dot, c_dot, h0_dot, lengths, reverse):
+    """Check the arguments of tangent."""
+    check_backward(where, None, x, h, gates, W, U, None, lengths, reverse)
+    directions = "x_dot: T B D, U_dot: 3H H, W_dot: 3H D, b_dot: 3H, c_dot: 3H, h0_dot: B H"
+    _check.arrays(where, f"x: T B D, U: 3H H, {directions}", x, U, x_dot, U_dot, W_dot, b_dot, c_dot, h0_dot)
+
+
 def draw(d, lengths=False, reverse=False):
     """Draw arguments of forward."""
     return draw_cell(d, 3, "bc", "h", lengths, reverse)
@@ -31,4 +38,5 @@ FORWARD = Entry("forward", draw, ENDS, results=("h", "gates"))
 BACKWARD = Entry(
     "backward", forward=FORWARD, gradients=("x", "W", "U", "b", "c", "h0"), cotangents=("dh", "dhT")
 )
+TANGENT = Entry("tangent", forward=FORWARD, directions=BACKWARD.gradients, tangents=("h",))
 CATALOGUE = (FORWARD, BACKWARD)

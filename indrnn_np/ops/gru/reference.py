@@ -130,6 +130,62 @@ def backward(dh, x, h, gates, W, U, dhT=None, lengths=None, reverse=False, work=
     return dx, dW, dU.astype(h.dtype), bias_gradient(da), bias_gradient(dv), carry.copy()
 
 
+def tangent(x_dot, x, h, gates, W, U, W_dot, U_dot, b_dot, c_dot, h0_dot, lengths=None, reverse=False):
+    """Return the directional derivative of `forward`.
+
+    Each line stands below the forward line that it differentiates.
+
+    Parameters
+    ----------
+    x_dot, x : array (T, B, D)
+        Direction of the inputs, and inputs. Values beyond a sample's length are ignored.
+    h, gates : array (T+1, B, H), array (T, B, 4 H)
+        Results of `forward`.
+    W, U : array (3 H, D), array (3 H, H)
+        Input weights and recurrent weights.
+    W_dot, U_dot, b_dot, c_dot : array (3 H, D), array (3 H, H), array (3 H,), array (3 H,)
+        Directions of W, U, b and c.
+    h0_dot : array (B, H)
+        Direction of the initial state.
+    lengths : integer array (B,), optional
+        Number of valid steps of each sample. None means all T steps.
+    reverse : bool
+        Run each sample from its last valid step to its first one.
+
+    Returns
+    -------
+    h_dot : array (T+1, B, H)
+        Row 0 is h0_dot; row t+1 is the derivative of the state after time step t.
+
+    Raises
+    ------
+    ValueError
+        If an argument has the wrong shape, dtype or layout.
+    """
+    contract.check_tangent(
+        "gru.tangent", x_dot, x, h, gates, W, U, W_dot, U_dot, b_dot, c_dot, h0_dot, lengths, reverse
+    )
+    (T, B, _), ends = x.shape, sample_ends(x, lengths)
+    # forward: a = x @ W.T + b
+    a_dot = x_dot @ W.T + x @ W_dot.T + b_dot
+    h_dot = np.empty_like(h)
+    h_dot[0] = state = h0_dot
+    for t, active in walk(T, B, lengths, reverse):
+        h_prev, (r, z, n, m) = previous(h, t, ends, reverse), parts(gates[t], 4)
+        # forward: v = U h_prev + c, whose last part is m
+        v_r, v_z, m_dot = parts(h_prev @ U_dot.T + state @ U.T + c_dot, 3)
+        a_r, a_z, a_n = parts(a_dot[t], 3)
+        # forward: r, z = σ(a + v)
+        r_dot, z_dot = r * (1 - r) * (a_r + v_r), z * (1 - z) * (a_z + v_z)
+        # forward: n = tanh(a_n + r ⊙ m)
+        n_dot = (1 - n * n) * (a_n + r_dot * m + r * m_dot)
+        # forward: h_t = (1 - z) ⊙ n + z ⊙ h_prev
+        h_dot_t = (1 - z) * n_dot + z * state + z_dot * (h_prev - n)
+        h_dot[t + 1] = np.where(active, h_dot_t, 0)
+        state = np.where(active, h_dot_t, state)
+    return h_dot
+
+
 def parts(rows, count):
     """Return the columns of rows (B, count · H), split by gate."""
     return np.split(rows, count, axis=1)

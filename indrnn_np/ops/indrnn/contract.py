@@ -28,6 +28,20 @@ def check_backward(where, dh, x, h, W, u, dhT, activation, lengths, reverse, nor
     _check.lengths(where, lengths, *x.shape[:2])
 
 
+def check_tangent(where, x_dot, x, h, W, u, W_dot, u_dot, b_dot, h0_dot, activation, lengths, reverse):
+    """Check the arguments of tangent."""
+    _check.choice(where, "activation", activation, ACTIVATIONS)
+    table = "x: T B D, h: T+1 B H, W: H D, u: H, x_dot: T B D, W_dot: H D, u_dot: H, b_dot: H, h0_dot: B H"
+    _check.arrays(where, table, x, h, W, u, x_dot, W_dot, u_dot, b_dot, h0_dot)
+    _check.boolean(where, "reverse", reverse)
+    _check.lengths(where, lengths, *x.shape[:2])
+
+
+def check_backward_tangent(where, x, x_dot, h, W, W_dot):
+    """Check the arguments of backward_tangent that the recurrence does not check."""
+    _check.arrays(where, "x: T B D, h: T+1 B H, W: H D, x_dot: T B D, W_dot: H D", x, h, W, x_dot, W_dot)
+
+
 def draw(d, activation="relu", lengths=False, reverse=False):
     """Draw arguments of forward."""
     arrays = {
@@ -50,4 +64,5 @@ BACKWARD = Entry(
     "backward", forward=FORWARD, gradients=("x", "W", "u", "b", "h0"), cotangents=("dh", "dhT"),
     leaves_out=dict.fromkeys(("plain_cpu", "plain_cuda"), ("lengths", "reverse", "work", "probe", "norm")),
 )  # fmt: skip
+TANGENT = Entry("tangent", forward=FORWARD, directions=BACKWARD.gradients, tangents=("h",))
 CATALOGUE = (FORWARD, BACKWARD)

@@ -113,6 +113,46 @@ def backward(
     return dx if input_gradient else None, dW, du, db, dh0
 
 
+def tangent(x_dot, x, h, W, u, W_dot, u_dot, b_dot, h0_dot, activation="relu", lengths=None, reverse=False):
+    """Return the directional derivative of `forward`.
+
+        ȧ_t = W ẋ_t + Ẇ x_t + ḃ,   ḣ_t = φ'_t ⊙ (ȧ_t + u̇ ⊙ h_{t-1} + u ⊙ ḣ_{t-1})
+
+    Parameters
+    ----------
+    x_dot, x : array (T, B, D)
+        Direction of the inputs, and inputs. Values beyond a sample's length are ignored.
+    h : array (T+1, B, H)
+        States that `forward` returned.
+    W, u : array (H, D), array (H,)
+        Input weights and recurrent weights.
+    W_dot, u_dot, b_dot, h0_dot : array (H, D), array (H,), array (H,), array (B, H)
+        Directions of W, u, b and h0.
+    activation : str
+        A name in ACTIVATIONS (ops/recurrence/activation.py).
+    lengths : integer array (B,), optional
+        Number of valid steps of each sample. None means all T steps.
+    reverse : bool
+        Run each sample from its last valid step to its first one.
+
+    Returns
+    -------
+    h_dot : array (T+1, B, H)
+        Row 0 is h0_dot; row t+1 is the derivative of the output of time step t.
+
+    Raises
+    ------
+    ValueError
+        If an argument has the wrong shape, dtype or layout.
+    """
+    contract.check_tangent(
+        "indrnn.tangent", x_dot, x, h, W, u, W_dot, u_dot, b_dot, h0_dot, activation, lengths, reverse
+    )
+    # forward: a = x @ W.T + b
+    a_dot = x_dot @ W.T + x @ W_dot.T + b_dot
+    return recurrence.tangent(a_dot, h, u, u_dot, h0_dot, activation, lengths, reverse)
+
+
 def valid(x, lengths, t0=0):
     """Return the mask (T, B, 1) of the rows of x (T, B, D) that are not padding.
 

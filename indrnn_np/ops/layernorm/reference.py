@@ -97,3 +97,36 @@ def backward(dy, x, mean, rstd, scale, out=None):
         out[...] = dx
         dx = out
     return dx, dscale, dshift
+
+
+def tangent(x_dot, x, mean, rstd, scale, scale_dot, shift_dot):
+    """Return the directional derivative of y, including that of the mean and variance.
+
+        d = rstd (ẋ - Σ ẋ / H - x̂ Σ (ẋ ⊙ x̂) / H),   ẏ = scale ⊙ d + scale_dot ⊙ x̂ + shift_dot
+
+    Parameters
+    ----------
+    x_dot, x : array (B, H) or (T, B, H)
+        Direction of the inputs, and inputs.
+    mean, rstd : array (B,) or (T, B)
+        Statistics that `forward` returned.
+    scale, scale_dot, shift_dot : array (H,)
+        Scale of each neuron, and the directions of scale and shift.
+
+    Returns
+    -------
+    y_dot : array (B, H) or (T, B, H)
+        Derivative of the outputs.
+
+    Raises
+    ------
+    ValueError
+        If an argument has the wrong shape, dtype or layout.
+    """
+    contract.check_tangent("layernorm.tangent", x_dot, x, mean, rstd, scale, scale_dot, shift_dot)
+    wide = np.result_type(x.dtype, np.float64)
+    x_hat = (x.astype(wide) - mean[..., None]) * rstd[..., None]
+    means = x_dot.mean(axis=-1, keepdims=True, dtype=wide), (x_dot * x_hat).mean(axis=-1, keepdims=True)
+    # forward: y = scale * x_hat + shift
+    x_hat_dot = rstd[..., None] * (x_dot - means[0] - x_hat * means[1])
+    return (scale * x_hat_dot + scale_dot * x_hat + shift_dot).astype(x.dtype)

@@ -131,6 +131,67 @@ def backward(
     return dx, dW, dU.astype(h.dtype), bias_gradient(da), carry_h.copy(), carry_c.copy()
 
 
+def tangent(x_dot, x, h, c, gates, W, U, W_dot, U_dot, b_dot, h0_dot, c0_dot, lengths=None, reverse=False):
+    """Return the directional derivative of `forward`.
+
+    Each line stands below the forward line that it differentiates.
+
+    Parameters
+    ----------
+    x_dot, x : array (T, B, D)
+        Direction of the inputs, and inputs. Values beyond a sample's length are ignored.
+    h, c, gates : array (T+1, B, H), array (T+1, B, H), array (T, B, 4 H)
+        Results of `forward`.
+    W, U : array (4 H, D), array (4 H, H)
+        Input weights and recurrent weights.
+    W_dot, U_dot, b_dot : array (4 H, D), array (4 H, H), array (4 H,)
+        Directions of W, U and b.
+    h0_dot, c0_dot : array (B, H)
+        Directions of h0 and c0.
+    lengths : integer array (B,), optional
+        Number of valid steps of each sample. None means all T steps.
+    reverse : bool
+        Run each sample from its last valid step to its first one.
+
+    Returns
+    -------
+    h_dot, c_dot : array (T+1, B, H)
+        Row 0 is h0_dot (c0_dot); row t+1 is the derivative of the state after time step t.
+
+    Raises
+    ------
+    ValueError
+        If an argument has the wrong shape, dtype or layout.
+    """
+    contract.check_tangent(
+        "lstm.tangent", x_dot, x, h, c, gates, W, U, W_dot, U_dot, b_dot, h0_dot, c0_dot, lengths, reverse
+    )
+    (T, B, _), ends = x.shape, sample_ends(x, lengths)
+    # forward: a = x @ W.T + b
+    a_dot = x_dot @ W.T + x @ W_dot.T + b_dot
+    h_dot, c_dot = np.empty_like(h), np.empty_like(c)
+    h_dot[0], c_dot[0] = state, cell = h0_dot, c0_dot
+    for t, active in walk(T, B, lengths, reverse):
+        h_prev, c_prev = (previous(values, t, ends, reverse) for values in (h, c))
+        i, f, g, o = parts(gates[t])
+        # forward: i, f, g, o = σ(a_i), σ(a_f), tanh(a_g), σ(a_o), a = W x_t + U h_prev + b
+        a_i, a_f, a_g, a_o = parts(a_dot[t] + h_prev @ U_dot.T + state @ U.T)
+        i_dot, f_dot, g_dot, o_dot = (
+            i * (1 - i) * a_i,
+            f * (1 - f) * a_f,
+            (1 - g * g) * a_g,
+            o * (1 - o) * a_o,
+        )
+        # forward: c_t = f ⊙ c_prev + i ⊙ g
+        c_dot_t = f_dot * c_prev + f * cell + i_dot * g + i * g_dot
+        # forward: h_t = o ⊙ tanh c_t
+        tanh_c = np.tanh(c[t + 1])
+        h_dot_t = o_dot * tanh_c + o * (1 - tanh_c * tanh_c) * c_dot_t
+        h_dot[t + 1], c_dot[t + 1] = np.where(active, h_dot_t, 0), np.where(active, c_dot_t, 0)
+        state, cell = np.where(active, h_dot_t, state), np.where(active, c_dot_t, cell)
+    return h_dot, c_dot
+
+
 def parts(rows):
     """Return the columns of rows (B, 4 H), split by gate."""
     return np.split(rows, 4, axis=1)

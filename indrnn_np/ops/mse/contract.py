@@ -16,6 +16,11 @@ def check(where, y, target, mask, out):
         _check.floats(where, y=y, target=target)
 
 
+def check_direction(where, y_dot, y):
+    """Check the direction of the outputs."""
+    _check.arrays(where, "y: T? B K, y_dot: T? B K", y, y_dot)
+
+
 def count(where, y, mask):
     """Return the number of counted elements, after checking that it is not 0."""
     n = y.size if mask is None else int(mask.sum()) * y.shape[-1]

@@ -46,3 +46,31 @@ def loss(y, target, mask=None, out=None):
         out[...] = dy
         dy = out
     return value.item(), dy
+
+
+def gradient_tangent(y_dot, y, target, mask=None):
+    """Return the derivative of dy along y_dot: the Hessian of the loss with respect to y, times y_dot.
+
+        ḋy = 2 ẏ / n
+
+    Parameters
+    ----------
+    y_dot, y : array (B, K) or (T, B, K)
+        Direction of the outputs, and outputs.
+    target, mask
+        As in `loss`.
+
+    Returns
+    -------
+    dy_dot : array (B, K) or (T, B, K)
+        Derivative of dy.
+
+    Raises
+    ------
+    ValueError
+        As in `loss`.
+    """
+    contract.check("mse.gradient_tangent", y, target, mask, None)
+    contract.check_direction("mse.gradient_tangent", y_dot, y)
+    counted = y_dot if mask is None else np.where(mask[..., None], y_dot, 0)
+    return (2 * counted / contract.count("mse.gradient_tangent", y, mask)).astype(y.dtype)

@@ -32,6 +32,30 @@ def check_backward(where, dh, h, u, dhT, activation, lengths, reverse, out):
     _check.lengths(where, lengths, len(h) - 1, h.shape[1])
 
 
+def check_tangent(where, a_dot, h, u, u_dot, h0_dot, activation, lengths, reverse):
+    """Check the arguments of tangent."""
+    _check.choice(where, "activation", activation, ACTIVATIONS)
+    _check.arrays(where, "h: T+1 B H, a_dot: T B H, u: H, u_dot: H, h0_dot: B H", h, a_dot, u, u_dot, h0_dot)
+    _check.boolean(where, "reverse", reverse)
+    _check.lengths(where, lengths, *a_dot.shape[:2])
+
+
+def check_backward_tangent(where, dh, dh_dot, h, h_dot, u, u_dot, dhT, dhT_dot, activation, lengths, reverse):
+    """Check the arguments of backward_tangent."""
+    check_backward(where, dh, h, u, dhT, activation, lengths, reverse, None)
+    table = "h: T+1 B H, h_dot: T+1 B H, u: H, u_dot: H, dh_dot?: T B H, dhT_dot?: B H"
+    _check.arrays(where, table, h, h_dot, u, u_dot, dh_dot, dhT_dot)
+    check_pair(where, "dh", dh, dh_dot)
+    check_pair(where, "dhT", dhT, dhT_dot)
+
+
+def check_pair(where, name, gradient, derivative):
+    """Check that a gradient and its derivative are both arrays or both None."""
+    if (gradient is None) != (derivative is None):
+        value = "an array" if gradient is None else "None"
+        _check.fail(where, f"{name}_dot is {value}", f"{name} and {name}_dot both arrays or both None")
+
+
 def draw(d, activation="relu", lengths=False, reverse=False):
     """Draw arguments of forward."""
     arrays = {"a": d.real(d.T, d.B, d.H), "u": d.recurrent_weight(), "h0": d.real(d.B, d.H)}
@@ -53,4 +77,5 @@ BACKWARD = Entry(
     "backward", forward=FORWARD, gradients=("a", "u", "h0"), cotangents=("dh", "dhT"),
     leaves_out=FORWARD.leaves_out,
 )  # fmt: skip
+TANGENT = Entry("tangent", forward=FORWARD, directions=("a", "u", "h0"), tangents=("h",))
 CATALOGUE = (FORWARD, BACKWARD, Entry("last", draw_last, ENDS, exact=True))

@@ -115,6 +115,55 @@ def backward(dh, h, u, dhT=None, activation="relu", lengths=None, reverse=False,
     return da, du.astype(h.dtype), carry
 
 
+def tangent(a_dot, h, u, u_dot, h0_dot, activation="relu", lengths=None, reverse=False):
+    """Return the directional derivative of `forward`.
+
+        ḣ_t = φ'_t ⊙ (ȧ_t + u̇ ⊙ h_{t-1} + u ⊙ ḣ_{t-1})
+
+    Parameters
+    ----------
+    a_dot : array (T, B, H)
+        Direction of a. Values beyond a sample's length are ignored.
+    h : array (T+1, B, H)
+        States that `forward` returned.
+    u, u_dot : array (H,)
+        Recurrent weights and their direction.
+    h0_dot : array (B, H)
+        Direction of the initial state.
+    activation : str
+        A name in ACTIVATIONS (activation.py).
+    lengths : integer array (B,), optional
+        Number of valid steps of each sample. None means all T steps.
+    reverse : bool
+        Run each sample from its last valid step to its first one.
+
+    Returns
+    -------
+    h_dot : array (T+1, B, H)
+        Row 0 is h0_dot; row t+1 is the derivative of the output of time step t. Rows after the end
+        of a sample are zero.
+
+    Raises
+    ------
+    ValueError
+        If an argument has the wrong shape, dtype or layout.
+    """
+    contract.check_tangent("recurrence.tangent", a_dot, h, u, u_dot, h0_dot, activation, lengths, reverse)
+    T, B, _ = a_dot.shape
+    h_dot = np.empty_like(h)
+    h_dot[0] = h0_dot
+    ends = np.full(B, T) if lengths is None else lengths
+    dφ, state = ACTIVATIONS[activation].array_dphi, h0_dot.copy()  # state: ḣ_{t-1} of each sample
+    for t in range(T - 1, -1, -1) if reverse else range(T):
+        valid = (t < ends)[:, None]  # (B, 1)
+        h_t, h_prev = h[t + 1], previous(h, t, ends, reverse)
+        # forward: h_t = φ(a_t + u ⊙ h_prev)
+        h_dot_t = dφ(h_t) * (a_dot[t] + u_dot * h_prev + u * state)
+        h_dot[t + 1] = np.where(valid, h_dot_t, 0)
+        state = np.where(valid, h_dot_t, state)
+    return h_dot
+
+
 def previous(h, t, ends, reverse):
     """Return h_{t-1} (B, H): row t of h; in reverse row t + 2, or h0 at a sample's last step."""
     if not reverse:

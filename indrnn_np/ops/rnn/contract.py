@@ -23,6 +23,19 @@ def check_backward(where, dh, x, h, W, U, dhT, activation, lengths, reverse):
     _check.lengths(where, lengths, *x.shape[:2])
 
 
+def check_tangent(where, x_dot, x, h, W, U, W_dot, U_dot, b_dot, h0_dot, activation, lengths, reverse):
+    """Check the arguments of tangent."""
+    check_backward(where, None, x, h, W, U, None, activation, lengths, reverse)
+    directions = "x_dot: T B D, U_dot: H H, W_dot: H D, b_dot: H, h0_dot: B H"
+    _check.arrays(where, f"x: T B D, U: H H, {directions}", x, U, x_dot, U_dot, W_dot, b_dot, h0_dot)
+
+
+def check_directions(where, x, U, dh_dot, x_dot, h_dot, W_dot, U_dot, dhT_dot):
+    """Check the directions and derivatives of backward_tangent."""
+    table = "x: T B D, U: H H, x_dot: T B D, h_dot: T+1 B H, W_dot: H D, U_dot: H H, dh_dot?: T B H, dhT_dot?: B H"
+    _check.arrays(where, table, x, U, x_dot, h_dot, W_dot, U_dot, dh_dot, dhT_dot)
+
+
 def draw(d, activation="tanh", lengths=False, reverse=False):
     """Draw arguments of forward."""
     return draw_cell(d, 1, "b", "h", lengths, reverse) | {"activation": activation}
@@ -45,4 +58,5 @@ FORWARD = Entry(
     "forward", draw, {"activation": tuple(ACTIVATIONS), **ENDS}, rows="activation", results=("h",)
 )
 BACKWARD = Entry("backward", forward=FORWARD, gradients=("x", "W", "U", "b", "h0"), cotangents=("dh", "dhT"))
+TANGENT = Entry("tangent", forward=FORWARD, directions=BACKWARD.gradients, tangents=("h",))
 CATALOGUE = (FORWARD, BACKWARD)

@@ -114,6 +114,55 @@ def backward(dh, x, h, W, U, dhT=None, activation="tanh", lengths=None, reverse=
     return dx, dW, dU.astype(h.dtype), bias_gradient(da), carry.copy()
 
 
+def tangent(x_dot, x, h, W, U, W_dot, U_dot, b_dot, h0_dot, activation="tanh", lengths=None, reverse=False):
+    """Return the directional derivative of `forward`.
+
+        ḣ_t = φ'_t ⊙ (W ẋ_t + Ẇ x_t + ḃ + U̇ h_{t-1} + U ḣ_{t-1})
+
+    Parameters
+    ----------
+    x_dot, x : array (T, B, D)
+        Direction of the inputs, and inputs. Values beyond a sample's length are ignored.
+    h : array (T+1, B, H)
+        States that `forward` returned.
+    W, U : array (H, D), array (H, H)
+        Input weights and recurrent weights.
+    W_dot, U_dot, b_dot, h0_dot : array (H, D), array (H, H), array (H,), array (B, H)
+        Directions of W, U, b and h0.
+    activation : str
+        A name in ACTIVATIONS (ops/recurrence/activation.py).
+    lengths : integer array (B,), optional
+        Number of valid steps of each sample. None means all T steps.
+    reverse : bool
+        Run each sample from its last valid step to its first one.
+
+    Returns
+    -------
+    h_dot : array (T+1, B, H)
+        Row 0 is h0_dot; row t+1 is the derivative of the output of time step t.
+
+    Raises
+    ------
+    ValueError
+        If an argument has the wrong shape, dtype or layout.
+    """
+    contract.check_tangent(
+        "rnn.tangent", x_dot, x, h, W, U, W_dot, U_dot, b_dot, h0_dot, activation, lengths, reverse
+    )
+    (T, B, _), ends, dφ = x.shape, sample_ends(x, lengths), ACTIVATIONS[activation].array_dphi
+    # forward: a = x @ W.T + b
+    a_dot = x_dot @ W.T + x @ W_dot.T + b_dot
+    h_dot = np.empty_like(h)
+    h_dot[0] = state = h0_dot
+    for t, active in walk(T, B, lengths, reverse):
+        h_t, h_prev = h[t + 1], previous(h, t, ends, reverse)
+        # forward: h_t = φ(a_t + U h_prev)
+        h_dot_t = dφ(h_t) * (a_dot[t] + h_prev @ U_dot.T + state @ U.T)
+        h_dot[t + 1] = np.where(active, h_dot_t, 0)
+        state = np.where(active, h_dot_t, state)
+    return h_dot
+
+
 def walk(T, B, lengths, from_the_end):
     """Yield each time step t of the walk, and the mask (B, 1) of samples that have not ended."""
     ends = np.full(B, T) if lengths is None else lengths

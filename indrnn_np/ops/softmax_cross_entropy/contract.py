@@ -7,6 +7,7 @@ import numpy as np
 from ... import _check
 from ..catalogue import BOTH, Entry
 from ..mse.contract import check_count
+from ..mse.contract import check_direction as check_direction
 
 
 def check(where, y, target, mask, out):

@@ -52,3 +52,35 @@ def loss(y, target, mask=None, out=None):
         out[...] = dy
         dy = out
     return value.item(), dy
+
+
+def gradient_tangent(y_dot, y, target, mask=None):
+    """Return the derivative of dy along y_dot: the Hessian of the loss with respect to y, times y_dot.
+
+        ḋy = (p ⊙ ẏ - p ⟨p, ẏ⟩) / n,   p = softmax(y)
+
+    Parameters
+    ----------
+    y_dot, y : array (B, K) or (T, B, K)
+        Direction of the outputs, and outputs.
+    target, mask
+        As in `loss`.
+
+    Returns
+    -------
+    dy_dot : array (B, K) or (T, B, K)
+        Derivative of dy.
+
+    Raises
+    ------
+    ValueError
+        As in `loss`.
+    """
+    where = "softmax_cross_entropy.gradient_tangent"
+    contract.check(where, y, target, mask, None)
+    contract.check_direction(where, y_dot, y)
+    _, counted, n = contract.check_labels(where, y, target, mask)
+    p = np.exp(y - y.max(axis=-1, keepdims=True))
+    p /= p.sum(axis=-1, keepdims=True)
+    dy_dot = p * (y_dot - np.sum(p * y_dot, axis=-1, keepdims=True)) / n
+    return np.where(counted.reshape(*target.shape, 1), dy_dot, 0).astype(y.dtype)
