@@ -1,19 +1,14 @@
-"""Arrays in GPU memory, and the pool that their memory comes from.
+"""Arrays in GPU memory.
 
 A DeviceArray is C-contiguous and has the few methods that layers use outside operations: shape, dtype, slices
 along the first axis and reshape, but no arithmetic. There are no hidden transfers: `to_host()` copies to NumPy,
 and `numpy.asarray(array)` is an error.
-
-The memory of a deleted array returns to its pool and is reused for the next array of the same size. Reuse is
-safe: kernels run in stream order, so the previous reader has finished.
 """
 
 from __future__ import annotations
 
 import functools
 import math
-from collections import defaultdict
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -22,64 +17,8 @@ from .. import _check
 from .._check import convert
 from . import launch, target
 from .launch import kernel
+from .pool import POOL, Block
 from .target import cuda
-
-GRANULARITY = 512  # bytes: sizes are rounded up, so that arrays of similar size can reuse a block
-
-
-class Pool:
-    """Blocks of GPU memory, which are kept for reuse after their arrays are deleted."""
-
-    def __init__(self) -> None:
-        self.allocations = 0  # by the driver
-        self.live = self.peak = 0  # bytes in use, now and at most
-        self.free: dict[int, list[tuple[Any, dict[Any, Any]]]] = defaultdict(list)
-
-    def take(self, nbytes: int) -> Block:
-        """Return a block of at least `nbytes` bytes."""
-        size = max(GRANULARITY, -(-nbytes // GRANULARITY) * GRANULARITY)
-        free = self.free[size]
-        if not free:
-            free.append((target.allocate(size, self.clear, self.live), {}))
-            self.allocations += 1
-        memory, views = free.pop()
-        self.live += size
-        self.peak = max(self.peak, self.live)
-        return Block(memory, views, self)
-
-    def peak_of(self, function: Callable[[], Any]) -> int:
-        """Return the peak memory in bytes of the arrays created inside `function`."""
-        before, outer, self.peak = self.live, self.peak, self.live
-        try:
-            function()
-            return self.peak - before
-        finally:
-            self.peak = max(self.peak, outer)
-
-    def clear(self) -> None:
-        """Return unused memory to the driver."""
-        self.free.clear()
-
-    @property
-    def held(self) -> int:
-        """Bytes that are held but not in use."""
-        return sum(size * len(blocks) for size, blocks in self.free.items())
-
-
-class Block:
-    """Block of GPU memory with the numba arrays of its parts; the arrays that use it keep it alive."""
-
-    __slots__ = ("memory", "pool", "views")
-
-    def __init__(self, memory: Any, views: dict[Any, Any], pool: Pool) -> None:
-        self.memory, self.views, self.pool = memory, views, pool
-
-    def __del__(self) -> None:
-        self.pool.live -= self.memory.nbytes
-        self.pool.free[self.memory.nbytes].append((self.memory, self.views))
-
-
-POOL = Pool()
 
 
 class DeviceArray:
@@ -233,7 +172,9 @@ def assign(out: DeviceArray, array: Any) -> None:
         _check.floats("cuda.assign", (out.dtype,), array=array)
         if out.size:
             destination, source = out.flat.numba, array.flat.numba
-            launch.run(lambda stream: destination.copy_to_device(source, stream=stream), out, array)
+            launch.run(
+                lambda stream: destination.copy_to_device(source, stream=stream), out, array, name="a copy"
+            )
     elif out.size:  # flat, because numba checks strides even along an axis of size 1
         launch.refuse_recording("copied from the CPU")
         out.flat.numba.copy_to_device(convert.native(array, out.dtype).reshape(-1))

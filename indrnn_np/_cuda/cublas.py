@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 
 from .. import _check
-from .arrays import DeviceArray, Pool
+from .arrays import DeviceArray
 from .launch import run
+from .pool import Pool
 from .target import SIMULATED
 
 WORKSPACE = 2**25  # bytes: 32 MiB, which cuBLAS recommends from compute capability 9.0 on
@@ -108,7 +109,7 @@ class Cublas:
             self._use_stream(int(stream))
             self._call(name, handle, *arguments, because=sizes)
 
-        run(start, a, b, out, self.workspace)
+        run(start, a, b, out, self.workspace, name="a product of cuBLAS")
 
     def _call(self, name: str, *args: Any, because: str = "") -> None:
         status = getattr(self.library, name)(*args)

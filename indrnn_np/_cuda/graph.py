@@ -29,8 +29,9 @@ import numpy as np
 
 from .. import _check
 from . import target
-from .arrays import POOL, Block, DeviceArray, Pool, empty
+from .arrays import DeviceArray, empty
 from .launch import NULL_STREAM, Launch, recorded_by, recorder, run
+from .pool import POOL, Block, Pool
 
 NUMBERS_BYTES = 2**14  # memory for the numbers that change between launches
 ALIGNMENT = 16  # bytes: where numbers begin
@@ -80,7 +81,7 @@ class Graph:
     """
 
     def __init__(self, **sources: Callable[[], Any]) -> None:
-        self._driver = None if target.SIMULATED else _driver()
+        self._driver = None if target.SIMULATED or target.DEBUG else _driver()
         # Stream 0 as an object: with the number 0, numba's copies from the CPU wait for the GPU.
         self._stream = NULL_STREAM if self._driver is None else target.cuda.default_stream()
         self._launches: list[Launch] = []
@@ -135,7 +136,7 @@ class Graph:
         """Record a copy of an array to the CPU; return a function that returns finish(copy) of the last launch."""
         host, source = target.cuda.pinned_array(array.size, array.dtype), array.flat.numba
         self._results.append(host)
-        run(lambda stream: source.copy_to_host(host, stream=stream), array)
+        run(lambda stream: source.copy_to_host(host, stream=stream), array, name="a copy to the CPU")
         return lambda: finish(self._ended(host).reshape(array.shape))
 
     def _ended(self, host: np.ndarray) -> np.ndarray:

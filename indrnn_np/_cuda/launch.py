@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from .. import _check
-from . import simulator
+from . import simulator, target
 from .target import LARGEST_BLOCK, SIMULATED, WARP, cuda, multiprocessors
 
 NULL_STREAM = 0
@@ -55,12 +55,27 @@ def refuse_recording(action: str) -> None:
                     error=RuntimeError)  # fmt: skip
 
 
-def run(launch: Launch, *arrays: Any) -> None:
+def run(launch: Launch, *arrays: Any, name: str) -> None:
     """Call launch(stream) now, or record it while a graph is recording."""
+    launch = _checked(launch, name) if target.DEBUG else launch
     if _recorders:
         _recorders[-1].add(launch, arrays)
     else:
         launch(NULL_STREAM)
+
+
+def _checked(launch: Launch, name: str) -> Launch:
+    """Return a launch that waits until it has finished, and whose errors name it."""
+
+    def start(stream: Any) -> None:
+        try:
+            launch(stream)
+            target.synchronize()
+        except Exception as error:
+            problem = f"cuda: {name} failed ({type(error).__name__}: {error})"
+            raise RuntimeError(f"{problem}, expected a launch without errors") from error
+
+    return start
 
 
 class Kernel:
@@ -97,7 +112,7 @@ class Kernel:
             with around():
                 self.compiled[grid, block, stream](*arguments)
 
-        run(start, *args)
+        run(start, *args, name=f"kernel {self.name}")
 
     def __repr__(self) -> str:
         return f"<kernel {self.name}({self.signature})>"

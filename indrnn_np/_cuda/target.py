@@ -28,6 +28,9 @@ from . import toolkit
 from .toolkit import dotted
 
 SIMULATED = bool(numba.config.ENABLE_CUDASIM)
+DEBUG = os.environ.get("INDRNN_CUDA_DEBUG", "0").replace(
+    "0", ""
+)  # "": off; "initcheck": without NaN in new memory
 LEAST_CAPABILITY = (7, 5)  # the oldest GPUs that CUDA 13 supports
 WARP = 32
 LARGEST_BLOCK = 256

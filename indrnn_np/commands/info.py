@@ -24,7 +24,7 @@ PACKAGES = ("numpy", "numba", "llvmlite", "scipy", "threadpoolctl", "matplotlib"
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
 VARIABLES = (
     "OPENBLAS_CORETYPE", *THREAD_VARIABLES, "MKL_NUM_THREADS", "NUMBA_DISABLE_JIT", "NUMBA_BOUNDSCHECK",
-    "NUMBA_ENABLE_CUDASIM", "INDRNN_CACHE_DIR", "INDRNN_DEBUG", "INDRNN_LOCKS",
+    "NUMBA_ENABLE_CUDASIM", "INDRNN_CACHE_DIR", "INDRNN_DEBUG", "INDRNN_CUDA_DEBUG", "INDRNN_LOCKS",
 )  # fmt: skip
 AVX2_CORES = ("haswell", "zen")  # OpenBLAS's names of kernels without AVX-512
 KNOWN_BLAS = ("openblas", "mkl")

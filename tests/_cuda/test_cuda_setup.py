@@ -10,6 +10,7 @@ import pytest
 
 from indrnn_np import backend
 from indrnn_np._cuda import arrays, launch, target, toolkit
+from indrnn_np._cuda.pool import Pool
 
 NEEDS_DEVICE = pytest.mark.skipif(not target.available(), reason="no GPU and no simulator")
 
@@ -200,7 +201,7 @@ class Full:
 def test_a_full_gpu_says_how_much_was_asked_and_is_free(monkeypatch):
     monkeypatch.setattr(target, "cuda", Full(2**21))
     monkeypatch.setattr(target, "memory", lambda: (2**20, 2**21))
-    pool = arrays.Pool()
+    pool = Pool()
     block = pool.take(2**20)
     words = (
         "cuda: an array needs 8 MiB, expected at most 1 MiB, of 2 MiB on the GPU, with 1 MiB used by arrays of this "
@@ -214,7 +215,7 @@ def test_a_full_gpu_says_how_much_was_asked_and_is_free(monkeypatch):
 @pytest.mark.not_emulated
 def test_memory_goes_back_to_the_pool_when_the_last_view_is_gone(monkeypatch):
     monkeypatch.setattr(target, "cuda", Full(2**20))
-    pool = arrays.Pool()
+    pool = Pool()
     array = arrays.DeviceArray(pool.take(1000), 0, (10, 25), np.dtype("float32"))
     view = array[2:4]
     assert view.shape == (2, 25) and view.shares_memory(array) and not view.same_start(array)

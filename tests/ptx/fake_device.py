@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from indrnn_np._cuda import arrays, graph, launch, target
+from indrnn_np._cuda import graph, launch, target
+from indrnn_np._cuda.pool import Block, Pool
 
 from . import memory, settings
 from .compile import compilers
@@ -59,10 +60,10 @@ def install(multiprocessors: int = 4) -> None:
     target.cuda.device_array = memory.device_array
     target.cuda.pinned_array = np.empty
     graph._driver = lambda: None  # a graph repeats its list of launches, as in the simulator
-    arrays.Pool.take = _take
+    Pool.take = _take
 
 
-def _take(pool: arrays.Pool, nbytes: int) -> arrays.Block:
+def _take(pool: Pool, nbytes: int) -> Block:
     """Return new memory of exactly this size: accesses behind an array, or of a freed one, are out of bounds.
 
     The pool counts as if it had reused the memory of a freed array.
@@ -73,7 +74,7 @@ def _take(pool: arrays.Pool, nbytes: int) -> arrays.Block:
         pool.allocations += 1
     pool.live += nbytes
     pool.peak = max(pool.peak, pool.live)
-    return arrays.Block(memory.device_array(nbytes, np.uint8), {}, pool)
+    return Block(memory.device_array(nbytes, np.uint8), {}, pool)
 
 
 class _CompiledAttribute:
