@@ -48,7 +48,7 @@ PACKAGE = Path(indrnn_np.__file__).parent
 class Resources:
     """What ptxas gives a kernel: registers of a thread, bytes of shared memory of a block, and bytes of a thread's
     local memory, which is as slow as the GPU's own: its stack, and what is written to and read from it for want of
-    registers. And of a walk through time how far its loads stand ahead (sass.ahead); None for other kernels.
+    registers. Of a walk through time also how far its loads run ahead, mean and least (sass.ahead); None for others.
     """
 
     registers: int
@@ -56,7 +56,7 @@ class Resources:
     stack: int
     spill_stores: int
     spill_loads: int
-    ahead: float | None = None
+    ahead: tuple[float, float] | None = None
 
 
 # the kernels
@@ -79,8 +79,15 @@ def kernels() -> Iterator[tuple[str, launch.Kernel]]:
 
 
 def dtypes(kernel: launch.Kernel) -> tuple[str, ...]:
-    """What `real` stands for in the kernel's arguments; one empty word if it is not among them."""
-    return ("float32", "float64") if re.search(r"\breal\b", kernel.signature) else ("",)
+    """What `real` stands for in the kernel's arguments, or the dtype of its arrays; else one empty word."""
+    if re.search(r"\breal\b", kernel.signature):
+        return "float32", "float64"
+    return ("float32",) if kernel.signature.startswith("float32[") else ("",)
+
+
+def listed(name: str) -> bool:
+    """Whether the page has a kernel: of the walks through time it has those of relu, the others are like them."""
+    return not name.startswith(WALKS) or "[relu" in name
 
 
 # one kernel
@@ -93,10 +100,11 @@ def compile(kernel: launch.Kernel, dtype: str) -> dict[str, str]:
     return dict(zip(CAPABILITIES, texts, strict=True))
 
 
-def resources(file: Path, capability: str) -> Resources:
+def resources(file: Path, capability: str, max_registers: int | None = None) -> Resources:
     """What ptxas gives the one kernel in a file of PTX."""
     binary = file.with_suffix(".cubin")
     words = [program("ptxas"), "-v", f"-arch=sm_{capability.replace('.', '')}", str(file), "-o", str(binary)]
+    words += [f"-maxrregcount={max_registers}"] if max_registers else []
     done = subprocess.run(words, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"ptxas: {done.stdout}{done.stderr}")
@@ -204,7 +212,8 @@ def share(number: int, of: int, texts: Path) -> list[list[dict[str, Any]]]:
                     "capability": capability,
                     "text": f"{capability}/{file}",
                 }
-                rows.append((row, beside.submit(resources, texts / capability / file, capability)))
+                path = texts / capability / file
+                rows.append((row, beside.submit(resources, path, capability, kernel.max_registers)))
             found.append(rows)
     return [[row | asdict(given.result()) for row, given in rows] for rows in found]
 
@@ -213,7 +222,8 @@ def table(rows: list[dict[str, Any]], versions: dict[str, str]) -> str:
     """The rows as a page."""
     kernels: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
     for row in rows:
-        kernels.setdefault((row["kernel"], row["dtype"]), {})[row["capability"]] = row
+        if listed(row["kernel"]):
+            kernels.setdefault((row["kernel"], row["dtype"]), {})[row["capability"]] = row
     lines = [
         "# Registers of the CUDA kernels",
         "",
@@ -221,7 +231,8 @@ def table(rows: list[dict[str, Any]], versions: dict[str, str]) -> str:
         f"{told(versions)}, on {datetime.date.today().isoformat()} at commit {machine.commit()}.",
         "",
         "Registers of a thread for each compute capability; bytes of shared memory of a block; bytes of a thread's",
-        "stack and of what is spilled to it and read back, the most over the capabilities.",
+        "stack and of what is spilled to it and read back, the most over the capabilities. Of the walks through time,",
+        "those of relu; tests check all of them.",
         "",
         f"| kernel | dtype | {' | '.join(CAPABILITIES)} | shared | stack | spilled |",
         "| --- | --- |" + " ---: |" * (len(CAPABILITIES) + 3),
@@ -240,15 +251,15 @@ def ahead_table(kernels: dict[tuple[str, str], dict[str, dict[str, Any]]]) -> It
         "## Loads ahead of the chain",
         "",
         "Of the walks through time, in the machine code as nvdisasm shows it: the share of the main loop's arithmetic",
-        "that stands behind a load, mean over the loads of a turn. 1: all are asked for first; what a turn loads the",
-        "next one computes with.",
+        "that runs between a load and the first wait for it, mean and least over the loads of a turn. 1: the whole of",
+        "a turn runs while the loads of the next one are under way.",
         "",
         f"| kernel | dtype | {' | '.join(CAPABILITIES)} |",
         "| --- | --- |" + " ---: |" * len(CAPABILITIES),
     )
     for (name, dtype), by in kernels.items():
         if name.startswith(WALKS):
-            shares = (f"{by[capability]['ahead']:.2f}" for capability in CAPABILITIES)
+            shares = ("{:.2f} {:.2f}".format(*by[capability]["ahead"]) for capability in CAPABILITIES)
             yield f"| {name} | {dtype} | {' | '.join(shares)} |"
 
 

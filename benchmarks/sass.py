@@ -1,6 +1,7 @@
-"""Machine code of a CUDA kernel, as nvdisasm shows it: what a loop still computes after it has asked for its loads.
+"""Machine code of a CUDA kernel, as nvdisasm shows it: how much a loop computes before it waits for its loads.
 
-ptxas puts instructions into an order of its own, so PTX alone does not tell whether loads run ahead of a chain.
+ptxas orders instructions itself, so PTX does not show whether loads run ahead of a chain. A load sets one of six
+scoreboards, and an instruction that names the scoreboard waits for every load that has set it.
 """
 
 from __future__ import annotations
@@ -8,53 +9,68 @@ from __future__ import annotations
 import re
 import subprocess
 from pathlib import Path
+from typing import NamedTuple
 
 ARITHMETIC = ("FADD", "FMUL", "FFMA", "FMNMX", "FSEL", "FSETP", "DADD", "DMUL", "DFMA", "DSETP", "MUFU")
-INSTRUCTION = re.compile(r"\s+(?:/\*[0-9a-f]+\*/\s+)?(?:@!?U?P\w+\s+)?([A-Z][\w.]*)(.*);")
+CODE = r"\s*/\* 0x([0-9a-f]{16}) \*/"
+INSTRUCTION = re.compile(rf"^\s+/\*[0-9a-f]+\*/\s+(?:@!?U?P\w+\s+)?([A-Z][\w.]*)(.*);{CODE}\n{CODE}", re.M)
+LABEL = re.compile(r"^\s*\.(L_x_\d+):", re.M)
+
+
+class Instruction(NamedTuple):
+    """An opcode, the scoreboard that it sets when its result is there (7: none), and a mask of those it waits for."""
+
+    opcode: str
+    scoreboard: int
+    waits: int
 
 
 def text(nvdisasm: str, binary: Path) -> str:
     """The machine code in a file that ptxas wrote."""
-    done = subprocess.run([nvdisasm, "-c", str(binary)], capture_output=True, text=True)
+    done = subprocess.run([nvdisasm, "-c", "-hex", str(binary)], capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"nvdisasm: {done.stderr}")
     return done.stdout
 
 
-def loops(code: str) -> list[list[str]]:
-    """The opcodes from the start of each loop to the jump back there."""
+def loops(code: str) -> list[list[Instruction]]:
+    """The instructions from the start of each loop to the jump back there."""
+    labels = [(match.start(), match[1]) for match in LABEL.finditer(code)]
     places: dict[str, int] = {}
-    opcodes: list[str] = []
+    instructions: list[Instruction] = []
     found = []
-    for line in code.splitlines():
-        if label := re.match(r"\s*\.(L_x_\d+):", line):
-            places[label[1]] = len(opcodes)
-        elif instruction := INSTRUCTION.match(line):
-            opcodes.append(instruction[1])
-            target = re.search(r"\.(L_x_\d+)\b", instruction[2])
-            if instruction[1].startswith("BRA") and target and target[1] in places:
-                found.append(opcodes[places[target[1]] :])
+    for match in INSTRUCTION.finditer(code):
+        while labels and labels[0][0] < match.start():
+            places[labels.pop(0)[1]] = len(instructions)
+        control = (
+            int(match[4], 16) >> 41
+        )  # 4 bits of stall, yield, 3 bits of each scoreboard that is set, waits
+        instructions.append(Instruction(match[1], control >> 5 & 7, control >> 11 & 63))
+        target = re.search(r"\.(L_x_\d+)\b", match[2])
+        if match[1].startswith("BRA") and target and target[1] in places:
+            found.append(instructions[places[target[1]] :])
     return found
 
 
-def ahead(code: str) -> float:
-    """The share of the main loop's arithmetic that stands behind a load of global memory, mean over its loads.
+def ahead(code: str) -> tuple[float, float]:
+    """The share of the main loop's arithmetic between a load of global memory and the first wait for it.
 
-    1: all loads come first, and the whole of the arithmetic runs while they are under way. The main loop is the one
-    with the most loads before its first store.
+    The mean over the loads and the least. 1: the whole of a turn runs while the loads are under way. The main loop is
+    the one with the most loads before its first store.
     """
-    loop = max(loops(code), key=lambda ops: _count(ops[: _first(ops, "STG")], "LDG"))
-    whole, before, shares = _count(loop, *ARITHMETIC), 0, []
-    for opcode in loop:
-        before += opcode.startswith(ARITHMETIC)
-        if opcode.startswith("LDG"):
-            shares.append((whole - before) / whole)
-    return sum(shares) / len(shares)
+    loop = max(loops(code), key=lambda loop: _count(loop[: _first(loop, "STG")], "LDG"))
+    whole, shares = _count(loop, *ARITHMETIC), []
+    for i, load in enumerate(loop):
+        if load.opcode.startswith("LDG"):
+            later = loop[i + 1 :] + loop[: i + 1]
+            wait = next((k for k, each in enumerate(later) if each.waits >> load.scoreboard & 1), len(later))
+            shares.append(_count(later[:wait], *ARITHMETIC) / whole)
+    return sum(shares) / len(shares), min(shares)
 
 
-def _count(opcodes: list[str], *beginnings: str) -> int:
-    return sum(opcode.startswith(beginnings) for opcode in opcodes)
+def _count(loop: list[Instruction], *beginnings: str) -> int:
+    return sum(each.opcode.startswith(beginnings) for each in loop)
 
 
-def _first(opcodes: list[str], beginning: str) -> int:
-    return next((i for i, opcode in enumerate(opcodes) if opcode.startswith(beginning)), len(opcodes))
+def _first(loop: list[Instruction], beginning: str) -> int:
+    return next((i for i, each in enumerate(loop) if each.opcode.startswith(beginning)), len(loop))

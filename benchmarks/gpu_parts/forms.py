@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from indrnn_np.ops.recurrence import cuda as recurrence
+from indrnn_np.ops.recurrence import cuda_form
 
 CHOSEN, EIGHT, WIDE = "chosen", "8 ahead", "wide"
 
@@ -12,7 +12,8 @@ CHOSEN, EIGHT, WIDE = "chosen", "8 ahead", "wide"
 def forms() -> Iterator[str]:
     """Yield each form by its name, in use meanwhile wherever the arrays permit it."""
     try:
-        for name, recurrence.force_wide in ((CHOSEN, None), (EIGHT, False), (WIDE, True)):
+        for name, form in ((CHOSEN, None), (EIGHT, 8), (WIDE, cuda_form.WIDE)):
+            cuda_form.force_form = form
             yield name
     finally:
-        recurrence.force_wide = None
+        cuda_form.force_form = None

@@ -90,11 +90,17 @@ class Kernel:
         "real[:,::1], real[::1], int64". Without a GPU, the kernel is compiled for these types.
     name : str
         Name of the kernel.
+    max_registers : int, optional
+        Registers that a thread may use; by default the compiler uses fewer, so that more threads run at once.
     """
 
-    def __init__(self, function: Callable[..., None], signature: str, name: str) -> None:
+    def __init__(
+        self, function: Callable[..., None], signature: str, name: str, max_registers: int | None = None
+    ) -> None:
         self.function, self.signature, self.name = function, signature, name
-        self.compiled = cuda.jit(function)
+        self.max_registers = max_registers
+        limit = {"max_registers": max_registers} if max_registers and not SIMULATED else {}
+        self.compiled = cuda.jit(**limit)(function)
 
     def __call__(self, threads: int, *args: Any) -> None:
         """Run the kernel on threads 0 to threads - 1; 0 threads launch nothing."""
@@ -131,9 +137,11 @@ if SIMULATED:
     simulator.start_one_by_one()
 
 
-def kernel(signature: str, name: str | None = None) -> Callable[[Callable[..., None]], Kernel]:
+def kernel(
+    signature: str, name: str | None = None, max_registers: int | None = None
+) -> Callable[[Callable[..., None]], Kernel]:
     """Decorate a function of one thread as a Kernel; `cuda.grid(1)` is the number of the thread."""
-    return lambda function: Kernel(function, signature, name or function.__name__)
+    return lambda function: Kernel(function, signature, name or function.__name__, max_registers)
 
 
 def device(function: Callable[..., Any]) -> Any:

@@ -112,7 +112,7 @@ def test_registers_of_the_kernels_page_are_those_of_the_table():
     page, known = (DOCS / "kernels.md").read_text("utf-8"), (MEASURED / "ptx.md").read_text("utf-8")
     (_, *capabilities), *rows = next(tables(section(page, "6. The tuned CUDA kernel")))
     assert f"| kernel | dtype | {' | '.join(capabilities)} |" in known
-    assert len(rows) == 4
+    assert len(rows) == 6
     for kernel, *registers in rows:
         line = (
             f"| {kernel} | float32 | {' | '.join(registers)} | 0 | 0 | 0 |"  # shared memory, stack, spilled

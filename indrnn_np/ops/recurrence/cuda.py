@@ -1,8 +1,8 @@
 """CUDA twin of reference.py: argument checks, launches, and the kernels, whose threads run cuda_steps.py.
 
 A column is one neuron of one sample; a time step is a row of B·H columns. A thread owns V neighbouring columns and
-takes them through all time steps, with its state in registers. V is 1, or with `wide` the columns that 16 bytes hold
-(_cuda/vector_access.py). Both forms compute a column with the same operations and give the same bits.
+takes them through all time steps, with its state in registers. cuda_form.py chooses V and the number of time steps
+whose loads are in flight. All forms compute a column with the same operations and give the same bits.
 
 The IndRNN cell (ops/indrnn) also calls `launch_forward`, with a bias, and `launch_backward`, for the bias gradient.
 """
@@ -14,7 +14,7 @@ import functools
 import numpy as np
 
 from ... import _check
-from ..._cuda import arrays, target
+from ..._cuda import arrays
 from ..._cuda.arrays import ends_of
 from ..._cuda.launch import kernel, on_device
 from ..._cuda.reduction import launch_columns
@@ -22,34 +22,16 @@ from ..._cuda.target import cuda
 from ..._cuda.vector_access import (
     BYTES,
     MAX_COLUMNS,
-    aligned,
     copy_rows,
     load,
     owned_columns,
     store,
     store_zeros,
 )
-from . import contract
-from .cuda_steps import (
-    AHEAD,
-    BUFFER,
-    DPHI,
-    LOADS,
-    PHI,
-    advance_1_step,
-    advance_8_steps,
-    backprop_all,
-    prefetch,
-)
+from . import contract, cuda_form
+from .cuda_form import BACKWARD, FORWARD, WIDE
+from .cuda_steps import ALL, DPHI, GROUP, LOADS, PHI, advance, backprop_all, prefetch
 from .cuda_sums import sum_kernel
-
-# Bytes that a multiprocessor must have in flight to keep memory busy: 4.8 TB/s · 1.1 µs / 132. (A load takes 0.7 µs
-# when memory is idle, and longer when it is not.) A thread of the wide form has LOADS · 16 bytes in flight.
-BYTES_IN_FLIGHT = 40 * 1024
-WIDE_THREADS = BYTES_IN_FLIGHT // (LOADS * BYTES)
-
-# True: use the wide form if the arrays permit it. False: never. None: if its threads still fill the GPU.
-force_wide: bool | None = None
 
 
 def forward(a, u, h0, activation="relu", lengths=None, reverse=False, out=None):
@@ -90,9 +72,9 @@ def launch_forward(a, h, u, b, h0, activation, lengths, reverse):
     b (H,) is None if a contains it.
     """
     T, B, H = h.shape[0] - 1, h.shape[1], h.shape[2]
-    wide, start = use_wide(a, h), B * H if a is h else 0
-    run = forward_kernel(activation, b is not None, wide)
-    run(threads(h, wide), a.flat, start, h0.flat, h.flat, T, B * H, u, u if b is None else b,
+    form, start = cuda_form.choose(FORWARD, 1, h, a), B * H if a is h else 0
+    run = forward_kernel(activation, b is not None, form)
+    run(threads(h, form), a.flat, start, h0.flat, h.flat, T, B * H, u, u if b is None else b,
         ends_of(lengths, T, B), reverse)  # fmt: skip
 
 
@@ -102,43 +84,34 @@ def launch_backward(dh, h, u, dhT, da, activation, lengths, reverse):
     dh0, sums = arrays.empty((B, H), h.dtype), arrays.empty(2 * B * H, np.float64)
     has_dh, has_dhT = dh is not None, dhT is not None
     dh, dhT = dh if has_dh else da, dhT if has_dhT else dh0  # placeholders; the kernel ignores them
-    wide = use_wide(h, da, dh)
-    run = backward_kernel(activation, has_dh, has_dhT, wide)
-    run(threads(h, wide), dh.flat, h.flat, T, B * H, u, dhT.flat, da.flat, dh0.flat, sums,
+    form = cuda_form.choose(BACKWARD, 1 + has_dh, h, da, dh)
+    run = backward_kernel(activation, has_dh, has_dhT, form)
+    run(threads(h, form), dh.flat, h.flat, T, B * H, u, dhT.flat, da.flat, dh0.flat, sums,
         ends_of(lengths, T, B), reverse)  # fmt: skip
     du, db = arrays.empty(H, h.dtype), arrays.empty(H, h.dtype)
     launch_columns(sum_kernel, H, B, sums, B, H, du, db)
     return du, db, dh0
 
 
-def use_wide(*arrays_in_time):
-    """Return whether the wide form runs on these arrays (time, B, H). Both forms give the same bits.
-
-    In the wide form a thread owns as many columns as 16 bytes hold. It needs rows that begin at multiples of 16 bytes,
-    and enough threads to fill the GPU.
-    """
-    B, H = arrays_in_time[0].shape[1:]
-    V = BYTES // arrays_in_time[0].dtype.itemsize
-    preferred = B * H // V // target.multiprocessors() >= WIDE_THREADS if force_wide is None else force_wide
-    return preferred and H % V == 0 and all(aligned(array) for array in arrays_in_time)
-
-
-def threads(h, wide):
+def threads(h, form):
     """Return the number of threads of a kernel that walks through time."""
-    return h[0].nbytes // BYTES if wide else h[0].size
+    return h[0].nbytes // BYTES if form == WIDE else h[0].size
 
 
 @functools.cache
-def forward_kernel(activation, has_bias, wide):
+def forward_kernel(activation, has_bias, form):
     """h[0] = h0 and h[t+1] = φ(a[t] + b + u h[t]), for n = ends[sample] steps; zeros after them.
 
     A thread owns V columns and keeps their h_t, u and b in registers. It moves 2 words an element: it reads a and
     writes h. The first row of pre-activations begins at a[start]; `a` may be h itself.
     """
-    phi = PHI[activation]
+    phi, wide = PHI[activation], form == WIDE
+    ahead, buffer = (GROUP, GROUP * MAX_COLUMNS) if wide else (form, form)
+    real, limit = cuda_form.limits(form, FORWARD)
 
-    @kernel("real[::1], int64, real[::1], real[::1], int64, int64, real[::1], real[::1], int64[::1], boolean",
-            f"recurrence.forward{'.wide' * wide}[{activation}, bias={has_bias}]")  # fmt: skip
+    @kernel("real[::1], int64, real[::1], real[::1], int64, int64, real[::1], real[::1], int64[::1], boolean"
+            .replace("real", real),
+            f"recurrence.forward{cuda_form.suffix(form)}[{activation}, bias={has_bias}]", limit)  # fmt: skip
     def forward(a, start, h0, h, T, columns, u, b, ends, reverse):
         V = owned_columns(wide, h)
         j = V * cuda.grid(1)
@@ -147,7 +120,7 @@ def forward_kernel(activation, has_bias, wide):
         n, H = ends[j // u.size], u.size
         u_j, b_j = cuda.local.array(MAX_COLUMNS, h.dtype), cuda.local.array(MAX_COLUMNS, h.dtype)
         h_t = cuda.local.array(MAX_COLUMNS, h.dtype)
-        a_ahead, a_now = cuda.local.array(BUFFER, h.dtype), cuda.local.array(BUFFER, h.dtype)
+        a_ahead, a_now = cuda.local.array(buffer, h.dtype), cuda.local.array(buffer, h.dtype)
         for c in range(V):
             u_j[c], b_j[c] = u[j % H + c], b[j % H + c] if has_bias else h.dtype.type(0)
             h_t[c] = h0[j + c]
@@ -155,35 +128,40 @@ def forward_kernel(activation, has_bias, wide):
         stride = -columns if reverse else columns
         q = (n if reverse else 1) * columns + j  # where the first h_t is written
         p = q - columns + start  # where the first a_t is read
-        whole = n // AHEAD * AHEAD
-        if whole > 0:
-            prefetch(V, AHEAD, a, p, stride, a_ahead)
+        if n > 0:
+            whole = (n - 1) // ahead * ahead  # time steps before the last group, which may be shorter
+            prefetch(V, ahead, n, a, p, stride, a_ahead)
             # No condition stands around the loads in a loop, or ptxas moves them behind the arithmetic.
-            for t in range(AHEAD, whole, AHEAD):
-                copy_rows(V, AHEAD, a_ahead, a_now)
-                prefetch(V, AHEAD, a, p + t * stride, stride, a_ahead)
-                advance_8_steps(phi, V, a_now, u_j, b_j, h_t, h, q + (t - AHEAD) * stride, stride)
-            advance_8_steps(phi, V, a_ahead, u_j, b_j, h_t, h, q + (whole - AHEAD) * stride, stride)
-        for t in range(whole, n):
-            load(V, a_now, 0, a, p + t * stride)
-            advance_1_step(phi, V, a_now, 0, u_j, b_j, h_t, h, q + t * stride)
+            for t in range(ahead, whole, ahead):
+                copy_rows(V, ahead, a_ahead, a_now)
+                prefetch(V, ahead, ALL, a, p + t * stride, stride, a_ahead)
+                advance(phi, V, ahead, ALL, a_now, u_j, b_j, h_t, h, q + (t - ahead) * stride, stride)
+            if whole > 0:
+                copy_rows(V, ahead, a_ahead, a_now)
+                prefetch(V, ahead, n - whole, a, p + whole * stride, stride, a_ahead)
+                advance(phi, V, ahead, ALL, a_now, u_j, b_j, h_t, h, q + (whole - ahead) * stride, stride)
+            advance(phi, V, ahead, n - whole, a_ahead, u_j, b_j, h_t, h, q + whole * stride, stride)
         store_zeros(V, h, (n + 1) * columns + j, columns, T - n, h_t)
 
     return forward
 
 
 @functools.cache
-def backward_kernel(activation, has_dh, has_dhT, wide):
+def backward_kernel(activation, has_dh, has_dhT, form):
     """da[t] = φ'(h[t+1]) (dh[t] + u da[t+1]), dh0 = u da[0], sums = (Σ_t da[t] h[t], Σ_t da[t]) for du and db.
 
     A thread owns V columns and keeps h_t, u, the sums and carry = u da[t+1] in registers. It moves 3 words an element:
-    it reads dh and h and writes da. It adds AHEAD time steps in the arrays' dtype, and their sums in float64.
+    it reads dh and h and writes da. It adds GROUP time steps in the arrays' dtype, and their sums in float64.
     Rows of da after a sample's end are zero.
     """
-    dphi = DPHI[activation]
+    dphi, wide = DPHI[activation], form == WIDE
+    steps = LOADS // (1 + has_dh) if wide else form
+    real, limit = cuda_form.limits(form, BACKWARD)
 
     @kernel("real[::1], real[::1], int64, int64, real[::1], real[::1], real[::1], real[::1], float64[::1], int64[::1], "
-            "boolean", f"recurrence.backward{'.wide' * wide}[{activation}, dh={has_dh}, dhT={has_dhT}]")  # fmt: skip
+            "boolean".replace("real", real),
+            f"recurrence.backward{cuda_form.suffix(form)}[{activation}, dh={has_dh}, dhT={has_dhT}]",
+            limit)  # fmt: skip
     def backward(dh, h, T, columns, u, dhT, da, dh0, sums, ends, reverse):
         V = owned_columns(wide, h)
         j = V * cuda.grid(1)
@@ -195,17 +173,17 @@ def backward_kernel(activation, has_dh, has_dhT, wide):
         u_j, h_t = cuda.local.array(MAX_COLUMNS, h.dtype), cuda.local.array(MAX_COLUMNS, h.dtype)
         carry = cuda.local.array(MAX_COLUMNS, h.dtype)
         du, db = cuda.local.array(MAX_COLUMNS, h.dtype), cuda.local.array(MAX_COLUMNS, h.dtype)
-        du_sum, db_sum = cuda.local.array(MAX_COLUMNS, np.float64), cuda.local.array(MAX_COLUMNS, np.float64)
+        du64, db64 = cuda.local.array(MAX_COLUMNS, np.float64), cuda.local.array(MAX_COLUMNS, np.float64)
         for c in range(V):
             u_j[c], carry[c] = u[j % u.size + c], dhT[j + c] if has_dhT else zero
-            h_t[c], du[c], db[c], du_sum[c], db_sum[c] = zero, zero, zero, 0.0, 0.0
+            h_t[c], du[c], db[c], du64[c], db64[c] = zero, zero, zero, 0.0, 0.0
         if n > 0:
             load(V, h_t, 0, h, p + columns)
-        backprop_all(
-            dphi, has_dh, V, dh, h, j, da, p, columns, stride, n, u_j, carry, h_t, du, db, du_sum, db_sum
-        )
+            backprop_all(
+                dphi, has_dh, V, steps, dh, h, j, da, p, columns, stride, n, u_j, carry, h_t, du, db, du64, db64
+            )  # fmt: skip
         for c in range(V):
-            dh0[j + c], sums[j + c], sums[columns + j + c] = carry[c], du_sum[c], db_sum[c]
+            dh0[j + c], sums[j + c], sums[columns + j + c] = carry[c], du64[c], db64[c]
         store_zeros(V, da, n * columns + j, columns, T - n, h_t)
 
     return backward
@@ -227,7 +205,8 @@ def kernels():
     """Yield every kernel of the recurrence in every variant."""
     yield last_kernel
     for activation in PHI:
-        for wide in (False, True):
-            yield from (forward_kernel(activation, has_bias, wide) for has_bias in (False, True))
+        for form in (WIDE, *FORWARD[4]):
+            yield from (forward_kernel(activation, has_bias, form) for has_bias in (False, True))
+        for form in (WIDE, *BACKWARD[4]):
             for has_dh, has_dhT in ((True, True), (True, False), (False, True)):
-                yield backward_kernel(activation, has_dh, has_dhT, wide)
+                yield backward_kernel(activation, has_dh, has_dhT, form)
