@@ -11,13 +11,18 @@ from indrnn_np.backend import get
 from indrnn_np.bench import recurrence as bench
 from indrnn_np.bench.report import figures
 from indrnn_np.init import recurrent_bound
+from indrnn_np.ops.recurrence import cuda_form
 
 from .clock import dram_copy, ms, queued, values
-from .forms import CHOSEN, forms
+from .forms import CHOSEN, FORMS, forms
 from .gpu_state import cell
 from .part import Part, Table
 
 DRAWN = 64  # time steps that are drawn, and repeated: drawing all of them would take seconds
+DEPTHS = {
+    bench.OUT_OF_PLACE: cuda_form.FORWARD[4],
+    bench.BACKWARD: cuda_form.BACKWARD[4],
+}  # that exist in float32
 WORDS = {bench.OUT_OF_PLACE: 2, bench.IN_PLACE: 2, bench.BACKWARD: 3}  # moved per element
 
 
@@ -57,6 +62,8 @@ def passes(part: Part, table: Table, data: bench.Data, form: str, rate: float) -
     if form == CHOSEN:
         runs[bench.IN_PLACE] = data.in_place, data.fill
     for name, (run, before) in runs.items():
+        if isinstance(FORMS[form], int) and FORMS[form] not in DEPTHS[name]:
+            continue  # the pass has no kernel of this depth
         moved = WORDS[name] * data.a.nbytes
         for cache in ("cold", "warm") if before is None else ("cold",):
             timing = queued(part, run, cache == "cold", before, launches=2)
