@@ -73,6 +73,16 @@ def test_a_plain_twin_equals_the_reference(op, name, kind, data, T, B, D, H, dty
         assert_close(found[number], expected[number], f"array {number}", scale)
 
 
+@each_twin
+def test_the_cell_has_a_bias_gradient_without_inputs(kind):
+    if kind not in BACKENDS:
+        pytest.skip("no GPU and no simulator")
+    arguments = ENTRIES["indrnn", "backward"].arguments(Draw(np.random.default_rng(0), "float32", 5, 3, 0, 4))
+    arguments = {key: a for key, a in arguments.items() if key not in LEFT_OUT["indrnn", "backward", kind]}
+    *_, db, _ = run(plain("indrnn", kind).backward, backend.get(kind).device, arguments)[:5]
+    assert_close(db, ENTRIES["indrnn", "backward"].reference()(**arguments)[3])
+
+
 @pytest.mark.parametrize(("op", "name", "kind"), sorted(LEFT_OUT))
 def test_an_option_that_a_plain_twin_leaves_out_is_refused_by_name(kind, op, name):
     function, reference = getattr(plain(op, kind), name), getattr(backend.get("reference"), op)

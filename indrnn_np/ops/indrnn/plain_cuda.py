@@ -1,9 +1,9 @@
 """Straightforward CUDA kernels for the IndRNN cell.
 
 Forward has one thread for each neuron of each sample, which multiplies W x_t inside its time loop.
-Backward runs the plain recurrence and then two products, with one thread for each element of dx and
-of dW. The tuned twin is cuda.py. This twin leaves out `lengths`, `reverse`, `work`, `probe` and
-`norm`.
+Backward runs the plain recurrence and then two products, with one thread for each element of dx, of
+dW and of db. The tuned twin is cuda.py. This twin leaves out `lengths`, `reverse`, `work`, `probe`
+and `norm`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def backward(dh, x, h, W, u, dhT=None, activation="relu", input_gradient=True):
     if input_gradient:
         dx = arrays.empty_like(x)
         input_kernel(x.size, da, W, dx)
-    weight_kernel(W.size, da, x, dW, db)
+    weight_kernel(W.size + u.size, da, x, dW, db)
     return dx, dW, du, db, dh0
 
 
@@ -79,20 +79,17 @@ def input_kernel(da, W, dx):
 
 @kernel("real[:,:,::1], real[:,:,::1], real[:,::1], real[::1]", "indrnn.plain_weight")
 def weight_kernel(da, x, dW, db):
-    """dW = Σ da_t x_tᵀ and db = Σ da_t. A thread owns one element of dW; it reads 2 T·B words.
-
-    The threads of column 0 write db too.
-    """
-    n, d = divmod(cuda.grid(1), x.shape[2])
+    """dW = Σ da_t x_tᵀ and db = Σ da_t. A thread owns one element of dW or db; it reads 2 or 1 T·B words."""
+    n, d = divmod(cuda.grid(1), x.shape[2] + 1)
     if n < db.size:
-        total_W, total_b = 0.0, 0.0
+        total = 0.0
         for t in range(x.shape[0]):
             for i in range(x.shape[1]):
-                total_W += da[t, i, n] * x[t, i, d]
-                total_b += da[t, i, n]
-        dW[n, d] = total_W
-        if d == 0:
-            db[n] = total_b
+                total += da[t, i, n] * x[t, i, d] if d < x.shape[2] else da[t, i, n]
+        if d < x.shape[2]:
+            dW[n, d] = total
+        else:
+            db[n] = total
 
 
 def kernels():
