@@ -26,6 +26,9 @@ def options(parser: pytest.Parser) -> None:
         "--ptx-seed", type=int, default=0, help="another order of threads and blocks in each test"
     )
     group.addoption(
+        "--ptx-long", action="store_true", help="more orders in tests/ptx, and a table of what was executed"
+    )
+    group.addoption(
         "--ptx-capability", default="9.0", help="compute capability that kernels are compiled for"
     )
 

@@ -1,0 +1,116 @@
+"""Every op through its own CUDA launcher, as PTX on the CPU: results, bits, accesses, and the lines that ran."""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from entries import ENTRIES
+from strategies import DTYPES
+
+from indrnn_np import backend
+from indrnn_np._cuda import arrays
+from indrnn_np._gradcheck.hosted import hosted
+from indrnn_np.ops.recurrence import cuda as recurrence
+from indrnn_np.ops.recurrence.activation import ACTIVATIONS
+from ptx.calls import EMPTY, SIZES, Call, drawn
+from ptx.comparison import check, in_orders
+from ptx.coverage import assert_covered
+from ptx.special_calls import small_constants, special, without_some_gradients
+
+CELLS = ("recurrence", "indrnn")
+OPS = [
+    op
+    for op in backend.OPS
+    if "cuda" in importlib.import_module(f"indrnn_np.ops.{op}").TWINS and op not in CELLS
+]
+PLAIN = (
+    "batchnorm",
+    *CELLS,
+)  # numba compiles the power in Adam's to a function, which the emulator does not call
+OWN_KERNELS = {"batchnorm": "kernels", "embedding": "kernels", "layernorm": "kernels"}  # else "cuda"
+
+
+def calls(ops: Iterable[str], **fixed: str) -> Iterator[Call]:
+    """Yield the calls of every function of some ops, in both dtypes."""
+    for (op, name), dtype in itertools.product(ENTRIES, DTYPES):
+        if op in ops:
+            options = {key: fixed[key] for key in fixed.keys() & ENTRIES[op, name].source.options.keys()}
+            yield from drawn(op, name, dtype, SIZES + EMPTY, **options)
+            yield from special(op, name, dtype, **options)
+
+
+@pytest.mark.parametrize("op", OPS)
+def test_an_op(op, monkeypatch, record_property, programs):
+    for call in calls([op]):
+        check(call)
+    if op in ("adam", "sgd", "dropout"):
+        with monkeypatch.context() as patch:
+            patch.setattr(importlib.import_module(f"indrnn_np.ops.{op}.cuda"), "numbers", numbers_in_memory)
+            for call in calls([op]):
+                check(call)
+    if op == "embedding":
+        check_unknown_symbols(monkeypatch)
+    with monkeypatch.context() as patch:
+        for call in calls([op]) if small_constants(op, patch) else ():
+            check(call)
+    module = importlib.import_module(f"indrnn_np.ops.{op}.{OWN_KERNELS.get(op, 'cuda')}")
+    assert_covered(module.kernels(), programs(), record_property)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_the_recurrence(activation, monkeypatch, record_property, programs):
+    """Both forms of the kernels have equal bits."""
+    for call in calls(CELLS, activation=activation):
+        bits = set()
+        for wide in (False, True, None):
+            monkeypatch.setattr(recurrence, "force_wide", wide)
+            bits.add(check(call))
+        assert len(bits) == 1, call
+    names = (f"[{activation}", "sum_kernel", "last_kernel")
+    kernels = [kernel for kernel in recurrence.kernels() if any(name in kernel.name for name in names)]
+    assert_covered(kernels, programs(), record_property)
+
+
+@pytest.mark.parametrize("op", PLAIN)
+def test_a_plain_twin(op, record_property, programs):
+    for dtype, entry in itertools.product(DTYPES, ENTRIES.values()):
+        if entry.op == op and "plain_cuda" in entry.leaves_out:
+            left_out = entry.leaves_out["plain_cuda"]
+            first = {name: values[0] for name, values in entry.source.options.items() if name in left_out}
+            for call in plain_calls(op, entry.name, dtype, **first):
+                arguments = {name: value for name, value in call.arguments.items() if name not in left_out}
+                check(replace(call, arguments=arguments, twin="plain_cuda"))
+    module = importlib.import_module(f"indrnn_np.ops.{op}.plain_cuda")
+    assert_covered(module.kernels(), programs(), record_property)
+
+
+def plain_calls(op, name, dtype, **fixed):
+    """Yield the calls of a plain twin, and those of a backward pass without one of its gradients."""
+    for call in drawn(op, name, dtype, SIZES + EMPTY, **fixed):
+        yield call
+        if "dhT" in call.arguments:
+            yield from without_some_gradients(call)
+
+
+def numbers_in_memory(function, dtype, **arguments):
+    """Return what `_cuda.graph.numbers` returns while a graph records: the array counts, not the numbers."""
+    values = np.array(function(**arguments), dtype)
+    return *np.zeros_like(values), arrays.asarray(values)
+
+
+def check_unknown_symbols(monkeypatch):
+    """In a graph, which cannot report them, an unknown symbol gives a row of NaN."""
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            importlib.import_module("indrnn_np.ops.embedding.cuda"), "result", lambda array, finish: None
+        )
+        for call in itertools.chain(*(drawn("embedding", "forward", dtype) for dtype in DTYPES)):
+            call.arguments["ids"].flat[-1] = -1
+            for _ in in_orders(call):
+                y = hosted("cuda").embedding.forward(**call.arguments)
+                assert np.array_equal(np.isnan(y).any(axis=2), call.arguments["ids"] < 0)
