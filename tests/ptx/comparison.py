@@ -11,6 +11,7 @@ from tolerances import assert_close
 
 from ptx import findings, settings
 from ptx.calls import Call
+from ptx.program import counts
 
 # (seed of the order and of uninitialised memory, multiprocessors): blocks have 32 to 256 threads.
 ORDERS = ((1, 1), (2, 132), (0, 4), (3, 4))
@@ -32,6 +33,7 @@ def check(call: Call) -> bytes:
     bits : bytes
         The results.
     """
+    counts["cases"] += 1
     try:
         expected = call.run("reference")
     except ValueError as refusal:

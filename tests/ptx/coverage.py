@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from indrnn_np._cuda.launch import Kernel
-from ptx.program import Program
+from ptx.program import Program, counts
 
 INSTRUCTION = re.compile(r"(?:@!?(%p\d+)\s+)?([a-z][\w.]*)\s*([^;]*);")
 DIVISION = re.compile(r"(div|rem)\.[su](32|64)")
@@ -22,13 +22,11 @@ UNREACHABLE = {
 }
 
 
-def assert_covered(
-    kernels: Iterable[Kernel], programs: Iterable[Program], record: Callable[[str, int], None]
-) -> None:
-    """Assert that every load and store has been executed, but for those in UNREACHABLE; record their numbers."""
+def assert_covered(kernels: Iterable[Kernel], programs: Iterable[Program]) -> None:
+    """Assert that every load and store has been executed, but for those in UNREACHABLE; count them."""
     total, missing = executed(kernels, programs)
-    record("loads and stores", total)
-    record("not executed", sum(map(len, missing.values())))
+    counts["loads and stores"] += total
+    counts["loads and stores not executed"] += sum(map(len, missing.values()))
     for name, lines in missing.items():
         assert len(lines) <= UNREACHABLE.get(name, 0), f"{name} was not executed in {lines}"
 
@@ -51,6 +49,7 @@ def executed(kernels: Iterable[Kernel], programs: Iterable[Program]) -> tuple[in
         for program in programs:
             if program.name == kernel.name:
                 forms.setdefault(re.sub(r"_Z\w+|\d+", "", program.text), []).append(program)
+        counts["kernel variants"] += len(forms)
         for first, *others in forms.values():
             covered = np.any([program.covered for program in (first, *others)], axis=0)
             accesses = reachable(first.lines).intersection(first.accesses)

@@ -17,6 +17,7 @@ from indrnn_np._cuda import arrays
 from indrnn_np._gradcheck.hosted import hosted
 from indrnn_np.ops.recurrence import cuda as recurrence
 from indrnn_np.ops.recurrence.activation import ACTIVATIONS
+from ptx.address_width import assert_wide
 from ptx.calls import EMPTY, SIZES, Call, drawn
 from ptx.comparison import check, in_orders
 from ptx.coverage import assert_covered
@@ -45,7 +46,7 @@ def calls(ops: Iterable[str], **fixed: str) -> Iterator[Call]:
 
 
 @pytest.mark.parametrize("op", OPS)
-def test_an_op(op, monkeypatch, record_property, programs):
+def test_an_op(op, monkeypatch, programs):
     for call in calls([op]):
         check(call)
     if op in ("adam", "sgd", "dropout"):
@@ -59,11 +60,12 @@ def test_an_op(op, monkeypatch, record_property, programs):
         for call in calls([op]) if small_constants(op, patch) else ():
             check(call)
     module = importlib.import_module(f"indrnn_np.ops.{op}.{OWN_KERNELS.get(op, 'cuda')}")
-    assert_covered(module.kernels(), programs(), record_property)
+    assert_covered(module.kernels(), programs())
+    assert_wide(programs())
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_the_recurrence(activation, monkeypatch, record_property, programs):
+def test_the_recurrence(activation, monkeypatch, programs):
     """Both forms of the kernels have equal bits."""
     for call in calls(CELLS, activation=activation):
         bits = set()
@@ -73,11 +75,12 @@ def test_the_recurrence(activation, monkeypatch, record_property, programs):
         assert len(bits) == 1, call
     names = (f"[{activation}", "sum_kernel", "last_kernel")
     kernels = [kernel for kernel in recurrence.kernels() if any(name in kernel.name for name in names)]
-    assert_covered(kernels, programs(), record_property)
+    assert_covered(kernels, programs())
+    assert_wide(programs())
 
 
 @pytest.mark.parametrize("op", PLAIN)
-def test_a_plain_twin(op, record_property, programs):
+def test_a_plain_twin(op, programs):
     for dtype, entry in itertools.product(DTYPES, ENTRIES.values()):
         if entry.op == op and "plain_cuda" in entry.leaves_out:
             left_out = entry.leaves_out["plain_cuda"]
@@ -86,7 +89,8 @@ def test_a_plain_twin(op, record_property, programs):
                 arguments = {name: value for name, value in call.arguments.items() if name not in left_out}
                 check(replace(call, arguments=arguments, twin="plain_cuda"))
     module = importlib.import_module(f"indrnn_np.ops.{op}.plain_cuda")
-    assert_covered(module.kernels(), programs(), record_property)
+    assert_covered(module.kernels(), programs())
+    assert_wide(programs())
 
 
 def plain_calls(op, name, dtype, **fixed):

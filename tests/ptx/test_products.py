@@ -7,6 +7,7 @@ from strategies import DTYPES
 from tolerances import assert_close
 
 from indrnn_np._cuda import arrays, products
+from ptx.address_width import assert_wide
 from ptx.comparison import in_orders
 from ptx.coverage import assert_covered
 
@@ -29,7 +30,7 @@ def multiply(M, N, K, transposes, dtype):
     assert len(bits) == 1
 
 
-def test_products(monkeypatch, record_property, programs):
+def test_products(monkeypatch, programs):
     """One segment of terms, several, and one with several runs."""
     products.use("tiled")
     for transposes, dtype in itertools.product(itertools.product((False, True), repeat=2), DTYPES):
@@ -45,4 +46,5 @@ def test_products(monkeypatch, record_property, programs):
             out = arrays.empty(columns, dtype)
             products.column_sums(arrays.asarray(a), out)
             assert_close(out.to_host(), a.sum(axis=0, dtype=np.float64).astype(dtype), scale=10)
-    assert_covered(products.kernels(), programs(), record_property)
+    assert_covered(products.kernels(), programs())
+    assert_wide(programs())
