@@ -14,10 +14,10 @@ from ptx.calls import BEHIND_H0, SIZES, Call, drawn
 
 # Sizes for loops that the compiler unrolls, for several segments of rows, and for several symbols of a thread.
 LARGER: dict[str, tuple[dict[str, int], ...]] = {
-    "recurrence": ({"T": 40, "B": 5, "H": 8}, {"T": 17, "B": 3, "H": 33}),
+    "recurrence": ({"T": 40, "B": 5, "H": 8}, {"T": 17, "B": 3, "H": 33}, {"T": 2, "B": 170, "H": 2}),
     "indrnn": ({"T": 40, "B": 5, "H": 8},),
     "affine": ({"T": 210, "B": 5, "D": 3, "K": 5}, {"T": 7, "B": 10, "D": 33, "K": 129}),
-    "batchnorm": ({"T": 300, "B": 2, "H": 3}, {"T": 70, "B": 17, "H": 33}),
+    "batchnorm": ({"T": 300, "B": 2, "H": 3}, {"T": 70, "B": 17, "H": 33}, {"T": 3, "B": 40, "H": 2}),
     "layernorm": (
         {"T": 70, "B": 2, "H": 32}, {"T": 2, "H": 6}, {"T": 2, "H": 7},
         {"T": 3, "H": 120}, {"T": 3, "H": 300}, {"T": 2, "H": 1025},
@@ -51,7 +51,7 @@ IN_PLACE = {
 
 # Constants that make a thread do several turns of its loop on small arrays.
 SMALL: dict[str, dict[str, int]] = {
-    "batchnorm": {"batchnorm.cuda.SEGMENTS": 7, "batchnorm.cuda.SEGMENT_ROWS": 3},
+    "batchnorm": {"batchnorm.cuda.SEGMENTS": 160, "batchnorm.cuda.SEGMENT_ROWS": 3},
     "layernorm": {
         "layernorm.cuda.GROUPS": 3, "layernorm.kernels.GROUPS": 3,
         "layernorm.cuda.SEGMENTS": 5, "layernorm.cuda.SEGMENT_ROWS": 4,
