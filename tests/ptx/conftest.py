@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from indrnn_np.ops.recurrence import cuda as recurrence
+from indrnn_np.ops.recurrence import cuda_form
 from ptx import comparison, findings, program, settings
 from ptx.large_arrays import LargeLaunches
 
@@ -58,7 +58,7 @@ def large(monkeypatch: pytest.MonkeyPatch) -> Iterator[LargeLaunches]:
     monkeypatch.setattr(settings, "only_blocks", launches.select)
     monkeypatch.setattr(settings, "seed", 2)
     monkeypatch.setattr(program, "_programs", {})
-    monkeypatch.setattr(recurrence, "force_wide", None)
+    monkeypatch.setattr(cuda_form, "force_form", None)
     yield launches
     findings.clear()
     launches.close()

@@ -10,6 +10,7 @@ from indrnn_np.ops.dropout import cuda as dropout
 from indrnn_np.ops.dropout import reference as dropout_reference
 from indrnn_np.ops.gradient import cuda as gradient
 from indrnn_np.ops.recurrence import cuda as recurrence
+from indrnn_np.ops.recurrence import cuda_form
 from indrnn_np.ops.rows import cuda as rows
 from indrnn_np.ops.sgd import cuda as sgd
 from ptx import findings
@@ -22,7 +23,7 @@ E31 = 2**31
 def recurrent(large, wide, reverse):
     T, B, H = 5, 2**15, 2**15
     columns, u = B * H, small(H)
-    recurrence.force_wide = wide
+    cuda_form.force_form = cuda_form.WIDE if wide else 8
     h = recurrence.forward(large.array(T, B, H), u, large.array(B, H), "relu", None, reverse)
     name = next(name for name in large.arguments if "forward" in name)
     j = large.threads(name, columns // (4 if wide else 1))

@@ -17,7 +17,7 @@ from indrnn_np import backend
 from indrnn_np._cuda import arrays
 from indrnn_np._cuda.launch import Kernel
 from indrnn_np._gradcheck.hosted import hosted
-from indrnn_np.ops.recurrence import cuda as recurrence
+from indrnn_np.ops.recurrence import cuda_form
 from indrnn_np.ops.recurrence.activation import ACTIVATIONS
 from ptx.address_width import assert_wide
 from ptx.calls import EMPTY, SIZES, Call, drawn
@@ -32,6 +32,7 @@ OPS = [
     if "cuda" in importlib.import_module(f"indrnn_np.ops.{op}").TWINS and op not in CELLS
 ]
 PLAIN = sorted({entry.op for entry in ENTRIES.values() if "plain_cuda" in entry.leaves_out})
+FORMS = (cuda_form.WIDE, *sorted({*cuda_form.FORWARD[4], *cuda_form.BACKWARD[4]}), None)
 FILES = ("cuda", "kernels", "sums", "cuda_sums")  # of an op, with kernels
 
 
@@ -71,16 +72,13 @@ def test_an_op(op, monkeypatch, programs):
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_the_recurrence(activation, monkeypatch, programs):
-    """Both forms of the kernels have equal bits."""
+    """All forms of the kernels have equal bits."""
     for call in calls(CELLS, activation=activation):
         bits = set()
-        for wide in (False, True, None):
-            monkeypatch.setattr(recurrence, "force_wide", wide)
+        for form in FORMS:
+            monkeypatch.setattr(cuda_form, "force_form", form)
             bits.add(check(call))
         assert len(bits) == 1, call
-    others = [f"[{name}" for name in ACTIVATIONS if name != activation]
-    own = [one for one in kernels("recurrence") if not any(name in one.name for name in others)]
-    assert_covered(own, programs())
     assert_wide(programs())
 
 

@@ -33,13 +33,13 @@ force_form: str | int | None = None
 def choose(depths: dict[int, tuple[int, ...]], loads: int, h: DeviceArray, *others: DeviceArray) -> str | int:
     """Return the form for arrays (time, B, H), of which a time step loads `loads` numbers a column.
 
-    The wide form needs rows that begin at multiples of 16 bytes, and enough threads to fill the GPU. Otherwise the
-    kernel loads as few time steps ahead as keep memory busy, or as the sequence has.
+    The wide form needs samples whose rows begin at multiples of 16 bytes, and enough threads to fill the GPU.
+    Otherwise the kernel loads as few time steps ahead as keep memory busy, or as the sequence has.
     """
     T, columns, size = h.shape[0] - 1, h[0].size, h.dtype.itemsize
     threads = columns / target.multiprocessors()  # of a multiprocessor, in a narrow form
     wide = threads * size // BYTES >= WIDE_THREADS if force_form is None else force_form == WIDE
-    if wide and h[0].nbytes % BYTES == 0 and all(aligned(array) for array in (h, *others)):
+    if wide and h.shape[2] * size % BYTES == 0 and all(aligned(array) for array in (h, *others)):
         return WIDE
     if isinstance(force_form, int):
         return max(steps for steps in depths[size] if steps <= force_form)
