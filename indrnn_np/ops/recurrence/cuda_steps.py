@@ -164,17 +164,48 @@ def backprop_all(
         backprop(dphi, has_dh, V, steps, ALL, dh_now, h_now, u, carry, h_t, du, db, da, q, stride, du64, db64)
         if t & (GROUP - 1) == 0:
             flush(V, du, db, du64, db64)
-    if whole > 0:
-        copy_rows(V, steps, dh_ahead, dh_now)
-        copy_rows(V, steps, h_ahead, h_now)
+    if V > 1:  # the wide form has no registers for a third copy of the loads
+        if whole > 0:
+            q = p + (whole - steps) * stride
+            backprop(
+                dphi,
+                has_dh,
+                V,
+                steps,
+                ALL,
+                dh_ahead,
+                h_ahead,
+                u,
+                carry,
+                h_t,
+                du,
+                db,
+                da,
+                q,
+                stride,
+                du64,
+                db64,
+            )
+            if whole & (GROUP - 1) == 0:
+                flush(V, du, db, du64, db64)
+        for t in range(whole, n):
+            q = p + t * stride
+            prefetch_back(has_dh, V, 1, n - t, dh, h, j, q, columns, stride, dh_now, h_now)
+            backprop_1_step(dphi, has_dh, V, 0, ALL, dh_now, h_now, u, carry, h_t, du, db, da, q, stride)
+    else:
+        if whole > 0:
+            copy_rows(V, steps, dh_ahead, dh_now)
+            copy_rows(V, steps, h_ahead, h_now)
+            q = p + whole * stride
+            prefetch_back(has_dh, V, steps, rest, dh, h, j, q, columns, stride, dh_ahead, h_ahead)
+            q = p + (whole - steps) * stride
+            backprop(
+                dphi, has_dh, V, steps, ALL, dh_now, h_now, u, carry, h_t, du, db, da, q, stride, du64, db64
+            )
+            if whole & (GROUP - 1) == 0:
+                flush(V, du, db, du64, db64)
         q = p + whole * stride
-        prefetch_back(has_dh, V, steps, rest, dh, h, j, q, columns, stride, dh_ahead, h_ahead)
-        q = p + (whole - steps) * stride
-        backprop(dphi, has_dh, V, steps, ALL, dh_now, h_now, u, carry, h_t, du, db, da, q, stride, du64, db64)
-        if whole & (GROUP - 1) == 0:
-            flush(V, du, db, du64, db64)
-    q = p + whole * stride
-    backprop(
-        dphi, has_dh, V, steps, rest, dh_ahead, h_ahead, u, carry, h_t, du, db, da, q, stride, du64, db64
-    )
+        backprop(
+            dphi, has_dh, V, steps, rest, dh_ahead, h_ahead, u, carry, h_t, du, db, da, q, stride, du64, db64
+        )
     flush(V, du, db, du64, db64)
