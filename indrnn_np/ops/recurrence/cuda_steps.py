@@ -17,9 +17,7 @@ from ..._cuda.vector_access import MAX_COLUMNS, copy_rows, load, mul_rn, store
 from .activation import ACTIVATIONS
 
 GROUP = 8  # time steps over which du and db are summed in the arrays' dtype
-BUFFER = (
-    32 * MAX_COLUMNS
-)  # a group of the deepest backward kernel; the compiler leaves out what a kernel does not use
+BUFFER = 32 * MAX_COLUMNS  # of the deepest backward group; the compiler leaves out unused parts
 LOADS = 8  # 16-byte loads that a thread of the wide form has in flight
 ALL = 1 << 30  # as `rest`: all time steps of a group are left. The compiler drops the comparisons with it.
 
@@ -29,10 +27,7 @@ DPHI = {name: device(entry.dphi) for name, entry in ACTIVATIONS.items()}
 
 @device
 def prefetch(V, steps, rest, array, p, stride, buffer):
-    """Load the thread's columns at `steps` time steps, from position p on, into buffer.
-
-    Only `rest` time steps are left. If they are fewer, the last one is loaded again in place of those after it.
-    """
+    """Load the thread's columns at `steps` time steps from position p on; after the last of `rest`, that one again."""
     for i in range(steps):
         load(V, buffer, i * V, array, p + lesser(i, rest - 1) * stride)
 
@@ -76,10 +71,7 @@ def advance(phi, V, steps, rest, a, u, b, h_t, h, q, stride):
 
 @device
 def prefetch_back(has_dh, V, steps, rest, dh, h, j, p, columns, stride, dh_buffer, h_buffer):
-    """Load dh_t from position p on, and h_{t-1}, at `steps` time steps, of which `rest` are left.
-
-    The h_{t-1} of the last time step is h_0, at j.
-    """
+    """Load dh_t from position p on, and h_{t-1}, at `steps` time steps; of the last of `rest`, h_0 at j."""
     if has_dh:
         prefetch(V, steps, rest, dh, p, stride, dh_buffer)
     for i in range(steps):
@@ -122,6 +114,13 @@ def flush(V, du, db, du64, db64):
 
 
 @device
+def flush_at(t, V, du, db, du64, db64):
+    """Flush after a multiple of GROUP time steps."""
+    if t & (GROUP - 1) == 0:
+        flush(V, du, db, du64, db64)
+
+
+@device
 def flush_and_backprop_8_steps(
     dphi, has_dh, V, i, rest, dh, h_prev, u, carry, h_t, du, db, da, p, stride, du64, db64
 ):
@@ -144,6 +143,36 @@ def backprop(dphi, has_dh, V, steps, rest, dh, h_prev, u, carry, h_t, du, db, da
 
 
 @device
+def backprop_last_steps(
+    dphi, has_dh, V, steps, whole, n, dh, h, j, da, p, columns, stride, dh_ahead, h_ahead, dh_now, h_now, u, carry, h_t,
+    du, db, du64, db64,
+):  # fmt: skip
+    """Go back by the group in dh_ahead and h_ahead, which ends at `whole`, and by the time steps up to n - 1.
+
+    The wide form has no registers for a third copy of the loads: it loads the last time steps one at a time.
+    """
+    rest, q = n - whole, p + (whole - steps) * stride
+    if whole > 0:
+        copy_rows(V, steps, dh_ahead, dh_now)
+        copy_rows(V, steps, h_ahead, h_now)
+        if V == 1:
+            next_q = q + steps * stride
+            prefetch_back(has_dh, V, steps, rest, dh, h, j, next_q, columns, stride, dh_ahead, h_ahead)
+        backprop(dphi, has_dh, V, steps, ALL, dh_now, h_now, u, carry, h_t, du, db, da, q, stride, du64, db64)
+        flush_at(whole, V, du, db, du64, db64)
+    q = p + whole * stride
+    if V == 1:
+        backprop(
+            dphi, has_dh, V, steps, rest, dh_ahead, h_ahead, u, carry, h_t, du, db, da, q, stride, du64, db64
+        )
+    else:
+        for t in range(rest):
+            prefetch_back(has_dh, V, 1, rest - t, dh, h, j, q, columns, stride, dh_now, h_now)
+            backprop_1_step(dphi, has_dh, V, 0, ALL, dh_now, h_now, u, carry, h_t, du, db, da, q, stride)
+            q += stride
+
+
+@device
 def backprop_all(
     dphi, has_dh, V, steps, dh, h, j, da, p, columns, stride, n, u, carry, h_t, du, db, du64, db64
 ):
@@ -154,7 +183,6 @@ def backprop_all(
     dh_ahead, dh_now = cuda.local.array(BUFFER, h.dtype), cuda.local.array(BUFFER, h.dtype)
     h_ahead, h_now = cuda.local.array(BUFFER, h.dtype), cuda.local.array(BUFFER, h.dtype)
     whole = (n - 1) // steps * steps  # time steps before the last group, which may be shorter
-    rest = n - whole
     prefetch_back(has_dh, V, steps, n, dh, h, j, p, columns, stride, dh_ahead, h_ahead)
     for t in range(steps, whole, steps):
         copy_rows(V, steps, dh_ahead, dh_now)
@@ -162,50 +190,9 @@ def backprop_all(
         prefetch_back(has_dh, V, steps, ALL, dh, h, j, p + t * stride, columns, stride, dh_ahead, h_ahead)
         q = p + (t - steps) * stride
         backprop(dphi, has_dh, V, steps, ALL, dh_now, h_now, u, carry, h_t, du, db, da, q, stride, du64, db64)
-        if t & (GROUP - 1) == 0:
-            flush(V, du, db, du64, db64)
-    if V > 1:  # the wide form has no registers for a third copy of the loads
-        if whole > 0:
-            q = p + (whole - steps) * stride
-            backprop(
-                dphi,
-                has_dh,
-                V,
-                steps,
-                ALL,
-                dh_ahead,
-                h_ahead,
-                u,
-                carry,
-                h_t,
-                du,
-                db,
-                da,
-                q,
-                stride,
-                du64,
-                db64,
-            )
-            if whole & (GROUP - 1) == 0:
-                flush(V, du, db, du64, db64)
-        for t in range(whole, n):
-            q = p + t * stride
-            prefetch_back(has_dh, V, 1, n - t, dh, h, j, q, columns, stride, dh_now, h_now)
-            backprop_1_step(dphi, has_dh, V, 0, ALL, dh_now, h_now, u, carry, h_t, du, db, da, q, stride)
-    else:
-        if whole > 0:
-            copy_rows(V, steps, dh_ahead, dh_now)
-            copy_rows(V, steps, h_ahead, h_now)
-            q = p + whole * stride
-            prefetch_back(has_dh, V, steps, rest, dh, h, j, q, columns, stride, dh_ahead, h_ahead)
-            q = p + (whole - steps) * stride
-            backprop(
-                dphi, has_dh, V, steps, ALL, dh_now, h_now, u, carry, h_t, du, db, da, q, stride, du64, db64
-            )
-            if whole & (GROUP - 1) == 0:
-                flush(V, du, db, du64, db64)
-        q = p + whole * stride
-        backprop(
-            dphi, has_dh, V, steps, rest, dh_ahead, h_ahead, u, carry, h_t, du, db, da, q, stride, du64, db64
-        )
+        flush_at(t, V, du, db, du64, db64)
+    backprop_last_steps(
+        dphi, has_dh, V, steps, whole, n, dh, h, j, da, p, columns, stride, dh_ahead, h_ahead, dh_now, h_now, u, carry,
+        h_t, du, db, du64, db64,
+    )  # fmt: skip
     flush(V, du, db, du64, db64)
