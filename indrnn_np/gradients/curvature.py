@@ -19,9 +19,8 @@ from scipy.sparse.linalg import LinearOperator
 from .. import _check
 from .._types import Array, ArrayInput
 from ..networks.sequential import Sequential
-from ..parameters import Views
 from .problem import Problem
-from .second_order import backward_tangent_layers, gradients_of_outputs
+from .second_order import backward_tangent_layers, gradients_of_outputs, without_input_gradient
 
 
 class Curvature(LinearOperator):
@@ -30,10 +29,6 @@ class Curvature(LinearOperator):
     def __init__(self, problem: Problem) -> None:
         self._problem = problem
         super().__init__(problem.net.dtype, (problem.net.size, problem.net.size))
-
-    def _direction(self, v: Array) -> Views:
-        net = self._problem.net
-        return Views(net.params.shapes, np.ascontiguousarray(v, net.dtype).reshape(-1))
 
     def _adjoint(self) -> Curvature:
         return self  # the operator is symmetric
@@ -47,12 +42,12 @@ class Hessian(Curvature):
         self._gradients = gradients_of_outputs(problem.net.layers, problem.dy, problem.tape)
 
     def _matvec(self, v: Array) -> Array:
-        problem, direction, derivative = self._problem, self._direction(v), self._problem.zeros()
+        problem = self._problem
+        direction, derivative = problem.directions(v), problem.zeros()
         y_dot, tape_dot = problem.tangent(direction)
         dy_dot, layers = problem.loss_curvature(y_dot), problem.net.layers
-        backward_tangent_layers(
-            layers, self._gradients, dy_dot, problem.tape, tape_dot, direction, derivative
-        )
+        tape = without_input_gradient(problem.tape)
+        backward_tangent_layers(layers, self._gradients, dy_dot, tape, tape_dot, direction, derivative)
         return derivative.flat
 
 
@@ -60,7 +55,7 @@ class GaussNewton(Curvature):
     """Generalised Gauss-Newton matrix of the loss."""
 
     def _matvec(self, v: Array) -> Array:
-        y_dot, _ = self._problem.tangent(self._direction(v))
+        y_dot, _ = self._problem.tangent(self._problem.directions(v))
         return self._problem.gradient(self._problem.loss_curvature(y_dot))[2].flat
 
 

@@ -11,6 +11,7 @@ from .._types import Array, ArrayInput
 from ..networks.sequential import Sequential
 from .problem import Problem
 from .samples import sample_gradients_of_layers
+from .second_order import without_input_gradient
 
 WHERE = "study.per_sample"
 STATISTICS = ("batch", "running")
@@ -95,7 +96,8 @@ class PerSample:
     def _gradients(self) -> dict[str, Array]:
         """Return g_b of all parameters by name."""
         problem = self._problem
-        _, gradients = sample_gradients_of_layers(problem.net.layers, problem.dy, problem.tape)
+        tape = without_input_gradient(problem.tape)
+        _, gradients = sample_gradients_of_layers(problem.net.layers, problem.dy, tape)
         for name in [name for name in gradients if name.startswith("/")]:  # of another layer (Tied)
             gradients[name[1:]] = gradients[name[1:]] + gradients.pop(name)
         return gradients

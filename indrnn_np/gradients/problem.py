@@ -86,6 +86,10 @@ class Problem:
         )
         self.value, self.dy = LOSSES[self.loss](self.y, self.target, self.mask, backend=net.ops)
 
+    def directions(self, v: Array) -> Views:
+        """Return a flat array (P,) as directions of the parameters by name."""
+        return Views(self.net.params.shapes, np.ascontiguousarray(v, self.net.dtype).reshape(-1))
+
     def zeros(self) -> Views:
         """Return zeros in the shapes of the parameters."""
         return Views(self.net.params.shapes, np.zeros(self.net.size, self.net.dtype))

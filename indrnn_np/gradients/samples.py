@@ -11,6 +11,7 @@ from functools import partial, singledispatch
 import numpy as np
 
 from .. import _check
+from .._cpu.arrays import as_rows
 from .._types import AnyArray, Array, Record
 from ..layers import (
     GRU,
@@ -61,7 +62,7 @@ def sample_gradients_of_layers(layers: Sequence[Layer], dy: Array, tape: Tape) -
         for name, gradient in named.items():
             name = name if name.startswith("/") else f"{i}.{name}"
             total[name] = total[name] + gradient if name in total else gradient
-    return tape.contexts[0].dense(dy), total
+    return None if dy is None else tape.contexts[0].dense(dy), total
 
 
 @sample_gradients.register
@@ -71,7 +72,7 @@ def _(layer: IndRNN, dy: Array, tape: Record, ctx: Context) -> Gradients:
         dh, h, ctx.param("u"), dhT, layer.activation, ctx.run.lengths, layer.reverse
     )
     grads = {"W": by_sample(da, x), "u": du, "b": db} | ({"h0": dh0} if layer.learn_h0 else {})
-    return da @ ctx.param("W"), grads
+    return times(da, ctx.param("W")) if ctx.input_gradient else None, grads
 
 
 @sample_gradients.register
@@ -127,13 +128,13 @@ def _of_cell(
 @sample_gradients.register
 def _(layer: Linear, dy: Array, tape: Record, ctx: Context) -> Gradients:
     dy = ctx.dense(dy)
-    return dy @ ctx.param("W"), {"W": by_sample(dy, tape), "b": over_time(dy)}
+    return times(dy, ctx.param("W")), {"W": by_sample(dy, tape), "b": over_time(dy)}
 
 
 @sample_gradients.register
 def _(layer: Tied, dy: Array, tape: Record, ctx: Context) -> Gradients:
     dy = ctx.dense(dy)
-    return dy @ ctx.params[layer.table], {f"/{layer.table}": by_sample(dy, tape), "b": over_time(dy)}
+    return times(dy, ctx.params[layer.table]), {f"/{layer.table}": by_sample(dy, tape), "b": over_time(dy)}
 
 
 @sample_gradients.register
@@ -177,7 +178,7 @@ def _(layer: Bidirectional, dy: Array, tape: Record, ctx: Context) -> Gradients:
         dx, named = sample_gradients(half, np.ascontiguousarray(dy_half), record, ctx.child(name))
         total.append(dx)
         grads |= {f"{name}.{p}": g for p, g in named.items()}
-    return total[0] + total[1], grads
+    return total[0] + total[1] if ctx.input_gradient else None, grads
 
 
 @sample_gradients.register
@@ -192,6 +193,11 @@ def _(layer: Concat, dy: Array, tape: Record, ctx: Context) -> Gradients:
     D, dy = layer.inputs or 0, ctx.dense(dy)
     dx, grads = sample_gradients_of_layers(layer.inner, np.ascontiguousarray(dy[..., D:]), tape)
     return dy[..., :D] + dx, grads
+
+
+def times(dy: Array, W: Array) -> Array:
+    """Return dy (..., K) times W (K, D), as one product of all rows."""
+    return (as_rows(dy) @ W).reshape(*dy.shape[:-1], W.shape[1])
 
 
 def by_sample(dy: Array, x: Array) -> Array:

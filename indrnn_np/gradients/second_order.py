@@ -13,7 +13,7 @@ from functools import singledispatch
 import numpy as np
 
 from .. import _check
-from .._types import Array, Record
+from .._types import AnyArray, Array, Record
 from ..layers import (
     RNN,
     Bidirectional,
@@ -33,7 +33,9 @@ from ..layers.chain import Tape
 from ..layers.context import Context
 from ..layers.fusion import split_gradient
 
-Derivatives = tuple[Array, dict[str, Array]]  # of dx, and of the gradient of each parameter
+Derivatives = tuple[
+    AnyArray, dict[str, Array]
+]  # of dx (None if nothing reads it), and of the gradient of each parameter
 
 
 @singledispatch
@@ -61,7 +63,7 @@ def _(layer: IndRNN, dy: Array, dy_dot: Array, tape: Record, tape_dot: Record, c
     (dh, dhT), (dh_dot, dhT_dot) = (split_gradient(d, None, layer.reverse, ctx) for d in (dy, dy_dot))
     dx_dot, dW_dot, du_dot, db_dot, dh0_dot = ctx.ops.second_order("indrnn")(
         dh, dh_dot, x, x_dot, h, h_dot, ctx.param("W"), ctx.direction("W"), ctx.param("u"), ctx.direction("u"),
-        dhT, dhT_dot, layer.activation, ctx.run.lengths, layer.reverse,
+        dhT, dhT_dot, layer.activation, ctx.run.lengths, layer.reverse, ctx.input_gradient,
     )  # fmt: skip
     grads = {"W": dW_dot, "u": du_dot, "b": db_dot}
     return dx_dot, grads | ({"h0": dh0_dot.sum(axis=0)} if layer.learn_h0 else {})
@@ -141,7 +143,7 @@ def _(
         dx_dot, half_grads = backward_tangent(half, dy_half, dy_dot_half, tape[i], tape_dot[i], child)
         total.append(dx_dot)
         grads |= {f"{name}.{p}": g for p, g in half_grads.items()}
-    return total[0] + total[1], grads
+    return total[0] + total[1] if ctx.input_gradient else None, grads
 
 
 @backward_tangent.register
@@ -198,3 +200,9 @@ def backward_tangent_layers(
             total = grads_dot[ctx.prefix + name]
             ctx.ops.rows.add(total, derivative, total)
     return dy_dot
+
+
+def without_input_gradient(tape: Tape) -> Tape:
+    """Return the tape of a pass whose first layer computes no gradient of its input."""
+    first, *others = tape.contexts
+    return dataclasses.replace(tape, contexts=(dataclasses.replace(first, input_gradient=False), *others))

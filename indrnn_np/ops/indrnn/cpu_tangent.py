@@ -5,13 +5,12 @@ A chunk is as long as in the forward pass with BLAS, so its rows stay in the cac
 
 from __future__ import annotations
 
-import numpy as np
-
 from ... import _check
 from ..._cpu.arrays import as_rows, empty, empty_like
 from ..._cpu.threads import relay, thread_count
 from ..recurrence.cpu_tangent import TangentPass
 from . import chunks, contract
+from .blas_loop import right_factor, rows_times
 
 
 def tangent(x_dot, x, h, W, u, W_dot, u_dot, b_dot, h0_dot, activation="relu", lengths=None, reverse=False):
@@ -28,13 +27,14 @@ def tangent(x_dot, x, h, W, u, W_dot, u_dot, b_dot, h0_dot, activation="relu", l
     spans = chunks.cut(T, chunks.steps_for_blas(step, weights, n), n, reverse)
     scratch = empty((n, chunks.longest(spans) * B, H), x.dtype)  # Ẇ x of each thread's chunk
     walk = TangentPass(h_dot, h, u, u_dot, activation, lengths, reverse)
+    WT, W_dotT = right_factor(W.T), right_factor(W_dot.T)
 
     def products(i):
         t0, t1 = spans[i]
         a_dot = as_rows(h_dot[t0 + 1 : t1 + 1])
         second = scratch[i % n, : len(a_dot)]
-        np.matmul(as_rows(x_dot[t0:t1]), W.T, out=a_dot)
-        np.matmul(as_rows(x[t0:t1]), W_dot.T, out=second)
+        rows_times(as_rows(x_dot[t0:t1]), WT, a_dot)
+        rows_times(as_rows(x[t0:t1]), W_dotT, second)
         second += b_dot
         a_dot += second
 

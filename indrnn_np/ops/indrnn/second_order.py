@@ -11,7 +11,7 @@ from .reference import valid
 
 def backward_tangent(
     dh, dh_dot, x, x_dot, h, h_dot, W, W_dot, u, u_dot, dhT=None, dhT_dot=None, activation="relu", lengths=None,
-    reverse=False,
+    reverse=False, input_gradient=True,
 ):  # fmt: skip
     """Return the directional derivatives of the results of `backward`.
 
@@ -35,11 +35,13 @@ def backward_tangent(
         Number of valid steps of each sample. None means all T steps.
     reverse : bool
         Run each sample from its last valid step to its first one.
+    input_gradient : bool
+        Whether to compute dx_dot.
 
     Returns
     -------
-    dx_dot : array (T, B, D)
-        Derivative of the gradient of x.
+    dx_dot : array (T, B, D) or None
+        Derivative of the gradient of x; None without `input_gradient`.
     dW_dot, du_dot, db_dot, dh0_dot : array (H, D), array (H,), array (H,), array (B, H)
         Derivatives of the gradients of W, u, b and h0.
 
@@ -59,4 +61,4 @@ def backward_tangent(
     # backward: dW = Σ da_t x_tᵀ
     dW_dot = np.einsum("tbh,tbd->hd", da_dot, x) + np.einsum("tbh,tbd->hd", da, x_dot)
     db_dot = da_dot.sum(axis=(0, 1), dtype=np.result_type(da.dtype, np.float64)).astype(da.dtype)
-    return dx_dot, dW_dot, du_dot, db_dot, dh0_dot
+    return dx_dot if input_gradient else None, dW_dot, du_dot, db_dot, dh0_dot
