@@ -14,8 +14,8 @@ from ptx.calls import BEHIND_H0, SIZES, Call, drawn
 
 # Sizes for loops that the compiler unrolls, for several segments of rows, and for several symbols of a thread.
 LARGER: dict[str, tuple[dict[str, int], ...]] = {
-    "recurrence": ({"T": 40, "B": 5, "H": 8}, {"T": 200, "B": 2, "H": 3}, {"T": 2, "B": 170, "H": 2}),
-    "indrnn": ({"T": 40, "B": 5, "H": 8}, {"T": 200, "B": 2, "H": 3}),
+    "recurrence": ({"T": 40, "B": 5, "H": 8}, {"T": 192, "B": 2, "H": 3}, {"T": 2, "B": 170, "H": 2}),
+    "indrnn": ({"T": 40, "B": 5, "H": 8}, {"T": 192, "B": 2, "H": 3}),
     "affine": ({"T": 210, "B": 5, "D": 3, "K": 5}, {"T": 7, "B": 10, "D": 33, "K": 129}),
     "batchnorm": ({"T": 300, "B": 2, "H": 3}, {"T": 70, "B": 17, "H": 33}, {"T": 3, "B": 40, "H": 2}),
     "layernorm": (

@@ -79,6 +79,9 @@ def test_the_recurrence(activation, monkeypatch, programs):
             monkeypatch.setattr(cuda_form, "force_form", form)
             bits.add(check(call))
         assert len(bits) == 1, call
+    others = [f"[{name}" for name in ACTIVATIONS if name != activation]
+    own = [one for one in kernels("recurrence") if not any(name in one.name for name in others)]
+    assert_covered(own, programs())
     assert_wide(programs())
 
 
