@@ -3,7 +3,7 @@
     ir.curvature.hessian(net, x, target)         H v = derivative of the gradient along v (forward over reverse)
     ir.curvature.gauss_newton(net, x, target)    G v = Jᵀ (H_L (J v)), J = ∂y/∂p and H_L the Hessian of the loss
 
-Both are `scipy.sparse.linalg.LinearOperator`s, so eigenvalues are calls of SciPy:
+Both are a `scipy.sparse.linalg.LinearOperator`, so eigenvalues are calls of SciPy:
 
     scipy.sparse.linalg.eigsh(ir.curvature.hessian(net, x, target), k=3)
 
