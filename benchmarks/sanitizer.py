@@ -1,4 +1,4 @@
-"""Run the kernels with shared memory and both forms of the recurrence under NVIDIA's compute-sanitizer.
+"""Run the kernels with shared memory and three forms of the recurrence under NVIDIA's compute-sanitizer.
 
     python benchmarks/sanitizer.py --out FOLDER
 
@@ -27,11 +27,11 @@ TOOLS = {  # tool: value of INDRNN_CUDA_DEBUG
     "initcheck": "initcheck",  # reads of memory that nothing has written
 }
 SIZES = {"T": 9, "B": 3, "D": 7, "H": 40, "K": 65}  # a warp shares a row or a column
-# Op, whether the recurrence takes its wide form, and options.
-CASES = (
-    ("recurrence", False, {}), ("recurrence", True, {}), ("indrnn", False, {}), ("affine", False, {}),
-    ("batchnorm", False, {}), ("batchnorm", False, {"per_step": True}), ("layernorm", False, {}),
-    ("softmax_cross_entropy", False, {}), ("embedding", False, {}),
+# Op, the form of the recurrence, and options.
+CASES: tuple[tuple[str, str | int | None, dict], ...] = (
+    ("recurrence", 8, {}), ("recurrence", 64, {}), ("recurrence", "wide", {}), ("indrnn", 8, {}),
+    ("affine", None, {}), ("batchnorm", None, {}), ("batchnorm", None, {"per_step": True}), ("layernorm", None, {}),
+    ("softmax_cross_entropy", None, {}), ("embedding", None, {}),
 )  # fmt: skip
 
 
@@ -74,17 +74,18 @@ def run_cases() -> int:
     from indrnn_np._cuda import products
     from indrnn_np._gradcheck.twins import compare
     from indrnn_np.ops.catalogue import entries
-    from indrnn_np.ops.recurrence import cuda as recurrence
+    from indrnn_np.ops.recurrence import cuda_form
 
     products.use("tiled")
     differs = 0
-    for op, recurrence.force_wide, options in CASES:
+    for op, cuda_form.force_form, options in CASES:
         entry = next(entry for entry in entries() if entry.op == op and entry.gradients)
         outcome = compare(entry, entry.variants(**options)[0], "cuda", "float32", 0, SIZES)
-        title = ", ".join([op, *["wide"] * recurrence.force_wide, *options])
+        form = cuda_form.force_form
+        title = ", ".join([op, *([] if form is None else [str(form)]), *options])
         print(f"{title}: {outcome.status} {outcome.detail}", flush=True)
         differs += outcome.status == "failed"
-    recurrence.force_wide = None
+    cuda_form.force_form = None
     return 1 if differs else 0
 
 
