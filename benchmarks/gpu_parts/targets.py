@@ -1,4 +1,4 @@
-"""The project's targets on a GPU, beside what this run measured."""
+"""The project's targets on a GPU, with the values of this run."""
 
 from __future__ import annotations
 

@@ -551,7 +551,7 @@ class Stream:
 
 @pytest.fixture
 def captured(monkeypatch):
-    """A driver that writes down what it is told, and a function that captures launches with it."""
+    """A driver that records its calls, and a function that captures launches with it."""
 
     def make(broken=""):
         driver = Driver(broken)
