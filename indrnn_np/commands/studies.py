@@ -42,11 +42,17 @@ def add_subjects(parser: argparse.ArgumentParser, cells: Sequence[str] = ("indrn
     parser.set_defaults(default_cells=list(cells))
 
 
-def add_film(parser: argparse.ArgumentParser, output: str = "") -> None:
+def add_film(parser: argparse.ArgumentParser, output: str = "", new: int = 0, runs: int = 0) -> None:
     """Declare measurements during training; `output` describes their additional output."""
-    train = f"iterations of training, with measurements during training{output}"
-    options.add_number(parser, "--train", 0, train, "INT")
+    add_train(parser, f"iterations of training, with measurements during training{output}", new, runs)
     options.add_number(parser, "--frames", 9, "number of measurements during training")
+
+
+def add_train(parser: argparse.ArgumentParser, text: str, new: int, runs: int = 0) -> None:
+    """Declare --train, whose default is `new` for new networks and `runs` for runs."""
+    default = f"{new}" if new == runs else f"{new} for new networks, {runs} for runs"
+    parser.add_argument("--train", type=int, metavar="INT", help=f"{text} (default: {default})")
+    parser.set_defaults(default_train=(new, runs))
 
 
 def add_output(parser: argparse.ArgumentParser, name: str) -> None:
@@ -59,9 +65,11 @@ def add_output(parser: argparse.ArgumentParser, name: str) -> None:
 
 
 def subjects(args: argparse.Namespace) -> list[Any]:
-    """Return the chosen networks."""
+    """Return the chosen networks; `args.train` gets its default if it is not set."""
     from .. import study
 
+    if getattr(args, "train", 0) is None:
+        args.train = args.default_train[bool(args.runs)]
     if not args.runs:
         cells = args.cells or args.default_cells
         return [study.from_settings(task(args), **new_settings(args, cell)) for cell in cells]
@@ -120,12 +128,12 @@ def train(args: argparse.Namespace, subject: Any) -> None:
     """Train the network of a subject for `args.train` iterations with its own settings."""
     from ..training.fit import fit
 
-    result = fit(subject.net, subject.task, iterations=args.train, **_training(args, subject))
+    result = fit(subject.net, subject.task, iterations=args.train, **training(args, subject))
     if result.summary["ended"] == "interrupted":
         raise KeyboardInterrupt
 
 
-def _training(args: argparse.Namespace, subject: Any) -> dict[str, Any]:
+def training(args: argparse.Namespace, subject: Any) -> dict[str, Any]:
     """Return the options of `fit` among the settings of a subject."""
     from ..settings import build
 
@@ -136,14 +144,22 @@ def _training(args: argparse.Namespace, subject: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def along_training(args: argparse.Namespace, subject: Any, measure: Any) -> Any:
-    """Train as `train` does, and return the film of `args.frames` findings of `measure(net, subject)`."""
+def along_training(
+    args: argparse.Namespace, subject: Any, measure: Any, options: dict[str, Any] | None = None
+) -> Any:
+    """Train as `train` does, and return the film of `args.frames` findings of `measure(net, subject)`.
+
+    `options` are those of `fit`, by default the settings of the subject. Without --train, return one
+    finding of the network as it is.
+    """
     from .. import study
 
-    training = _training(args, subject)
+    if not args.train:
+        return measure(subject.net, subject)
+    others = training(args, subject) if options is None else dict(options)
     return study.film(
-        subject.net, subject.task, training.pop("optimizer"), args.train, lambda net: measure(net, subject),
-        args.frames, subject.title, **training,
+        subject.net, subject.task, others.pop("optimizer"), args.train, lambda net: measure(net, subject),
+        args.frames, subject.title, **others,
     )  # fmt: skip
 
 

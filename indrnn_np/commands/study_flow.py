@@ -25,8 +25,5 @@ def run(args: argparse.Namespace) -> int:
             net, batch.x, batch.target, subject.task.loss, batch.lengths, batch.mask, subject.title
         )
 
-    findings = [
-        studies.along_training(args, subject, measure) if args.train else measure(subject.net, subject)
-        for subject in studies.subjects(args)
-    ]
+    findings = [studies.along_training(args, subject, measure) for subject in studies.subjects(args)]
     return studies.write_and_print(findings, args, "flow")

@@ -16,8 +16,7 @@ BATCH = 50  # sequences in a batch
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the instrument."""
     studies.add_subjects(parser, ("indrnn",))
-    train = f"training iterations before the measurement (default: {TRAIN} for new networks, 0 for runs)"
-    parser.add_argument("--train", type=int, metavar="INT", help=train)
+    studies.add_train(parser, "training iterations before the measurement", TRAIN)
     layer = "draw the states of one recurrent layer, such as 0 (default: all)"
     parser.add_argument("--layer", metavar="NAME", help=layer)
     neurons = "draw these neurons of --layer (default: all)"
@@ -35,7 +34,6 @@ def run(args: argparse.Namespace) -> int:
     from ..training import metrics
 
     studies.train_quickly(args)
-    args.train = (0 if args.runs else TRAIN) if args.train is None else args.train
     triples = []
     for subject in studies.subjects(args):
         if args.train:
