@@ -20,6 +20,8 @@ from . import options
 STEPS = 500  # default sequence length of the adding problem
 # Settings that train the adding problem in few iterations (docs/results.md).
 RECIPE = ("lr=0.002", "lr_u=0.05", "schedule=one-cycle", "clip_norm=1")
+# Settings that a study's training takes from its subject, if a run has them.
+TRAINING = ("batch", "clip_norm", "clip_value", "memory", "gradients", "rule", "update_every")
 
 
 def add_subjects(parser: argparse.ArgumentParser, cells: Sequence[str] = ("indrnn", "rnn-tanh")) -> None:
@@ -138,7 +140,7 @@ def training(args: argparse.Namespace, subject: Any) -> dict[str, Any]:
     from ..settings import build
 
     used, end = subject.settings, subject.net.iteration + args.train
-    return {name: used[name] for name in ("batch", "clip_norm", "clip_value", "memory")} | {
+    return {name: used[name] for name in TRAINING if name in used} | {
         "optimizer": build.optimizer(used), "schedule": build.schedule(used, end, subject.task.metric),
         "validate_every": 0, "progress": not args.quiet,
     }  # fmt: skip

@@ -95,6 +95,11 @@ def stack_of(net: Sequential) -> Stack:
     return Stack(cells, Readout(*(pending or ("", "")), rates=tuple(rates)), last)
 
 
+def exact_fits(units: Sequence[int]) -> bool:
+    """Return whether a network with recurrent layers of these units has exact online gradients."""
+    return len(units) == 1 or (len(units) <= MOST_LAYERS and max(units) <= MOST_UNITS)
+
+
 def check_size(units: Sequence[int]) -> None:
     """Refuse stacks whose sensitivities are too large; `units` are those of the recurrent layers."""
     because = "because (H, H) sensitivities are followed for each pair of layers; rule='traces' is cheap"

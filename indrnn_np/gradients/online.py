@@ -15,8 +15,6 @@ For a weight of a lower layer l, the states of the layers k above are followed t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from .. import _check
@@ -25,16 +23,18 @@ from .._types import Array, ArrayInput
 from ..networks.sequential import Sequential
 from ..optim.losses import LOSSES
 from .cells import WHERE, check_size, scale_of, stack_of, times
+from .sensitivities import Sensitivities
 from .sums import Sums
-from .traces import Traces, keep, through_layer
+from .traces import Traces
 
+OnlineState = tuple[tuple[Array, ...], ...]  # (h, traces) of each recurrent layer, then the sensitivities
 EXACT, TRACES, DEPTH = "exact", "traces", "depth-only"
 RULES = (EXACT, TRACES, DEPTH)
 FEW_INPUTS = 2  # inputs of a first layer whose W has exact gradients in a stack
 
 
 class Online:
-    """Online gradients of a network; `online` documents the arguments."""
+    """Online gradients of a network; `online` documents the arguments. `count` targets are in the loss so far."""
 
     def __init__(self, net: Sequential, rule: str = EXACT, loss: str | None = None) -> None:
         _check.choice(WHERE, "rule", rule, RULES)
@@ -63,24 +63,31 @@ class Online:
         names = [name for cell in self.stack.cells for name in cell.names]
         names += [name for name in (readout.W, readout.b) if name]
         self._sums = Sums({n: np.zeros_like(net.params[n]) for n in names if n not in self.missing})
-        self._total, self._count = 0.0, 0
+        self._total, self.count = 0.0, 0
         self.dh0 = (
             np.zeros_like(self._traces[-1].h) if self._traces else None
         )  # of the top cell's initial state
 
-    def start(self, B: int, D: int, state: Sequence[Array | None] | None = None) -> None:
-        """Begin B sequences of D inputs, at a state (B, H) of each recurrent layer (None: its initial state)."""
+    def start(self, B: int, D: int, state: OnlineState | None = None) -> None:
+        """Begin B sequences of D inputs at their initial states, or continue from the result of `state`."""
         cells, sizes = self.stack.cells, [D]
-        states = [None] * len(cells) if state is None else state
         self._traces = []
-        for i, (cell, h) in enumerate(zip(cells, states, strict=True)):
+        for i, cell in enumerate(cells):
             top, first = i == len(cells) - 1, i == 0 and self._lower_inputs
             follow = bool(cell.W) and (self.rule == TRACES or (self.rule == EXACT and (top or first)))
-            self._traces.append(Traces(self.net, cell, B, sizes[-1], h, follow))
+            self._traces.append(Traces(self.net, cell, B, sizes[-1], follow))
             sizes.append(len(self._traces[-1].u))
-        self._S: dict[tuple[int, int, str], Array] = {}
+        self._S = Sensitivities(self._traces if self.rule == EXACT else [], self._lower_inputs)
+        if state is not None:
+            for traces, arrays in zip(self._traces, state[:-1], strict=True):
+                traces.load(arrays)
+            self._S.load(state[-1])
         self._scale = scale_of(self.net, self.stack.readout.rates, B, sizes[-1])
         self.reset()
+
+    def state(self) -> OnlineState:
+        """Return state and traces of each recurrent layer, and the sensitivities; `start` continues from them."""
+        return *(traces.arrays() for traces in self._traces), self._S.arrays()
 
     def step(
         self, x_t: ArrayInput, target_t: ArrayInput = None, mask: Array | None = None, active: Array | None = None
@@ -110,8 +117,7 @@ class Online:
         h = x_t
         for traces in self._traces:
             h = traces.step(h, active)
-        if self.rule == EXACT:
-            self._follow(active)
+        self._S.step(active)
         h = times(h, self._scale)
         readout, params = self.stack.readout, self.net.params
         y = h @ params[readout.W].T + params[readout.b] if readout.W else h
@@ -119,18 +125,6 @@ class Online:
             target_t = self._converted(target_t)
             self._add(h, y, target_t, mask if active is None else active if mask is None else mask & active)
         return y
-
-    def _follow(self, active: Array | None) -> None:
-        """Advance the sensitivities S of the states to the parameters of lower layers."""
-        for low in range(len(self._traces) - 1):
-            sources = self._traces[low].sources(low == 0 and self._lower_inputs)
-            for name, e in sources.items():
-                below: Array = e  # diagonal in the layer itself
-                for k in range(low + 1, len(self._traces)):
-                    top, key = self._traces[k], (low, k, name)
-                    previous = self._S.get(key, np.zeros((), e.dtype))
-                    S = top.slope[:, :, None] * (through_layer(top, below) + top.u[:, None] * previous)
-                    below = self._S[key] = keep(S, previous, active)
 
     def _add(self, h: Array, y: Array, target: Array, mask: Array | None) -> None:
         """Add loss and gradient of a step; h is the input of the read-out."""
@@ -141,9 +135,9 @@ class Online:
         name = self.loss_name or ("softmax_cross_entropy" if target.dtype.kind in "iu" else "mse")
         count = rows if name == "softmax_cross_entropy" else rows * y.shape[1]
         loss, dy = LOSSES[name](y, target, mask, backend=net.ops)
-        self._total, self._count, dy = (
+        self._total, self.count, dy = (
             self._total + loss * count,
-            self._count + count,
+            self.count + count,
             dy * y.dtype.type(count),
         )
         g = dy
@@ -154,7 +148,7 @@ class Online:
         g = times(g, self._scale)
         self.dh0 += g * self._traces[-1].e["0"]
         if self.rule == EXACT:
-            self._sums.add_exact(self._traces, self._S, g)
+            self._sums.add_exact(self._traces, self._S.of_top(), g)
         else:
             self._sums.add_through_depth(self._traces, g, with_traces=self.rule == TRACES)
 
@@ -165,16 +159,17 @@ class Online:
 
     def loss(self) -> float:
         """Return the mean loss of the targets so far; NaN before the first one."""
-        return self._total / self._count if self._count else float("nan")
+        return self._total / self.count if self.count else float("nan")
 
     def gradient(self) -> dict[str, Array]:
         """Return the gradient of the mean loss so far, by name, without the parameters in `missing`."""
-        return {name: total / max(1, self._count) for name, total in self._sums.by_name.items()}
+        return {name: total / max(1, self.count) for name, total in self._sums.by_name.items()}
 
     def run(
-        self, x: ArrayInput, target: ArrayInput, lengths: ArrayInput = None, mask: ArrayInput = None
-    ) -> float:
-        """Run whole sequences from the start, and return their mean loss.
+        self, x: ArrayInput, target: ArrayInput, lengths: ArrayInput = None, mask: ArrayInput = None,
+        state: OnlineState | None = None,
+    ) -> float:  # fmt: skip
+        """Run whole sequences from the start, or continue from a state, and return their mean loss.
 
         Parameters
         ----------
@@ -186,6 +181,8 @@ class Online:
             Sequence length of each sample.
         mask : bool array, optional
             Targets that count.
+        state : tuple, optional
+            Result of `state` after earlier time steps of the same samples.
         """
         x, target = convert.array(WHERE, "x", x, self.net.dtype), self._converted(target)
         _check.arrays(WHERE, "x: any T B D", x)
@@ -195,7 +192,7 @@ class Online:
         if self.stack.last and B and ends.min() < 1:
             because = "because the loss reads the last step of each sample"
             _check.fail(WHERE, f"lengths[{int(ends.argmin())}] is 0", "at least 1", because)
-        self.start(B, D)
+        self.start(B, D, state)
         for t in range(T):
             active = None if lengths is None else np.less(t, ends)
             if self.stack.last:

@@ -30,12 +30,10 @@ class Sums:
         if "W" in e:
             self.add(cell.W, np.einsum("bn,bnd->nd", g, e["W"]))
 
-    def add_exact(self, stack: Sequence[Traces], S: Mapping[tuple[int, int, str], Array], g: Array) -> None:
+    def add_exact(self, stack: Sequence[Traces], S: Mapping[tuple[int, str], Array], g: Array) -> None:
         """Add the gradients from the traces of the top cell and the sensitivities S of its state."""
         self.add_traces(stack[-1], g)
-        for (low, k, source), sensitivity in S.items():
-            if k < len(stack) - 1:
-                continue
+        for (low, source), sensitivity in S.items():
             cell, total = stack[low].cell, np.einsum("bm,bmn->n", g, sensitivity)
             if source.startswith("W"):
                 self.by_name[cell.W][:, int(source[1:])] += total

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from .._types import Array
@@ -23,14 +25,14 @@ class Traces:
         Of the last step: the input (B, D), φ' (B, H), and the state before.
     """
 
-    def __init__(self, net: Sequential, cell: Cell, B: int, D: int, h: Array | None, follow_W: bool) -> None:
+    def __init__(self, net: Sequential, cell: Cell, B: int, D: int, follow_W: bool) -> None:
         self.cell, self.u = cell, net.params[cell.u]
         H, dtype = len(self.u), net.dtype
         self.W = net.params[cell.W] if cell.W else None
         self.b = net.params[cell.b] if cell.b else None
         self.scale = scale_of(net, cell.rates, B, D)
-        start = net.params[cell.h0] if cell.h0 and h is None else np.zeros(H, dtype)
-        self.h = np.array(np.broadcast_to(start, (B, H))) if h is None else np.array(h, dtype)
+        start = net.params[cell.h0] if cell.h0 else np.zeros(H, dtype)
+        self.h = np.array(np.broadcast_to(start, (B, H)))
         self.e = {name: np.zeros((B, H), dtype) for name in ("u", "b")} | {"0": np.ones((B, H), dtype)}
         if follow_W:
             self.e["W"] = np.zeros((B, H, D), dtype)
@@ -54,6 +56,14 @@ class Traces:
         self.h = keep(h, self.h, active)
         self.e = {name: keep(trace, self.e[name], active) for name, trace in new.items()}
         return self.h
+
+    def arrays(self) -> tuple[Array, ...]:
+        """Return the state and the traces, from which `load` continues."""
+        return self.h, *self.e.values()
+
+    def load(self, arrays: Sequence[Array]) -> None:
+        """Continue from the arrays that `arrays` returned."""
+        self.h, self.e = arrays[0], dict(zip(self.e, arrays[1:], strict=True))
 
     def sources(self, inputs: bool) -> dict[str, Array]:
         """Return the traces (B, H) that higher layers follow; with `inputs` also the columns of E, as "W0", ..."""

@@ -12,7 +12,7 @@ from typing import Any
 from .. import _check, backend, networks, tasks
 from .._types import Json
 from ..optim import optimizers, schedules
-from ..training import records
+from ..training import records, windows
 from ..training.checkpoint import Checkpoint
 from ..training.fit import train
 from ..training.metrics import LARGER_IS_BETTER
@@ -163,7 +163,7 @@ def fit(
 ) -> Result:  # fmt: skip
     """Train with these settings into `directory`; `resume` is a run or checkpoint to resume."""
     of = task(used)
-    net, total = network(used, of), iterations(used, of)
+    net, total = network(used, of), iterations(used, windows.cut(of, used["update_every"]))
     about = f"{of.name}: {net.size} parameters, {net.backend}, {net.dtype}, into {directory.path}"
     chosen = {field.name: used[field.name] for field in fields(Plan) if field.name in used}
     chosen |= {"iterations": total, "epochs": None, "schedule": schedule(used, total, of.metric)}

@@ -109,6 +109,11 @@ SETTINGS = (
     Setting("threads", int, 0, "threads of kernels and products; 0: one per core", below=2**16),
     Setting("memory", str, "keep", "recompute: store few states, at the cost of another forward pass",
             ("keep", "recompute")),
+    Setting("gradients", str, "bptt", "online: forward in time, in memory that does not depend on T",
+            ("bptt", "online")),
+    Setting("rule", str, "exact", "rule of online gradients; the last two are approximate",
+            ("exact", "traces", "depth-only")),
+    Setting("update_every", int, 0, "online: steps between updates; 0: one at the end of a sequence", fixed=True),
     # data
     Setting("steps", int, 100, "length T of a sequence, or of a text's windows", tasks=(ADDING, SKELETON, *SYMBOLS),
             fixed=True, least=1),

@@ -7,13 +7,13 @@ the nesting as JSON, so a resumed run continues bit for bit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from .. import _check
 from .._files import forms
-from .._types import Array, State
+from .._types import AnyArray, Array, State
 from ..device import Device
 from ..networks.sequential import Sequential
 from ..tasks import Batch
@@ -39,7 +39,9 @@ def unpack(device: Device, nesting: State, arrays: Mapping[str, Array]) -> State
     return device.asarray(arrays[nesting[ARRAY]]) if isinstance(nesting, dict) else nesting
 
 
-def load(net: Sequential, contents: Contents, batch: Batch) -> State:
+def load(
+    net: Sequential, contents: Contents, batch: Batch, state_after: Callable[[AnyArray], State]
+) -> State:
     """Return the state with which the next batch of a run begins.
 
     Parameters
@@ -50,6 +52,8 @@ def load(net: Sequential, contents: Contents, batch: Batch) -> State:
         Checkpoint from which the run is resumed.
     batch : Batch
         Next batch of the run.
+    state_after : callable
+        Returns the state after an input that begins a stream; the stored state must have its form.
 
     Returns
     -------
@@ -75,7 +79,7 @@ def load(net: Sequential, contents: Contents, batch: Batch) -> State:
         if len(array) != samples:
             because = "as in the next batch, which continues the stream"
             _check.fail("train", f"{path} holds the state of {len(array)} samples", f"{samples}", because)
-    fresh, arrays = pack(net.device, net.infer(batch.x[:1])[1])
+    fresh, arrays = pack(net.device, state_after(batch.x[:1]))
     shapes, expected = ({n: a.shape for n, a in group.items()} for group in (contents.caller_arrays, arrays))
     if _form(nesting) != _form(fresh) or shapes != expected:
         _check.fail("train", f"{path} holds a state of another form", "that of the network's layers")

@@ -23,7 +23,7 @@ from ..tasks import Task
 from ..tasks.arrays import Arrays
 from ..tasks.corpus import same_numbers
 from ..tasks.targets import Targets
-from . import checkpoint, records, room, run_directory
+from . import checkpoint, records, room, run_directory, windows
 from .plan import Plan, check_names
 from .progress import Reporter
 from .result import Result, summary_of
@@ -151,6 +151,7 @@ def train(
     directory = out if isinstance(out, RunDirectory) or out is None else RunDirectory(out)
     with nullcontext() if directory is None else directory.writing(resume):
         contents = None if resume is None else run_directory.read_checkpoint(resume)
+        task = windows.cut(task, plan.update_every)
         whole = plan.complete(task, optimizer.lr, net.iteration if contents is None else 0)
         if not isinstance(progress, Reporter):
             _check.boolean("fit", "progress", progress)
@@ -161,15 +162,14 @@ def train(
             records.check_meta(contents.path, meta := contents.header["meta"])
             same_numbers("fit", task.describe(), meta["task"] or {}, contents.path)
             trainer.load(contents, RunDirectory(run_directory.run_of(contents.path)).best_of(contents))
-        notes = [*notes, room.check(net, task, optimizer, whole)]
+        notes = [*notes, *trainer.step.gradient_pass.notes, room.check(net, task, optimizer, whole)]
         if directory is not None:
             directory.create()
             specs = {"plan": whole.spec(), "optimizer": optimizer.spec(), "schedule": whole.schedule.spec()}
             notes += records.write_config(directory.config, settings or specs)
         for note in notes:
             progress.log(note)
-        if contents is not None:
-            _take_history(trainer, contents)
+        _take_history(trainer, contents)
         trainer.run()
         summary = summary_of(trainer)
         if directory is not None:
@@ -234,8 +234,10 @@ def _task(
     return data
 
 
-def _take_history(trainer: Trainer, contents: checkpoint.Contents) -> None:
-    """Load the metrics up to a checkpoint, and reset the files of the run to that iteration."""
+def _take_history(trainer: Trainer, contents: checkpoint.Contents | None) -> None:
+    """Load the metrics up to a checkpoint, if there is one, and reset the files of the run to that iteration."""
+    if contents is None:
+        return
     source, iteration = RunDirectory(run_directory.run_of(contents.path)), trainer.net.iteration
     lost = trainer.best is not None and source.best_of(contents) is None
     if trainer.directory is not None:

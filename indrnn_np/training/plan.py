@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 
 from .. import _check
 from .._types import Json, LossFunction, Metric
+from ..gradients.online import EXACT, RULES
 from ..networks.recompute import KEEP, MEMORY
 from ..optim.schedules import Constant, Plateau, Schedule
 from ..settings.tables import number
@@ -27,16 +28,11 @@ ELSEWHERE = {
     "gradient_clip_val": "use clip_norm", "max_grad_norm": "use clip_norm",
     "device": "set backend in the network", "log_dir": "use out", "checkpoint_dir": "use out",
 }  # fmt: skip
+BPTT, ONLINE = GRADIENTS = ("bptt", "online")
 # Names in the lines of a run, which functions of the user cannot have.
 TAKEN = ("kind", "split", "iteration", *metrics.MEASURED, *metrics.LARGER_IS_BETTER)
-LEFT_OPEN = (
-    "iterations",
-    "epochs",
-    "loss",
-    "metrics",
-    "schedule",
-    "validate_every",
-)  # fields that may be None
+# Fields that may be None.
+LEFT_OPEN = ("iterations", "epochs", "loss", "metrics", "schedule", "validate_every")
 
 
 @dataclass(frozen=True)
@@ -79,6 +75,14 @@ class Plan:
         Limit of the run time in minutes, without pauses. 0: no limit.
     graph : bool
         Launch an iteration as two CUDA graphs, with backend "cuda" (docs/cuda.md).
+    gradients : str
+        "bptt" (back-propagation through time), or "online": forward in time, in memory that does
+        not depend on T (`ir.online`, docs/gradients.md).
+    rule : str
+        Rule of online gradients: "exact", or the approximate "traces" or "depth-only".
+    update_every : int
+        Time steps between updates with online gradients, for losses of every time step. The
+        gradient is then approximate. 0: one update at the end of each sequence.
 
     Examples
     --------
@@ -104,6 +108,9 @@ class Plan:
     memory: str = KEEP
     minutes: float = 0.0
     graph: bool = False
+    gradients: str = BPTT
+    rule: str = EXACT
+    update_every: int = 0
 
     def __post_init__(self) -> None:
         _check.options("Plan", self)
@@ -117,7 +124,24 @@ class Plan:
         if self.loss is not None and not callable(self.loss):
             _check.choice("Plan", "loss", self.loss, metrics.LOSSES)
         _check.choice("Plan", "memory", self.memory, MEMORY)
+        self._check_gradients()
         self._check_functions()
+
+    def _check_gradients(self) -> None:
+        """Check the fields about online gradients, and the fields that do not go with them."""
+        _check.choice("Plan", "gradients", self.gradients, GRADIENTS)
+        _check.choice("Plan", "rule", self.rule, RULES)
+        needed: Json = {"rule": EXACT, "update_every": 0}
+        because = f"because gradients={BPTT!r} has no such option"
+        if self.gradients == ONLINE:
+            needed = {"memory": KEEP, "graph": False}
+            because = f"because gradients={ONLINE!r} stores no states over time and has no kernels for a GPU"
+        for name, expected in needed.items():
+            if getattr(self, name) != expected:
+                _check.fail("Plan", f"{name} is {getattr(self, name)!r}", repr(expected), because)
+        if self.gradients == ONLINE and callable(self.loss):
+            because = "because online gradients add up the losses of single time steps"
+            _check.fail("Plan", f"loss is the function {loss_name(self.loss)}", "the name of a loss", because)
 
     def _check_functions(self) -> None:
         """Check the functions of the user and their names, which are keys in the lines of a run."""

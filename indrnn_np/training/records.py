@@ -76,12 +76,17 @@ def check_meta(path: Path, meta: Json, *names: str) -> None:
     forms.check("train", str(path), meta, form, "meta")
 
 
-def check_loss(path: Path, meta: Json, name: str) -> None:
-    """Check that a run is resumed with its loss."""
-    stored = (meta.get("plan") or {}).get("loss", name)
-    if name != stored:
-        because = f"as in {path}, because the best value belongs to that loss; ir.load starts a new run"
-        _check.fail("fit", f"the loss is {name!r}", repr(stored), because)
+def check_plan(path: Path, meta: Json, loss: str, update_every: int) -> None:
+    """Check that a run is resumed with its loss and its `update_every`."""
+    plan = meta.get("plan") or {}
+    stored, every = plan.get("loss", loss), plan.get("update_every", 0)
+    new = "; ir.load starts a new run"
+    if loss != stored:
+        because = f"as in {path}, because the best value belongs to that loss{new}"
+        _check.fail("fit", f"the loss is {loss!r}", repr(stored), because)
+    if update_every != every:
+        because = f"as in {path}, because it determines the batch of each iteration{new}"
+        _check.fail("fit", f"update_every is {update_every}", str(every), because)
 
 
 def write_config(path: Path, used: Json) -> list[str]:

@@ -182,7 +182,7 @@ def summary_of(trainer: Trainer) -> Json:
         "parameters": net.size, "seconds": round(trainer.journal.elapsed(), 3),
         "loss": plan.loss_name, "train": last[0].get(plan.loss_name) if last else None, "final": final,
         "metric": trainer.metric, "best": trainer.best, "baseline": trainer.task.baseline,
-        "backend": net.backend, "dtype": net.dtype.name, "optimizer": trainer.optimizer.spec(),
-        "schedule": trainer.schedule.spec(), "plan": plan.spec(),
+        "gradients": trainer.step.gradient_pass.about, "backend": net.backend, "dtype": net.dtype.name,
+        "optimizer": trainer.optimizer.spec(), "schedule": trainer.schedule.spec(), "plan": plan.spec(),
         "machine": provenance.machine(), "versions": {"indrnn_np": __version__, **provenance.versions()},
     }  # fmt: skip

@@ -12,8 +12,8 @@ from ..networks.recompute import KEEP, RECOMPUTE
 from ..networks.sequential import Sequential
 from ..optim.optimizers import Optimizer
 from ..tasks import Batch, Task
-from . import memory_estimate
-from .plan import RunPlan
+from . import memory_estimate, online_memory
+from .plan import BPTT, ONLINE, RunPlan
 from .step import arrays_of, check_batch
 
 Need = Callable[[str, int], int]  # bytes for (memory, batch)
@@ -36,6 +36,7 @@ def check(net: Sequential, task: Task, optimizer: Optimizer, plan: RunPlan) -> s
         check_batch(batch)
     need = _need(net, batch, optimizer, plan)
     windows = all(layer.causal and not layer.stretches_over_time for layer in net.layers)
+    windows = windows and plan.gradients == BPTT
     return require(need, plan.memory, batch.x.shape[1], net.device.memory(), windows)
 
 
@@ -87,6 +88,8 @@ def _need(net: Sequential, example: Batch, optimizer: Optimizer, plan: RunPlan) 
     besides = memory_estimate.evaluation(net, steps, plan.evaluation_batch, plan.bn_batch, lengths)
 
     def need(mode: str, batch: int) -> int:
+        if plan.gradients == ONLINE:
+            return online_memory.estimate(net, plan.rule, example, batch, moments) + besides
         inside = memory_estimate.estimate(net, steps, batch, mode, moments, lengths)
         return inside + besides + in_graph * batch // samples
 

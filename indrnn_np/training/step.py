@@ -13,7 +13,7 @@ from ..optim.optimizers import Optimizer
 from ..parameters import Views
 from ..tasks import Batch
 from ..workspace import Workspace
-from . import metrics
+from .gradient_pass import pass_of
 from .plan import RunPlan
 
 
@@ -24,7 +24,8 @@ class Step:
     """
 
     def __init__(self, net: Sequential, optimizer: Optimizer, plan: RunPlan, work: Workspace) -> None:
-        self.net, self.optimizer, self.plan, self._work = net, optimizer, plan, work
+        self.net, self.optimizer, self.plan = net, optimizer, plan
+        self.gradient_pass = pass_of(net, plan, work)
         self.grads: Views | None = None
 
     def gradient(self, batch: Batch, state: State) -> tuple[float, float, State]:
@@ -39,11 +40,8 @@ class Step:
 
     def _gradient(self, batch: Batch, state: State) -> tuple[Value, Value, Views, State]:
         """Return loss, norm, clipped gradient and state; loss and norm are functions during graph capture."""
-        net, plan = self.net, self.plan
-        y, after, tape = net.forward(batch.x, state, batch.lengths, work=self._work, memory=plan.memory)
-        loss, dy = metrics.loss_of(plan.loss, y, batch, net.ops)
-        _, _, grads = net.backward(dy, tape, input_gradient=False)
-        ops = net.ops.gradient
+        plan, ops = self.plan, self.net.ops.gradient
+        loss, grads, after = self.gradient_pass(batch, state)
         if plan.clip_norm and not plan.clip_value:
             return loss, ops.clip_norm(grads.flat, plan.clip_norm), grads, after  # norm before clipping
         norm = ops.norm(grads.flat)

@@ -90,12 +90,13 @@ class Trainer:
     def load(self, contents: Contents, best: Path | None) -> None:
         """Load a checkpoint; `best` is the file of the best state, which a plateau schedule restores."""
         meta = contents.header["meta"]
-        records.check_loss(contents.path, meta, self.plan.loss_name)
+        records.check_plan(contents.path, meta, self.plan.loss_name, self.plan.update_every)
         if isinstance(self.schedule, Plateau) and meta["best"] is not None:
             self._load_snapshot(contents, best, meta["best"]["iteration"])
         checkpoint.restore(contents, self.net, self.optimizer)
         self.optimizer.lr = contents.header["optimizer"]["spec"]["lr"]  # of the last update, for the summary
-        self._carried = carried.load(self.net, contents, self.task.batch(self.net.iteration, self.plan.batch))
+        batch = self.task.batch(self.net.iteration, self.plan.batch)
+        self._carried = carried.load(self.net, contents, batch, self.step.gradient_pass.state_after)
         self._totals, self.best = Totals(**meta["totals"]), meta["best"]
         self.journal.start = time.perf_counter() - meta["elapsed"]
         self.schedule.load_state_dict(meta["schedule"])
@@ -157,7 +158,7 @@ class Trainer:
         loss, norm, after = self.step.gradient(batch, state)
         for name, value in (("loss", loss), ("gradient norm", norm)):
             if not math.isfinite(value):
-                self._diverged(batch, f"the {name} is {value}", state)
+                self._diverged(batch, f"the {name} is {value}", self.step.gradient_pass.layer_states(state))
         self.optimizer.lr = self.schedule(net.iteration)
         finite = self.step.update()
         self._carried = after  # only now, so that a failed pass can be repeated
