@@ -13,6 +13,10 @@ INSTRUMENTS = {
     "memory": ("study_memory", "memory length of neurons, by their weight alone and through their gates"),
     "neurons": ("study_neurons", "states of neurons, their contributions to the output, and single neurons"),
     "truncation": ("study_truncation", "bias and variance of back-propagation truncated after k steps"),
+    "online": (
+        "study_online",
+        "online gradients compared with back-propagation through time, along training",
+    ),
     "clipping": ("study_clipping", "four ways to bound the recurrent weight, on the same training run"),
     "step-sizes": ("study_step_sizes", "error of finite differences against their step size"),
     "bugs": ("study_bugs", "classic mistakes in a backward pass, and the result of the gradient check"),

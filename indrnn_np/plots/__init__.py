@@ -1,7 +1,7 @@
 """Figures of training runs, benchmarks and studies, drawn without a display.
 
-`learning_curve`, `reproduction`, `bench`, `crossover`, `ladder` and `depth` write a file. The
-others return a Figure: `curve` of a run, `ladder_figure` of a benchmark, `gradient_check` of a
+`learning_curve`, `reproduction`, `bench`, `crossover`, `ladder`, `depth` and `online_training` write
+a file. The others return a Figure: `curve` of a run, `ladder_figure` of a benchmark, `gradient_check` of a
 report of `ir.gradcheck`, and each other one of findings of `study` whose `kind` is its name.
 """
 
@@ -14,6 +14,7 @@ from .flow import depth, flow, flow_film
 from .gradient_check import gradient_check
 from .memory import memory, memory_film
 from .neurons import one_neuron, ranking, traces
+from .online import online, online_film, online_training
 from .reproduction import reproduction
 from .speed import bench, crossover, ladder, ladder_figure
 from .step_sizes import step_sizes
@@ -22,6 +23,6 @@ from .truncation import truncation
 
 __all__ = [
     "bench", "bugs", "clipping", "closed_form", "crossover", "curve", "depth", "explosion", "flow", "flow_film",
-    "gradient_check", "ladder", "ladder_figure", "learning_curve", "memory", "memory_film", "one_neuron", "ranking",
-    "reproduction", "step_sizes", "theme", "traces", "truncation",
+    "gradient_check", "ladder", "ladder_figure", "learning_curve", "memory", "memory_film", "one_neuron", "online",
+    "online_film", "online_training", "ranking", "reproduction", "step_sizes", "theme", "traces", "truncation",
 ]  # fmt: skip

@@ -15,6 +15,7 @@ truncation.py    truncation: bias and variance of back-propagation truncated aft
 clipping.py      clipping: one training run with each of four ways to bound u
 report/          report: an HTML report about a trained run
 playground.html  a page that runs the recurrence and its gradients in a browser
+online.py        online: online gradients by each rule, compared with BPTT
 attribution.py   attribution: terms of time steps and biases in an output of a piecewise linear network
 step_sizes.py    step_sizes: the error of numerical derivatives against their step size
 bugs.py          bugs: classic mistakes in a backward pass (backwards.py) and the gradient check
@@ -33,6 +34,7 @@ from .finding import Finding
 from .flow import Flow, gradient_flow
 from .memory import Memory, horizon, memory
 from .one_neuron import OneNeuron, one_neuron
+from .online import OnlineRules, online
 from .ranking import Ranking, ranking
 from .report import report
 from .step_sizes import StepSizes, step_sizes, step_sizes_of
@@ -51,6 +53,7 @@ __all__ = [
     "Flow",
     "Memory",
     "OneNeuron",
+    "OnlineRules",
     "PerSample",
     "Ranking",
     "StepSizes",
@@ -69,6 +72,7 @@ __all__ = [
     "horizon",
     "memory",
     "one_neuron",
+    "online",
     "per_sample",
     "ranking",
     "report",

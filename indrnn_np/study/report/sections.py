@@ -17,11 +17,13 @@ from ...training.run_directory import RunDirectory
 from ..finding import Finding
 from ..flow import gradient_flow
 from ..memory import memory
+from ..online import online
 from ..ranking import ranking
 from ..subjects import Subject, from_run
 from ..traces import traces
 from .page import Document, Section, Table
 
+ONLINE_SAMPLES = 8  # sequences whose online gradients are compared
 CHECKED = 24, 2  # time steps and samples of the gradient check, which runs the network many times
 
 
@@ -97,6 +99,27 @@ def _flow(title: str, directory: RunDirectory, before: Subject, after: Subject) 
         "share. If it changes little from right to left, the layer learns from early steps as well as from late "
         "ones. If it falls to the left, the gradient vanishes.",
         (Table("‖∂L/∂h‖ by layer", columns),),
+    )  # fmt: skip
+
+
+def _online(title: str, directory: RunDirectory, before: Subject, after: Subject) -> Section:
+    """Return the cosines of online gradients with that of BPTT, before and after training."""
+    batch = before.batch(iteration=0)
+    few = slice(None), slice(ONLINE_SAMPLES)  # time steps, samples
+    in_time = batch.target.ndim > 1 and after.task.output == "every"
+    x, target = batch.x[few], batch.target[few if in_time else few[1]]
+    lengths = None if batch.lengths is None else batch.lengths[few[1]]
+    mask = None if batch.mask is None else batch.mask[few if in_time else few[1]]
+    first, last = (
+        online(s.net, np.ascontiguousarray(x), target, s.task.loss, lengths, mask, title=s.title)
+        for s in (before, after)
+    )
+    return Section(
+        title, _sentences(first, last), lambda: first.plot(last),
+        f"The cosine between the gradient of an online rule and that of back-propagation through time, on {x.shape[1]} "
+        "sequences: 1 is the same direction. \"traces\" is exact for the last recurrent layer; a low cosine of a lower "
+        "layer means that its errors travel through the memory of the layers above.",
+        (Table("Cosines after training", last.table(), folded=True),),
     )  # fmt: skip
 
 
@@ -183,6 +206,7 @@ Make = Callable[[str, RunDirectory, Subject, Subject], Section]
 SECTIONS: dict[str, Make] = {
     "The run": _run,
     "Gradient flow": _flow,
+    "Online gradients": _online,
     "Memory of the neurons": _memory,
     "States of the neurons": _traces,
     "Contributions of the neurons": _ranking,
