@@ -1,7 +1,7 @@
 """Tutorials: scripts that are executed as notebooks when the site is built (jupytext, myst-nb).
 
 # %% [markdown]      the comments below are text
-# %%                 code
+# %%                 code; `mystnb={"image": {"alt": "..."}}` behind it describes its picture
 #> 0.5 1.4           what the code above prints; tests/docs/test_tutorials.py compares
 #~ error 0.0012      the same, with numbers that differ a little from machine to machine
 """

@@ -113,7 +113,7 @@ print(
 # ~ sum 1.03, answer 1.02
 # > its state changes most at the marked steps, or right behind: True
 
-# %%
+# %% mystnb={"image": {"alt": "The input with two marks, and three neurons that jump at both"}}
 from indrnn_np.plots import style
 
 figure = style.empty(7.2, 4.2)

@@ -32,6 +32,13 @@ def test_no_page_is_wider_than_a_phone(page, name):
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE
 
 
+@pytest.mark.parametrize("name", PAGES)
+def test_every_picture_has_a_text_for_readers_who_do_not_see_it(name):
+    for image in re.findall(r"<img\b[^>]*>", (SITE / name).read_text("utf-8")):
+        words = re.search(r'alt="([^"]+)"', image)
+        assert words is not None and not words[1].endswith(".png"), image
+
+
 def test_a_wide_equation_scrolls_in_its_box(page):
     page.goto((SITE / "equations.html").as_uri())
     boxes = page.evaluate(

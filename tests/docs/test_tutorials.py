@@ -66,6 +66,14 @@ def test_a_notebook_holds_all_of_its_script_but_the_output(path):
 
 
 @each
+def test_every_picture_has_a_text_for_readers_who_do_not_see_it(path):
+    pytest.importorskip("jupytext")
+    cells = scripts.to_notebook(path.read_text("utf-8")).cells
+    for cell in (cell for cell in cells if cell.cell_type == "code" and ".png" in cell.source):
+        assert len(cell.metadata["mystnb"]["image"]["alt"]) > 20
+
+
+@each
 def test_every_print_of_a_tutorial_is_followed_by_what_it_prints(path):
     for cell in re.split(r"^# %%.*\n", path.read_text("utf-8"), flags=re.MULTILINE):
         assert ("print(" in cell) == bool(scripts.OUTPUT.search(cell))
