@@ -9,11 +9,10 @@ from ..catalogue import BOTH, Entry
 
 
 def check_forward(where, x, scale, shift, eps, lengths, per_step, out):
-    """Check the arguments of forward."""
+    """Check the arguments of forward, and that at least one value is counted."""
     _check.arrays(where, "x: T B H, scale: H, shift: H, out?: written T B H", x, scale, shift, out)
     _check.normal(where, "eps", eps, x.dtype)
-    _check.lengths(where, lengths, *x.shape[:2])
-    _check.boolean(where, "per_step", per_step)
+    check_statistics(where, x, lengths, per_step)
 
 
 def check_statistics(where, x, lengths, per_step):
@@ -21,7 +20,9 @@ def check_statistics(where, x, lengths, per_step):
     _check.arrays(where, "x: T B H", x)
     _check.lengths(where, lengths, *x.shape[:2])
     _check.boolean(where, "per_step", per_step)
-    check_count(where, len(x) * x.shape[1] if lengths is None else lengths.sum(), lengths)
+    if (len(x) * x.shape[1] if lengths is None else lengths.sum()) == 0:  # the mean would be NaN
+        because = "" if lengths is None else "but every length is 0"
+        _check.fail(where, "there is no value to take a statistic over", "at least one value", because)
 
 
 def check_backward(where, dy, x, mean, var, scale, eps, lengths, per_step, out, name="dy"):
@@ -61,13 +62,6 @@ def check_rows(where, running, t0, T):
     _check.at_least(where, "the number of rows of running", len(running), 1)
     _check.between(where, "t0", t0, 0, 2**62)
     _check.between(where, "T", T, 0, 2**62)
-
-
-def check_count(where, count, lengths):
-    """Raise an error if a statistic has no values; it would be NaN."""
-    if count == 0:
-        because = "" if lengths is None else "but every length is 0"
-        _check.fail(where, "there is no value to take a statistic over", "at least one value", because)
 
 
 def check_tangent(where, x_dot, x, mean, var, scale, scale_dot, shift_dot, eps, lengths, per_step):

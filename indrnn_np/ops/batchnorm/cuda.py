@@ -40,7 +40,7 @@ def forward(x, scale, shift, eps=1e-5, lengths=None, per_step=False, out=None):
     where = "batchnorm.forward"
     on_device(where, x=x, scale=scale, shift=shift, out=out)
     contract.check_forward(where, x, scale, shift, eps, lengths, per_step, out)
-    mean, var = _statistics(where, x, lengths, per_step)
+    mean, var = _statistics(x, lengths, per_step)
     return apply(x, mean, var, scale, shift, eps, lengths, out), mean, var
 
 
@@ -48,12 +48,11 @@ def statistics(x, lengths=None, per_step=False):
     """Twin of reference.statistics."""
     on_device("batchnorm.statistics", x=x)
     contract.check_statistics("batchnorm.statistics", x, lengths, per_step)
-    return _statistics("batchnorm.statistics", x, lengths, per_step)
+    return _statistics(x, lengths, per_step)
 
 
-def _statistics(where, x, lengths, per_step):
+def _statistics(x, lengths, per_step):
     (T, B, H), S = x.shape, len(x) if per_step else 1
-    contract.check_count(where, T * B if lengths is None else lengths.sum(), lengths)
     N, R, G, total = _segments(x, S)
     padding = ends_of(lengths, T, B), lengths is not None
     pivot = 0 if lengths is None else int(lengths.argmax())  # of the longest sample

@@ -11,13 +11,12 @@ import math
 import numpy as np
 
 from ..._cpu.jit import njit
-from .contract import check_backward, check_count, check_forward
+from .contract import check_backward, check_forward
 
 
 def forward(x, scale, shift, eps=1e-5):
     """Twin of reference.forward."""
     check_forward("batchnorm.forward", x, scale, shift, eps, None, False, None)
-    check_count("batchnorm.forward", x[:, :, :1].size, None)
     return forward_loop(x, scale, shift, eps)
 
 

@@ -11,14 +11,13 @@ import math
 from ..._cuda import arrays
 from ..._cuda.launch import kernel, on_device
 from ..._cuda.target import cuda
-from .contract import check_backward, check_count, check_forward
+from .contract import check_backward, check_forward
 
 
 def forward(x, scale, shift, eps=1e-5):
     """Twin of reference.forward."""
     on_device("batchnorm.forward", x=x, scale=scale, shift=shift)
     check_forward("batchnorm.forward", x, scale, shift, eps, None, False, None)
-    check_count("batchnorm.forward", x.shape[0] * x.shape[1], None)
     y, mean, var = (
         arrays.empty_like(x),
         arrays.empty((1, scale.size), x.dtype),
