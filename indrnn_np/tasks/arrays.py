@@ -214,3 +214,9 @@ class Arrays:
         x, y, lengths, _ = self._data[split]
         target = np.take(y, index, axis=1) if self.output == "every" else y[index]
         return Batch(np.take(x, index, axis=1), target, None if lengths is None else lengths[index])
+
+
+class DataOfFit(Arrays):
+    """The data of `fit`, whose errors name that function."""
+
+    where = "fit"

@@ -20,7 +20,7 @@ from ..networks.sequential import Sequential
 from ..optim.optimizers import Optimizer
 from ..settings.tables import number
 from ..tasks import Task
-from ..tasks.arrays import Arrays
+from ..tasks.arrays import DataOfFit
 from ..tasks.corpus import same_numbers
 from ..tasks.targets import Targets
 from . import checkpoint, records, room, run_directory, windows
@@ -222,7 +222,7 @@ def _task(
         reads_last = any(isinstance(layer, LastStep) for layer in net.layers)
         targets = Targets(loss, "last" if reads_last else "every", layout=layout)
         options: Json = {"classes": outputs, "seed": seed, "dtype": net.dtype, "targets": targets}
-        task = Arrays(*data, validation=validation, **options)
+        task = DataOfFit(*data, validation=validation, **options)
         sequences.report_dtype("fit", "x", data[0], net.dtype)
         return task
     if isinstance(data, type) or not hasattr(data, "batch"):

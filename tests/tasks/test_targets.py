@@ -104,7 +104,7 @@ WRONG = [
 
 @pytest.mark.parametrize(("y", "options", "words"), WRONG)
 def test_what_cannot_be_read_is_refused(y, options, words):
-    with pytest.raises(ValueError, match=rf"^tasks\.Arrays: {words}"):
+    with pytest.raises(ValueError, match=rf"^fit: {words}"):
         fit(y, **options)
 
 
@@ -119,7 +119,7 @@ def test_targets_in_a_list_have_the_steps_of_their_inputs():
         (labels[::-1], samples, r"y\[0\] has 2 steps, expected 1 as x\[0\]"),
         (labels, batch_first, r"y\[0\] has 1 steps, expected 5 as x\[0\]"),
     ]:
-        with pytest.raises(ValueError, match=rf"^tasks\.Arrays: {words}"):
+        with pytest.raises(ValueError, match=rf"^fit: {words}"):
             fit(y, x, **options)
 
 

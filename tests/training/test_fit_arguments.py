@@ -76,7 +76,7 @@ def test_every_form_of_the_arrays_trains_to_the_same_bits(tmp_path, y):
 )
 def test_what_would_lose_its_meaning_is_refused(arrays, words):
     for call in (lambda: fit(*arrays), lambda: fit(X, LABELS, validation=arrays)):
-        with pytest.raises((TypeError, ValueError), match=rf"^tasks\.Arrays: (validation )?.*{words}"):
+        with pytest.raises((TypeError, ValueError), match=rf"^fit: (validation )?.*{words}"):
             call()
 
 
