@@ -9,7 +9,7 @@ import math
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from . import options
 STEPS = 500  # default sequence length of the adding problem
 # Settings that train the adding problem in few iterations (docs/results.md).
 RECIPE = ("lr=0.002", "lr_u=0.05", "schedule=one-cycle", "clip_norm=1")
+TRAIN = 1000  # iterations of this training
 # Settings that a study's training takes from its subject, if a run has them.
 TRAINING = ("batch", "clip_norm", "clip_value", "memory", "gradients", "rule", "update_every")
 
@@ -124,6 +125,15 @@ def train_quickly(args: argparse.Namespace) -> None:
     """Use the settings in `RECIPE` as defaults for new networks of the adding problem."""
     if not args.runs and task(args) == tables.ADDING:
         args.set = [*RECIPE, *args.set]
+
+
+def trained(args: argparse.Namespace) -> Iterator[Any]:
+    """Yield the chosen networks, each after its training for `args.train` iterations."""
+    train_quickly(args)
+    for subject in subjects(args):
+        if args.train:
+            train(args, subject)
+        yield subject
 
 
 def train(args: argparse.Namespace, subject: Any) -> None:

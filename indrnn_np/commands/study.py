@@ -12,6 +12,7 @@ INSTRUMENTS = {
     "explosion": ("study_explosion", "ranges of weights in which gradients explode or vanish"),
     "memory": ("study_memory", "memory length of neurons, by their weight alone and through their gates"),
     "neurons": ("study_neurons", "states of neurons, their contributions to the output, and single neurons"),
+    "attribution": ("study_attribution", "time steps of one sequence that made the answer of a relu network"),
     "truncation": ("study_truncation", "bias and variance of back-propagation truncated after k steps"),
     "online": (
         "study_online",

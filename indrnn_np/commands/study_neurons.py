@@ -6,17 +6,15 @@ import argparse
 from itertools import count
 from typing import Any
 
-from ..settings import tables
 from . import options, studies
 
-TRAIN = 1000  # training iterations of new networks
 BATCH = 50  # sequences in a batch
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the instrument."""
     studies.add_subjects(parser, ("indrnn",))
-    studies.add_train(parser, "training iterations before the measurement", TRAIN)
+    studies.add_train(parser, "training iterations before the measurement", studies.TRAIN)
     layer = "draw the states of one recurrent layer, such as 0 (default: all)"
     parser.add_argument("--layer", metavar="NAME", help=layer)
     neurons = "draw these neurons of --layer (default: all)"
@@ -33,11 +31,8 @@ def run(args: argparse.Namespace) -> int:
     """Train new networks, measure with batch norm as in evaluation, write and print the results, and return 0."""
     from ..training import metrics
 
-    studies.train_quickly(args)
     triples = []
-    for subject in studies.subjects(args):
-        if args.train:
-            studies.train(args, subject)
+    for subject in studies.trained(args):
         bn_batch = subject.settings["bn_batch"]
         with metrics.large_batch_statistics(subject.net, subject.task, bn_batch, subject.net.iteration):
             triples.append(_measure(args, subject))
@@ -57,17 +52,10 @@ def _measure(args: argparse.Namespace, subject: Any) -> tuple[Any, ...]:
     net, task, size = subject.net, subject.task, args.batch or BATCH
     batch = subject.batch(size)
     x, sample, title = batch.x, args.sample, subject.title
-    marks = _marks(task, net.device.to_host(x), sample)
+    marks = subject.marks(net.device.to_host(x)[:, sample]) if sample < x.shape[1] else []
     batches = (task.batch(net.iteration + i, size) for i in count())
     return (
         study.traces(net, x, args.layer, args.neurons, sample, batch.lengths, marks, title),
         study.ranking(net, batches, args.answers, title),
         study.one_neuron(net, task, args.keep, args.answers, batch=size, title=title),
     )
-
-
-def _marks(task: Any, x: Any, sample: int) -> list[int]:
-    """Return the steps, from 1, that the second input of the adding problem marks."""
-    if task.name != tables.ADDING or sample >= x.shape[1]:
-        return []
-    return [t + 1 for t in range(len(x)) if x[t, sample, 1] == 1]

@@ -5,6 +5,7 @@ a file. The others return a Figure: `curve` of a run, `ladder_figure` of a bench
 report of `ir.gradcheck`, and each other one of findings of `study` whose `kind` is its name.
 """
 
+from .attribution import attribution
 from .bugs import bugs
 from .clipping import clipping
 from .closed_form import closed_form
@@ -22,7 +23,8 @@ from .style import theme
 from .truncation import truncation
 
 __all__ = [
-    "bench", "bugs", "clipping", "closed_form", "crossover", "curve", "depth", "explosion", "flow", "flow_film",
-    "gradient_check", "ladder", "ladder_figure", "learning_curve", "memory", "memory_film", "one_neuron", "online",
-    "online_film", "online_training", "ranking", "reproduction", "step_sizes", "theme", "traces", "truncation",
+    "attribution", "bench", "bugs", "clipping", "closed_form", "crossover", "curve", "depth", "explosion", "flow",
+    "flow_film", "gradient_check", "ladder", "ladder_figure", "learning_curve", "memory", "memory_film", "one_neuron",
+    "online", "online_film", "online_training", "ranking", "reproduction", "step_sizes", "theme", "traces",
+    "truncation",
 ]  # fmt: skip

@@ -32,6 +32,7 @@ from .finding import Finding, Table
 WHERE = "study.attribution"
 LINEAR = (Bidirectional, Concat, Dropout, Embedding, LastStep, Linear, Residual)
 PIECEWISE = ("relu", "identity")  # activations
+MOST = 0.99  # share of the terms whose smallest number of time steps the sentence tells
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -40,22 +41,28 @@ class Attribution(Finding):
 
     Attributes
     ----------
+    outputs : array of int (B,)
+        Index of the chosen output of each sample.
     output : array (B,)
-        The chosen output of each sample.
+        Its value y.
     steps : array (T, B)
         <∂y/∂x_t, x_t>, the term of each time step.
     names : tuple of str (N,)
         Biases and learned initial states, such as "0.b".
     biases : array (N, B)
         <∂y/∂b, b>, the term of each of them.
+    marks : array of int
+        Steps of sample 0, from 1, that the figure marks.
     """
 
     kind: ClassVar[str] = "attribution"
 
+    outputs: Array
     output: Array
     steps: Array
     names: tuple[str, ...]
     biases: Array
+    marks: Array
     title: str = ""
 
     def remainder(self) -> Array:
@@ -67,14 +74,17 @@ class Attribution(Finding):
         return np.argsort(-np.abs(self.steps), axis=0, kind="stable")[:count]
 
     def words(self) -> str:
-        """Return the share of the terms of sample 0 that its two largest time steps have."""
+        """Return the share of the terms of sample 0 that its marked or two largest time steps have."""
+        marked = self.marks if len(self.marks) else np.sort(self.largest(2)[:, 0]) + 1
         sizes = np.abs(self.steps[:, 0])
-        first, total = self.largest(2)[:, 0], float(sizes.sum())
-        share = float(sizes[first].sum()) / total if total else 0.0
-        where = " and ".join(f"t = {int(t) + 1}" for t in sorted(first))
+        total = float(sizes.sum())
+        share = float(sizes[marked - 1].sum()) / total if total else 0.0
+        most = 1 + int(np.searchsorted(np.cumsum(np.sort(sizes)[::-1]), MOST * total)) if total else 0
+        where = ("the marked steps " if len(self.marks) else "") + " and ".join(f"t = {t}" for t in marked)
         return (
-            f"{where} hold {share:.0%} of the terms of {len(self.steps)} time steps in y = {self.output[0]:.4g} "
-            f"(sample 0); biases hold {float(self.biases[:, 0].sum()):.3g}; the terms add up to within "
+            f"{where} hold {share:.0%} of the terms of {len(self.steps)} time steps in output {self.outputs[0]} of "
+            f"sample 0, y = {self.output[0]:.4g}; {MOST:.0%} are in {most} steps; biases hold "
+            f"{float(self.biases[:, 0].sum()):.3g}; the terms add up to within "
             f"{float(np.abs(self.remainder()).max()):.1g}"
         )
 
@@ -91,9 +101,10 @@ class Attribution(Finding):
 def attribution(
     net: Sequential,
     x: ArrayInput,
-    output: int = 0,
+    output: int | None = 0,
     lengths: ArrayInput = None,
     step: int | None = None,
+    marks: ArrayInput = (),
     title: str = "",
 ) -> Attribution:
     """Split an output of a piecewise linear network into terms of time steps and biases, by one backward pass.
@@ -105,12 +116,14 @@ def attribution(
         LastStep, and containers of these. Dropout is inactive.
     x : array (T, B, D) or (T, B)
         Input or symbols.
-    output : int
-        Index of the output.
+    output : int, optional
+        Index of the output; None: the largest output of each sample.
     lengths : int array (B,), optional
         Sequence length of each sample.
     step : int, optional
         Time step of the output, if the network has an output at every step; by default the last of each sample.
+    marks : sequence of int
+        Steps of sample 0, from 1, that the figure marks.
     title : str
         Title of the figures.
 
@@ -147,24 +160,26 @@ def attribution(
     x = convert.array(WHERE, "x", x, None if net.symbols else net.dtype)
     lengths = None if lengths is None else convert.array(WHERE, "lengths", lengths)
     y, _, tape = tangents.primal(net, WHERE, x, None, lengths, dropout=False)
-    dy = _selection(y, output, step, tape.contexts[0].run.lengths)
+    place = _place(y, output, step, tape.contexts[0].run.lengths)
+    dy = np.zeros_like(y)
+    dy[place] = 1
     first = int(net.symbols is not None)  # symbols have no gradient: start from the rows of the table
     inputs = network_input(x, tape.contexts[0])
     if first:
         inputs = net.layers[0].forward(inputs, None, tape.contexts[0])[0]
     inner = Tape(tape.contexts[first:], tape.layers[first:], tape.output)
     dx, gradients = sample_gradients_of_layers(net.layers[first:], dy, inner)
-    terms = {}
-    for name, gradient in gradients.items():
-        index, rest = name.split(".", 1)
-        if rest.split(".")[-1] in ("b", "h0"):
-            full = f"{int(index) + first}.{rest}"
-            terms[full] = gradient @ net.params[full]
-    values = np.array(list(terms.values())).reshape(len(terms), x.shape[1])
+    names = tuple(name for name in net.params if name.split(".")[-1] in ("b", "h0"))
+    biases = np.array([gradients[_below(name, first)] @ net.params[name] for name in names])
     steps = np.einsum("tbd,tbd->tb", dx, inputs)
-    return Attribution(
-        (y * dy).reshape(-1, *y.shape[-2:]).sum(axis=(0, 2)), steps, tuple(terms), values, title
-    )
+    marks = np.array(marks, np.int64)
+    return Attribution(place[-1], y[place], steps, names, biases.reshape(len(names), -1), marks, title)
+
+
+def _below(name: str, first: int) -> str:
+    """Return the name of a parameter, such as "3.b", in the network without its first layers."""
+    layer, rest = name.split(".", 1)
+    return f"{int(layer) - first}.{rest}"
 
 
 def _refuse_curves(name: str, layer: Layer) -> None:
@@ -178,21 +193,19 @@ def _refuse_curves(name: str, layer: Layer) -> None:
         _check.fail(WHERE, f"layer {name} is a {type(layer).__name__}", expected, because)
 
 
-def _selection(y: Array, output: int, step: int | None, lengths: Array | None) -> Array:
-    """Return an array of the shape of y with 1 at the chosen output of each sample, and 0 elsewhere."""
-    _check.between(WHERE, "output", output, 0, y.shape[-1])
-    dy = np.zeros_like(y)
-    if y.ndim == 2:
+def _place(y: Array, output: int | None, step: int | None, lengths: Array | None) -> tuple[Array, ...]:
+    """Return the index in y of the chosen output of each sample: arrays (B,), with time steps if y has them."""
+    B, K = y.shape[-2:]
+    samples: tuple[Array, ...] = (np.arange(B),)
+    if y.ndim == 3:
         if step is not None:
-            _check.fail(
-                WHERE, f"step is {step}", "None", "because the network has an output at the last step only"
-            )
-        dy[:, output] = 1
-        return dy
-    if step is not None:
-        _check.between(WHERE, "step", step, 0, len(y))
-    T, B = y.shape[:2]
-    last = np.full(B, T) if lengths is None else lengths
-    chosen = np.maximum(last - 1, 0) if step is None else np.full(B, step)
-    dy[chosen, np.arange(B), output] = 1
-    return dy
+            _check.between(WHERE, "step", step, 0, len(y))
+        last = np.full(B, len(y)) if lengths is None else lengths
+        samples = (np.maximum(last - 1, 0) if step is None else np.full(B, step), *samples)
+    elif step is not None:
+        because = "because the network has an output at the last step only"
+        _check.fail(WHERE, f"step is {step}", "None", because)
+    if output is None:
+        return *samples, y[samples].argmax(axis=1)
+    _check.between(WHERE, "output", output, 0, K)
+    return *samples, np.full(B, output)

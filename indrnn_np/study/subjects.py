@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from .._types import Json, Value
+from .._types import Array, Json, Value
 from ..layers.chain import named_layers
 from ..networks.sequential import Sequential
-from ..settings import build, settings
+from ..settings import build, settings, tables
 from ..tasks import Batch, Task
 from ..training import run_directory
 
@@ -30,6 +30,12 @@ class Subject:
         """Return a training batch, by default the next one in the batch size of the run."""
         number = self.net.iteration if iteration is None else iteration
         return self.task.batch(number, self.settings["batch"] if size is None else size)
+
+    def marks(self, sequence: Array) -> list[int]:
+        """Return the steps, from 1, that the second input (T, 2) of the adding problem marks; else none."""
+        if self.task.name != tables.ADDING:
+            return []
+        return [t + 1 for t, (_, mark) in enumerate(sequence) if mark == 1]
 
 
 @dataclass(frozen=True)

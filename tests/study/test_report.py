@@ -71,7 +71,13 @@ def test_the_file_holds_all_that_it_shows(run, capsys):
     assert all(image["src"] != other["srcset"] for image, other in zip(images, dark, strict=True))
     parts = {attrs["id"] for attrs in found.all("section")}
     assert {attrs["href"] for attrs in found.all("a")} == {f"#{part}" for part in parts}
-    for words in ("blind guess", "gradients of this network agree", "0.W", "test: mse"):
+    for words in (
+        "blind guess",
+        "gradients of this network agree",
+        "0.W",
+        "test: mse",
+        "of the terms of 12 time steps",
+    ):
         assert words in found.text
 
 
@@ -91,6 +97,16 @@ def test_a_run_that_has_not_ended(run, tmp_path):
     (tmp_path / "checkpoints" / name).write_bytes((run / "checkpoints" / name).read_bytes())
     text = study.report(tmp_path).read_text(encoding="utf-8")
     assert "has not ended yet" in text and "Gradient flow" in text
+
+
+def test_a_section_that_does_not_apply_says_why(tmp_path):
+    run = tmp_path / "tanh"
+    assert cli.main(["train", "adding", *SMALL, "--cell", "rnn-tanh", "--out", str(run)]) == 0
+    text = Reader(study.report(run).read_text(encoding="utf-8")).text
+    assert (
+        "Not measured for this network. study.attribution: layer 0 has activation 'tanh', expected 'relu'"
+        in text
+    )
 
 
 def test_no_run_is_an_error(tmp_path, capsys):

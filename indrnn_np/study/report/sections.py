@@ -14,6 +14,7 @@ from ...training import metrics, run_directory
 from ...training.progress import duration
 from ...training.records import read_summary
 from ...training.run_directory import RunDirectory
+from ..attribution import attribution
 from ..finding import Finding
 from ..flow import gradient_flow
 from ..memory import memory
@@ -165,6 +166,20 @@ def _ranking(title: str, directory: RunDirectory, before: Subject, after: Subjec
     )  # fmt: skip
 
 
+def _attribution(title: str, directory: RunDirectory, before: Subject, after: Subject) -> Section:
+    """Return the terms of the time steps of one sequence in the largest output."""
+    batch = after.batch(iteration=0)
+    x = np.ascontiguousarray(after.net.device.to_host(batch.x)[:, :1])
+    lengths = None if batch.lengths is None else batch.lengths[:1]
+    finding = attribution(after.net, x, None, lengths, marks=after.marks(x[:, 0]))
+    return Section(
+        title, (f"{finding.words()}.",), finding.plot,
+        "Between its kinks a relu network is linear, so its output is a sum of one term for each time step and each "
+        "bias. Left: the terms of the time steps of one training sequence. Right: their sum, the terms of the biases, "
+        "and the output that all of them add up to.",
+    )  # fmt: skip
+
+
 def _checked(title: str, directory: RunDirectory, before: Subject, after: Subject) -> Section:
     """Return the comparison of the network's gradients with finite differences."""
     batch, (steps, samples) = after.batch(iteration=0), CHECKED
@@ -210,6 +225,7 @@ SECTIONS: dict[str, Make] = {
     "Memory of the neurons": _memory,
     "States of the neurons": _traces,
     "Contributions of the neurons": _ranking,
+    "Time steps that made an answer": _attribution,
     "Gradient check": _checked,
     "Parameters": _parameters,
 }
