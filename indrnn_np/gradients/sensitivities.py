@@ -31,6 +31,11 @@ class Sensitivities:
     def __init__(self, stack: Sequence[Traces], first_inputs: bool) -> None:
         self.stack, self._first_inputs = stack, first_inputs
         self.by_key: dict[Key, Array] = {}
+        for low in range(len(stack)):
+            for name, e in self._sources(low).items():
+                for k in range(low + 1, len(stack)):
+                    shape = (len(e), len(stack[k].u), e.shape[1])
+                    self.by_key[low, k, name] = np.zeros(shape, e.dtype)
 
     def step(self, active: Array | None) -> None:
         """Advance by one time step, after the states; samples that are not active stay as they are."""
@@ -39,8 +44,10 @@ class Sensitivities:
                 below: Array = e  # diagonal in the layer itself
                 for k in range(low + 1, len(self.stack)):
                     top, key = self.stack[k], (low, k, name)
-                    previous = self.by_key.get(key, np.zeros((), e.dtype))
-                    S = top.slope[:, :, None] * (through_layer(top, below) + top.u[:, None] * previous)
+                    previous = self.by_key[key]
+                    S = top.u[:, None] * previous
+                    S += through_layer(top, below)
+                    S *= top.slope[:, :, None]
                     below = self.by_key[key] = keep(S, previous, active)
 
     def of_top(self) -> dict[tuple[int, str], Array]:
@@ -49,16 +56,12 @@ class Sensitivities:
         return {(low, name): S for (low, k, name), S in self.by_key.items() if k == top}
 
     def arrays(self) -> tuple[Array, ...]:
-        """Return all sensitivities in the order of `keys`."""
-        return tuple(self.by_key[key] for key in self._keys() if key in self.by_key)
+        """Return all sensitivities, from which `load` continues."""
+        return tuple(self.by_key.values())
 
     def load(self, arrays: Sequence[Array]) -> None:
-        """Continue from the arrays that `arrays` returned; none before the first step."""
-        self.by_key = dict(zip(self._keys(), arrays, strict=False))
-
-    def _keys(self) -> list[Key]:
-        cells = range(len(self.stack))
-        return [(low, k, name) for low in cells for name in self._sources(low) for k in cells[low + 1 :]]
+        """Continue from the arrays that `arrays` returned."""
+        self.by_key = dict(zip(self.by_key, arrays, strict=True))
 
     def _sources(self, low: int) -> dict[str, Array]:
         return self.stack[low].sources(low == 0 and self._first_inputs)

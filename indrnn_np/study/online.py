@@ -48,14 +48,15 @@ class OnlineRules(Finding):
 
     def words(self) -> str:
         """Return the cosine of the whole gradient, and the lowest one of a parameter, for each rule."""
-        parts = []
-        for rule, cosine in zip(self.rules, self.cosine, strict=True):
-            if np.isnan(cosine).all():
-                parts.append(f"{rule} undefined")
-                continue
-            lowest = int(np.nanargmin(cosine[1:])) + 1
-            parts.append(f"{rule} {cosine[0]:.3f} (lowest {cosine[lowest]:.3f}, {self.names[lowest]})")
+        parts = (self._words(rule, cosine) for rule, cosine in zip(self.rules, self.cosine, strict=True))
         return "cosine with the gradient of BPTT: " + ", ".join(parts)
+
+    def _words(self, rule: str, cosine: Array) -> str:
+        if np.isnan(cosine).all():
+            return f"{rule} undefined"
+        whole = "undefined" if np.isnan(cosine[0]) else f"{cosine[0]:.3f}"
+        lowest = int(np.nanargmin(cosine))
+        return f"{rule} {whole} (lowest: {cosine[lowest]:.3f} of {self.names[lowest]})"
 
     def table(self) -> Table:
         """Return one row for each rule and parameter."""

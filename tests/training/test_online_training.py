@@ -194,6 +194,14 @@ def test_networks_without_such_gradients_are_refused_before_the_run(tmp_path, ne
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.skipif("cuda" not in ir.backends(), reason="no GPU and no simulator")
+def test_the_gpu_is_refused_before_the_run(tmp_path):
+    words = "online: the backend is 'cuda', expected 'cpu' or 'reference' because online gradients have no kernels"
+    with pytest.raises(ValueError, match=words):
+        fit(network(backend="cuda"), data(), gradients="online", out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_windows_without_a_gradient_are_refused():
     with pytest.raises(
         ValueError, match="update_every is 3 for task 'arrays', expected 0 because the loss reads"
@@ -207,13 +215,15 @@ def test_windows_without_a_gradient_are_refused():
 
 
 def test_a_run_that_diverges_names_the_place():
-    x, target = data()
-    x[2, :, 1] = 1e200
-    net = network(backend="cpu")
-    net.params["0.W"][...] = 1e200
-    net.params["1.W"][...] = 1e200  # tanh saturates, so the read-out overflows
-    with pytest.raises(ArithmeticError, match=r"the loss is inf in iteration 0, .* the loss itself \(mse\)"):
-        fit(net, (x, target), gradients="online")
+    """Also inside a sequence, whose states the repeated pass begins with."""
+
+    def spoil(iteration):
+        net.params["2.b"][1] = np.nan if iteration == 2 else 0
+
+    net = network(2)
+    words = r"the loss is nan in iteration 2, .*parameter 2.b\[1\]; .*the output of layer 2 \(Linear\) at step t = 0"
+    with pytest.raises(ArithmeticError, match=words):
+        fit(net, Stream(), gradients="online", update_every=4, callbacks=[spoil])
 
 
 @pytest.mark.parametrize("rule", RULES)
