@@ -82,7 +82,7 @@ class Device:
         if on:
             _check.fail("backend", "tf32 is True", "False", "because only backend 'cuda' has it")
 
-    def graph(self, **sources: Callable[[], Any]) -> Any:
+    def graph(self, stop: Any = None, **sources: Callable[[], Any]) -> Any:
         """Return an empty graph of launches (`Graph` in _cuda/graph.py); the CPU refuses it."""
         because = "because only backend 'cuda' records its launches"
         return _check.fail("backend", "graph is True", "False", because)

@@ -12,8 +12,8 @@ The recording fixes the arguments of each launch:
     numbers     that change between launches (a learning rate, the iteration) are read from GPU memory. An
                 operation names them (`numbers`), the graph has a function for each name (`Graph(lr=...)`), and
                 a single copy from pinned memory updates all of them before each launch, without a wait.
-    results     that the CPU needs do not exist yet. The graph copies them to pinned memory, and `result` returns a
-                function that reads them there after a launch. The first reading waits for the GPU, the others do not.
+    results     that the CPU needs do not exist yet. `result` returns a Result, a function that reads the value of
+                the last launch, or of the one before while the last one runs (results.py).
 """
 
 from __future__ import annotations
@@ -28,10 +28,12 @@ from typing import Any
 import numpy as np
 
 from .. import _check
-from . import target
+from . import stop_flag, target
 from .arrays import DeviceArray, empty
-from .launch import NULL_STREAM, Launch, recorded_by, recorder, run
+from .launch import NULL_STREAM, Launch, recorded_by, recorder
 from .pool import POOL, Block, Pool
+from .results import Launched, Results
+from .staging import Input
 
 NUMBERS_BYTES = 2**14  # memory for the numbers that change between launches
 ALIGNMENT = 16  # bytes: where numbers begin
@@ -58,9 +60,9 @@ def _empty(dtype: np.dtype) -> DeviceArray:
 
 
 def result(array: DeviceArray, finish: Callable[[np.ndarray], Any]) -> Any:
-    """Return finish(array on the CPU), or while a graph records, a function that returns it after a launch."""
+    """Return finish(array on the CPU), or while a graph records, a Result, which returns it after a launch."""
     graph = recorder()
-    return finish(array.to_host()) if graph is None else graph.result(array, finish)
+    return finish(array.to_host()) if graph is None else graph.results.add(array, finish)
 
 
 class Graph:
@@ -68,6 +70,8 @@ class Graph:
 
     Parameters
     ----------
+    stop : DeviceArray, optional
+        Flag, int32 (1,), that stops the updates of a run (stop_flag.py).
     **sources : callable
         Function for each argument of an operation that changes between launches, such as `lr`, `t` or
         `iteration`. Each launch calls them.
@@ -78,23 +82,24 @@ class Graph:
         Number of recorded launches.
     pool : Pool
         Memory of the arrays created during the recording.
+    results : Results
+        Results of each launch.
     """
 
-    def __init__(self, **sources: Callable[[], Any]) -> None:
+    def __init__(self, stop: DeviceArray | None = None, **sources: Callable[[], Any]) -> None:
         self._driver = None if target.SIMULATED or target.DEBUG else _driver()
         # Stream 0 as an object: with the number 0, numba's copies from the CPU wait for the GPU.
         self._stream = NULL_STREAM if self._driver is None else target.cuda.default_stream()
         self._launches: list[Launch] = []
         self._captured: _Captured | None = None
-        self.pool, self.size = Pool(), 0
+        self.pool, self.size, self.stop = Pool(), 0, stop
+        self.results = Results()
         self._held: set[Block] = set()
         self._sources = sources
         self._changing: list[tuple[int, Callable[[], tuple[Any, ...]], np.dtype]] = []
         self._numbers = empty(NUMBERS_BYTES, np.uint8)
         self._rows = target.cuda.pinned_array((ROWS, NUMBERS_BYTES), np.uint8)
         self._used = self._launched = 0  # bytes of the numbers; launches with numbers
-        self._results: list[np.ndarray] = []  # keeps the pinned memory that the graph writes
-        self._waited = False  # for the last launch
 
     @contextlib.contextmanager
     def record(self) -> Iterator[None]:
@@ -116,6 +121,15 @@ class Graph:
         blocks = (array.block for array in arrays if isinstance(array, DeviceArray))
         self._held.update(block for block in blocks if block.pool is not self.pool)
 
+    def input(self, values: Any) -> Input:
+        """Return an array for the launches, with these values, that receives new values before a later launch."""
+        return Input(values, self._stream)
+
+    def stop_unless_finite(self, sums: DeviceArray) -> None:
+        """Record a kernel that sets the stop flag if the sum of float64 numbers (n,) is not finite."""
+        assert self.stop is not None
+        stop_flag.stop_unless_finite(self.stop, sums)
+
     def numbers(
         self, function: Callable[..., tuple[Any, ...]], arguments: dict[str, Any], count: int, dtype: np.dtype
     ) -> DeviceArray:
@@ -132,29 +146,15 @@ class Graph:
         self._changing.append((start, lambda: function(**{n: get() for n, get in sources.items()}), dtype))
         return self._numbers.part(start, (count,), dtype)
 
-    def result(self, array: DeviceArray, finish: Callable[[np.ndarray], Any]) -> Callable[[], Any]:
-        """Record a copy of an array to the CPU; return a function that returns finish(copy) of the last launch."""
-        host, source = target.cuda.pinned_array(array.size, array.dtype), array.flat.numba
-        self._results.append(host)
-        run(lambda stream: source.copy_to_host(host, stream=stream), array, name="a copy to the CPU")
-        return lambda: finish(self._ended(host).reshape(array.shape))
-
-    def _ended(self, host: np.ndarray) -> np.ndarray:
-        """Return a result of the last launch, after its end."""
-        if not self._waited:
-            target.synchronize()
-            self._waited = True
-        return host
-
-    def launch(self) -> None:
+    def launch(self) -> Launched:
         """Run all launches with the current numbers; do not wait for their end."""
         if self._used:
             self._send_numbers()
-        self._waited = False
         if self._captured is not None:
             self._captured.run()
         for launch in self._launches:
             launch(NULL_STREAM)
+        return self.results.fetch(self._stream)
 
     def _send_numbers(self) -> None:
         """Copy the current numbers to GPU memory, in stream order after the previous launch."""

@@ -200,3 +200,12 @@ def _new_memory(nbytes: int) -> Any:
 def synchronize() -> None:
     """Wait until the GPU has finished all launches and copies."""
     cuda.synchronize()
+
+
+def end_of_work(stream: Any) -> Callable[[], None]:
+    """Return a function that waits for the launches and copies in a stream until now, and for no later ones."""
+    if SIMULATED:
+        return synchronize
+    event = cuda.event(timing=False)
+    event.record(stream)
+    return event.synchronize

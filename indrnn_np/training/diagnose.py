@@ -10,8 +10,9 @@ earliest window in the forward pass, the latest window in the backward pass.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -28,6 +29,9 @@ from ..tasks import Batch
 from ..tasks.targets import loss_name
 from ..workspace import Workspace
 from . import metrics
+
+if TYPE_CHECKING:
+    from .updates import Update
 
 
 @dataclass(frozen=True)
@@ -55,9 +59,16 @@ class Diverged(ArithmeticError):
         self.iteration, self.places = iteration, places
 
 
+def diverged(iteration: int, reason: str, places: list[Place], last: str) -> Diverged:
+    """Return the error of a run; `last` says where the last good state is."""
+    where = "; ".join(str(place) for place in places) or "a repeated pass is finite"
+    message = f"train: {reason} in iteration {iteration}, expected a finite number; {where}; {last}"
+    return Diverged(message, iteration, places)
+
+
 def find(
-    net: Sequential, batch: Batch | None, loss: str | LossFunction, buffers: Mapping[str, Array], memory: str = KEEP,
-    work: Workspace | None = None, state: State = None,
+    net: Sequential, update: Update | None, loss: str | LossFunction, memory: str = KEEP,
+    work: Workspace | None = None,
 ) -> list[Place]:  # fmt: skip
     """Return the first non-finite parameter, if any, and the first non-finite value of the pass.
 
@@ -65,27 +76,24 @@ def find(
     ----------
     net : Sequential
         Network of the run.
-    batch : Batch or None
-        Batch of the pass; None searches only the parameters.
+    update : Update or None
+        Update of the run, whose running statistics are restored. None searches only the parameters.
     loss : str or callable
         Loss of the run.
-    buffers : mapping of str to array
-        Running statistics before the pass. They are restored.
     memory : str
         "keep" or "recompute", as in the run.
     work : Workspace, optional
         Workspace of the run. The search reuses its memory.
-    state : State
-        Initial state of the pass.
     """
     host = net.device.to_host
     places = _named("parameter", ((name, host(array)) for name, array in net.params.items()))
-    if batch is None:
+    if update is None:
         return places
+    batch, state = update.batch, update.state
     try:
         place = _forward(net, batch, memory, work, state) or _backward(net, batch, loss, memory, work, state)
     finally:
-        for name, array in buffers.items():
+        for name, array in update.buffers.items():
             net.device.assign(net.buffers[name], array)
     return places + ([place] if place is not None else [])
 

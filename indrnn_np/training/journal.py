@@ -57,7 +57,8 @@ class Journal:
         self.directory, self.reporter, self.iterations = directory, reporter, iterations
         self.observers = tuple(observers)
         self.history: list[Json] = []
-        self.start = time.perf_counter()
+        self.totals = Totals()
+        self.start = self._lap = time.perf_counter()
 
     def elapsed(self) -> float:
         """Return the seconds since the run began."""
@@ -67,10 +68,20 @@ class Journal:
         """Show a line of text."""
         self.reporter.log(text)
 
-    def train(
-        self, iteration: int, loss: str, totals: Totals, lr: float, epoch: float | None, metric: str = ""
-    ) -> None:
+    def begin(self) -> None:
+        """Start the clock of the next update."""
+        self._lap = time.perf_counter()
+
+    def update(self, iteration: int, loss: float, norm: float, steps: int) -> None:
+        """Add a complete update and the seconds since the last call of this method or of `begin`."""
+        now, totals = time.perf_counter(), self.totals
+        totals.add(loss, norm, steps, now - self._lap)
+        self._lap = now
+        self.reporter.update(iteration, loss, totals.steps / totals.seconds)
+
+    def train(self, iteration: int, loss: str, lr: float, epoch: float | None, metric: str = "") -> None:
         """Write the means since the last such line, and the metric if it is a function of the loss."""
+        totals, self.totals = self.totals, Totals()
         means = totals.means(loss)
         from_loss = derived(metric, means[loss])
         means |= from_loss

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
 
 from .. import _check
 from .._types import AnyArray, State, Value
-from ..device import Device
+from ..layers.chain import check_layers
 from ..networks.checks import check_input
 from ..networks.sequential import Sequential
+from ..optim.losses import check_targets
 from ..optim.optimizers import Optimizer
 from ..parameters import Views
 from ..tasks import Batch
@@ -17,8 +23,33 @@ from .gradient_pass import pass_of
 from .plan import RunPlan
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """Result of an update.
+
+    Attributes
+    ----------
+    loss, norm : float
+        Loss before the update, and norm of its gradient before clipping.
+    finite : bool
+        Whether the parameters are finite after the update. If loss or norm is not finite, there was no update.
+    state : State
+        State after the last time step.
+    """
+
+    loss: float
+    norm: float
+    finite: bool = True
+    state: State = None
+
+    @property
+    def updated(self) -> bool:
+        """Whether loss and norm are finite, so that the parameters were updated."""
+        return math.isfinite(self.loss) and math.isfinite(self.norm)
+
+
 class Step:
-    """The two halves of an update. The trainer checks loss and gradient norm between them.
+    """An update of the network by a batch.
 
     `grads` is the gradient of the last update after clipping, None before the first one.
     """
@@ -28,15 +59,20 @@ class Step:
         self.gradient_pass = pass_of(net, plan, work)
         self.grads: Views | None = None
 
-    def gradient(self, batch: Batch, state: State) -> tuple[float, float, State]:
-        """Return the loss, the gradient norm before clipping, and the state; store the gradient for `update`."""
-        loss, norm, self.grads, after = self._gradient(batch, state)
-        return loss, norm, after
+    def overlaps(self, batch: Batch) -> bool:
+        """Whether an update by this batch may begin before the outcome of the previous one is known."""
+        return False
 
-    def update(self) -> bool:
-        """Update the parameters with the stored gradient, and return whether all are finite."""
-        assert self.grads is not None  # gradient() comes first
-        return self._update(self.grads) < 0
+    def begin(self, batch: Batch, state: State) -> Callable[[], Outcome]:
+        """Begin an update, and return a function that waits for its end and returns the outcome."""
+        loss, norm, self.grads, after = self._gradient(batch, state)
+        outcome = Outcome(loss, norm, state=after)
+        if outcome.updated:
+            outcome = replace(outcome, finite=self._update(self.grads) < 0)
+        return lambda: outcome
+
+    def reset(self) -> None:
+        """Forget that an update was not finite."""
 
     def _gradient(self, batch: Batch, state: State) -> tuple[Value, Value, Views, State]:
         """Return loss, norm, clipped gradient and state; loss and norm are functions during graph capture."""
@@ -53,62 +89,104 @@ class Step:
 
     def _update(self, grads: Views) -> Value:
         """Return the index of the first non-finite parameter or -1; during graph capture a function."""
-        self.optimizer.update(self.net, grads, allow_nonfinite=True)  # the trainer has checked the norm
+        self.optimizer.update(self.net, grads, allow_nonfinite=True)  # loss and norm are finite
         self.net.project()
         return self.net.ops.finite.first(self.net.flat)
 
 
+class Captured(NamedTuple):
+    """What the two graphs read and write: arrays of the batch, and results of a launch."""
+
+    inputs: list[Value]
+    loss: Value
+    norm: Value
+    grads: Views
+    nonfinite: Value  # index of the first non-finite parameter, or -1
+
+
 class GraphStep(Step):
-    """The same halves, each as one launch of a CUDA graph (_cuda/graph.py).
+    """The same update as two launches of CUDA graphs (_cuda/graph.py): gradient, then update.
 
     The first batch runs without a graph, which compiles the kernels and creates the optimizer's
     arrays. The second batch is captured and launched. Later batches are copied into its arrays.
     A batch of another shape runs without a graph.
+
+    An update may begin before the outcome of the previous one is known. If that one is not finite,
+    a flag on the GPU stops both (_cuda/stop_flag.py).
     """
 
     def __init__(self, net: Sequential, optimizer: Optimizer, plan: RunPlan, work: Workspace) -> None:
         super().__init__(net, optimizer, plan, work)
-        self._first = net.device.graph(iteration=lambda: net.iteration)
-        self._second = net.device.graph(t=lambda: optimizer.t, lr=lambda: optimizer.lr)
-        self._shapes: object = None  # shapes of the batches that the graph supports
-        self._batch: Value = None  # captured batch
-        self._results: Value = None  # of the first half: loss, norm, gradient, state
-        self._nonfinite: Value = None  # of the second half: index of the first non-finite parameter
+        self._stop = net.device.asarray(np.zeros(1, np.int32))
+        self._first = net.device.graph(self._stop, iteration=lambda: self._iteration)
+        self._second = net.device.graph(self._stop, t=lambda: optimizer.t, lr=lambda: optimizer.lr)
+        self._shapes: object = None  # shapes of the batches that the graphs support
+        self._captured: Captured | None = None
+        self._iteration = 0  # of the update that begins
+        self._outputs = check_layers("train", net.layers)
 
     @property
     def size(self) -> int:
         """Number of launches in the two graphs."""
         return self._first.size + self._second.size
 
-    def gradient(self, batch: Batch, state: State) -> tuple[float, float, State]:
-        check_batch(batch)
-        shapes = [(array.shape, array.dtype) for array in arrays_of(batch)]
-        if shapes != self._shapes:
-            self._shapes = self._shapes or shapes
-            return super().gradient(batch, state)
-        check_input(self.net, batch.x, None, training=True)  # a launch cannot report an unknown symbol
-        if self._results is None:
-            self._batch = _copy(self.net.device, batch)
-            self.grads = None  # free its memory for the gradients of the graph
-            with self._first.record():
-                self._results = self._gradient(self._batch, None)
-        else:
-            for captured, array in zip(arrays_of(self._batch), arrays_of(batch), strict=True):
-                self.net.device.assign(captured, array)
-        self._first.launch()
-        loss, norm, self.grads, _ = self._results
-        return loss(), norm(), None
+    def overlaps(self, batch: Batch) -> bool:
+        return self._captured is not None and _shapes(batch) == self._shapes
 
-    def update(self) -> bool:
-        if self._results is None or self.grads is None or self.grads is not self._results[2]:
-            return super().update()
-        if self._nonfinite is None:
-            with self._second.record():
-                self._nonfinite = self._update(self.grads)
+    def begin(self, batch: Batch, state: State) -> Callable[[], Outcome]:
+        self._iteration = self.net.iteration
+        check_batch(batch)
+        if _shapes(batch) != self._shapes:
+            self._shapes = self._shapes or _shapes(batch)
+            return super().begin(batch, state)
+        check_input(self.net, batch.x, None, training=True)  # a launch cannot report an unknown symbol
+        assert isinstance(self.plan.loss, str)  # Plan refuses a function
+        target = batch.target
+        shape = (
+            (*target.shape, self._outputs or batch.x.shape[-1]) if target.dtype.kind in "iu" else target.shape
+        )
+        check_targets(self.plan.loss, np.broadcast_to(0.0, shape), target, batch.mask)
+        if self._captured is None:
+            self.grads = None  # free its memory for the gradients of the graph
+            self._captured = self._capture(batch)
         else:
+            for captured, array in zip(self._captured.inputs, arrays_of(batch), strict=True):
+                captured.assign(array)
             self.optimizer.advance(self.net)
-        self._second.launch()
-        return self._nonfinite() < 0
+        return self._launch(self._captured)
+
+    def _capture(self, batch: Batch) -> Captured:
+        """Record both graphs, which advances the counters as an update does."""
+        inputs: list[Value] = []
+
+        def placed(array: AnyArray) -> AnyArray:
+            if array is None:
+                return None
+            inputs.append(self._first.input(array))
+            return inputs[-1].array
+
+        batch = replace(batch, x=placed(batch.x), target=placed(batch.target), mask=placed(batch.mask))
+        with self._first.record():
+            loss, norm, grads, _ = self._gradient(batch, None)
+            self._first.stop_unless_finite(loss.array[0])  # the sums of the loss
+            self._first.stop_unless_finite(norm.array[:1])
+        with self._second.record():
+            nonfinite = self._update(grads)
+        return Captured(inputs, loss, norm, grads, nonfinite)
+
+    def _launch(self, captured: Captured) -> Callable[[], Outcome]:
+        """Launch both graphs, and return a function that reads the outcome."""
+        self.grads = captured.grads
+        first, second = self._first.launch(), self._second.launch()
+
+        def outcome() -> Outcome:
+            loss, norm = captured.loss.of(first), captured.norm.of(first)
+            return Outcome(loss, norm, finite=captured.nonfinite.of(second) < 0)
+
+        return outcome
+
+    def reset(self) -> None:
+        self.net.device.assign(self._stop, np.zeros(1, np.int32))
 
 
 def step_of(net: Sequential, optimizer: Optimizer, plan: RunPlan, work: Workspace) -> Step:
@@ -129,10 +207,6 @@ def arrays_of(batch: Batch) -> list[AnyArray]:
     return [array for array in (batch.x, batch.target, batch.mask) if array is not None]
 
 
-def _copy(device: Device, batch: Batch) -> Batch:
-    """Return a copy of the batch on the device."""
-
-    def copy(array: AnyArray) -> AnyArray:
-        return None if array is None else device.copy(device.bring(array))
-
-    return replace(batch, x=copy(batch.x), target=copy(batch.target), mask=copy(batch.mask))
+def _shapes(batch: Batch) -> list[tuple[tuple[int, ...], object]]:
+    """Return the shapes and dtypes of the arrays of a batch."""
+    return [(array.shape, array.dtype) for array in arrays_of(batch)]

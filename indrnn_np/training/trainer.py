@@ -15,13 +15,11 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn, Protocol, runtime_checkable
 
-from .. import _check
 from .._types import Json, State
 from ..networks.sequential import Sequential
 from ..optim.optimizers import Optimizer
 from ..optim.schedules import Plateau
-from ..parameters import Views
-from ..tasks import Batch, Task
+from ..tasks import Task
 from ..workspace import Workspace
 from . import carried, checkpoint, diagnose, metrics, records, single_values
 from .checkpoint import Contents
@@ -30,7 +28,9 @@ from .plan import RunPlan
 from .progress import Reporter
 from .run_directory import RunDirectory
 from .signals import Interrupt
+from .snapshot import Snapshot
 from .step import step_of
+from .updates import Update, Updates
 
 Callback = Callable[[int], object]
 
@@ -69,13 +69,12 @@ class Trainer:
         observers = [partial(each.observe, self) for each in callbacks if isinstance(each, Observer)]
         self.journal = Journal(directory, reporter or Reporter(show=False), plan.iterations, observers)
         self.best: dict[str, float] | None = None
-        self.ended = ""
-        self._totals, self._work = Totals(), Workspace()
+        self.ended, self._work = "", Workspace()
         self.step = step_of(net, optimizer, plan, self._work)
-        self._buffers = Views(net.buffers.shapes, net.device.copy(net.buffers.flat))  # before the pass
+        self._updates = Updates(net, optimizer, self.step)
         self._carried: State = None  # the state after the last batch
-        self._snapshot: tuple[Json, Json] | None = None
-        self._saved = -1
+        self._snapshot = Snapshot(net, optimizer)
+        self._saved, self._loss = -1, math.nan  # of the newest checkpoint and update
         self._warning = single_values.check(net, task, plan.batch)
         if self._warning:
             warnings.warn(self._warning, UserWarning, stacklevel=3)
@@ -83,7 +82,7 @@ class Trainer:
     def state(self) -> Json:
         """Return the state of a run, without the network and the optimizer."""
         return {
-            "totals": asdict(self._totals), "best": self.best, "elapsed": self.journal.elapsed(),
+            "totals": asdict(self.journal.totals), "best": self.best, "elapsed": self.journal.elapsed(),
             "schedule": self.schedule.state_dict(), "task": self.task.describe(), **self.extra,
         }  # fmt: skip
 
@@ -92,25 +91,16 @@ class Trainer:
         meta = contents.header["meta"]
         records.check_plan(contents.path, meta, self.plan.loss_name, self.plan.update_every)
         if isinstance(self.schedule, Plateau) and meta["best"] is not None:
-            self._load_snapshot(contents, best, meta["best"]["iteration"])
+            self._snapshot.load(contents, best, meta["best"]["iteration"])
         checkpoint.restore(contents, self.net, self.optimizer)
         self.optimizer.lr = contents.header["optimizer"]["spec"]["lr"]  # of the last update, for the summary
         batch = self.task.batch(self.net.iteration, self.plan.batch)
         self._carried = carried.load(self.net, contents, batch, self.step.gradient_pass.state_after)
-        self._totals, self.best = Totals(**meta["totals"]), meta["best"]
+        self.journal.totals, self.best = Totals(**meta["totals"]), meta["best"]
         self.journal.start = time.perf_counter() - meta["elapsed"]
         self.schedule.load_state_dict(meta["schedule"])
         if self.directory is not None and self.directory.holds(contents.path):
             self._saved = self.net.iteration
-
-    def _load_snapshot(self, contents: Contents, best: Path | None, wanted: int) -> None:
-        if contents.header["iteration"] != wanted:
-            if best is None:
-                expected = f"that of iteration {wanted}, which the plateau schedule restores"
-                _check.fail("train", f"{contents.path} has no best checkpoint beside it", expected)
-            contents = checkpoint.read(best)
-        checkpoint.restore(contents, self.net, self.optimizer)
-        self._snapshot = (self.net.state_dict(), self.optimizer.state_dict())
 
     def run(self) -> None:
         """Train until `plan.iterations` or `plan.minutes`, the end of the schedule, or an interruption."""
@@ -128,12 +118,15 @@ class Trainer:
                     self.iterate()
                     self._after()
                     stop = self._call_back()
+            self.complete()
             self._finish()
         finally:
             self.journal.reporter.stop(self.net.iteration)
 
     def _call_back(self) -> bool:
         """Call all callbacks, and return whether one of them requests the end of the run."""
+        if self.callbacks:
+            self.complete()
         requests = [callback(self.net.iteration) for callback in self.callbacks]
         return any(requests)
 
@@ -149,37 +142,49 @@ class Trainer:
         return self.ended
 
     def iterate(self) -> float:
-        """Make one update and return the loss before it; raise Diverged at a non-finite value."""
-        start = time.perf_counter()
-        net, plan = self.net, self.plan
-        batch = self.task.batch(net.iteration, plan.batch)
-        net.device.assign(self._buffers.flat, net.buffers.flat)
-        state = self._carried if batch.carry else None
-        loss, norm, after = self.step.gradient(batch, state)
-        for name, value in (("loss", loss), ("gradient norm", norm)):
-            if not math.isfinite(value):
-                self._diverged(batch, f"the {name} is {value}", self.step.gradient_pass.layer_states(state))
-        self.optimizer.lr = self.schedule(net.iteration)
-        finite = self.step.update()
-        self._carried = after  # only now, so that a failed pass can be repeated
-        if not finite:
-            self._diverged(None, "a parameter is not finite after the update")
-        totals = self._totals
-        totals.add(loss, norm, batch.steps, time.perf_counter() - start)
-        self.journal.reporter.update(net.iteration, loss, totals.steps / totals.seconds)
-        return loss
+        """Begin one update, and return the loss of the newest complete one; raise Diverged at a non-finite value.
+
+        With CUDA graphs, an update runs while the next call prepares its batch.
+        """
+        self.journal.begin()
+        batch = self.task.batch(self.net.iteration, self.plan.batch)
+        if not (overlaps := self.step.overlaps(batch)):
+            self.complete()
+        try:
+            state = self._carried if batch.carry else None
+            self._updates.begin(batch, state, self.schedule(self.net.iteration))
+        except Exception:
+            self.complete()  # an error of the previous update comes first
+            raise
+        return self.complete(leave=int(overlaps))
+
+    def complete(self, leave: int = 0) -> float:
+        """Complete the updates under way, except the last `leave`; return the loss of the newest complete one."""
+        while len(self._updates) > leave:
+            update, outcome = self._updates.finish()
+            for name, value in (("loss", outcome.loss), ("gradient norm", outcome.norm)):
+                if not math.isfinite(value):
+                    self._diverged(update, f"the {name} is {value}")
+            self._carried = outcome.state  # only now, so that a failed pass can be repeated
+            if not outcome.finite:
+                self._diverged(None, "a parameter is not finite after the update")
+            self._loss = outcome.loss
+            self.journal.update(update.iteration + 1, outcome.loss, outcome.norm, update.batch.steps)
+        return self._loss
 
     def _after(self) -> None:
         """Log, validate and save after an update, if due."""
         iteration, plan = self.net.iteration, self.plan
-        if iteration % plan.log_every == 0:
+        intervals = plan.log_every, plan.validate_every, plan.checkpoint_every
+        log, validate, save = (every > 0 and iteration % every == 0 for every in intervals)
+        if log or validate or save:
+            self.complete()
+        if log:
             length = self.task.epoch_length(plan.batch)
             epoch = None if length is None else iteration / length
-            self.journal.train(iteration, plan.loss_name, self._totals, self.optimizer.lr, epoch, self.metric)
-            self._totals = Totals()
-        improved = plan.validate_every > 0 and iteration % plan.validate_every == 0 and self._validate()
-        due = improved or (plan.checkpoint_every and iteration % plan.checkpoint_every == 0)
-        if self.directory is not None and due:
+            self.journal.train(iteration, plan.loss_name, self.optimizer.lr, epoch, self.metric)
+        improved = validate and self._validate()
+        if self.directory is not None and (improved or save):
             self._save()
 
     def evaluate(self, split: str) -> dict[str, float]:
@@ -202,11 +207,9 @@ class Trainer:
             self.best = {"value": value, "iteration": self.net.iteration}
         if isinstance(self.schedule, Plateau):
             if improved:
-                self._snapshot = (self.net.state_dict(), self.optimizer.state_dict())
+                self._snapshot.take()
             if self.schedule.observe(value):
-                if self._snapshot is not None:
-                    self.net.load_state_dict(self._snapshot[0])
-                    self.optimizer.load_state_dict(self._snapshot[1])
+                self._snapshot.restore()
                 lr = self.schedule(self.net.iteration)
                 self.journal.log(f"plateau: back to the best state, learning rate {lr:.3g}")
         return improved
@@ -233,18 +236,16 @@ class Trainer:
         self.directory.save(self.net, self.optimizer, best, self.state() | {"carried": nesting}, arrays)
         self._saved = self.net.iteration
 
-    def _diverged(self, batch: Batch | None, reason: str, state: State = None) -> NoReturn:
-        """Save the last finite state, and raise Diverged with the position of the first non-finite value."""
-        net = self.net
-        iteration, plan = net.iteration, self.plan
-        places = diagnose.find(net, batch, plan.loss, self._buffers, plan.memory, self._work, state)
+    def _diverged(self, update: Update | None, reason: str) -> NoReturn:
+        """Save the last finite state, and raise Diverged with the position of the first non-finite value.
+
+        The search repeats the pass of `update`; None searches only the parameters.
+        """
+        places = diagnose.find(self.net, update, self.plan.loss, self.plan.memory, self._work)
         if self.directory is None:
-            state_now = "after" if batch is None else "before"
-            last = f"the network has the state {state_now} this update"
+            last = f"the network has the state {'after' if update is None else 'before'} this update"
         else:
-            if batch is not None and net.ops.finite.first(net.flat) < 0:
+            if update is not None and self.net.ops.finite.first(self.net.flat) < 0:
                 self._save()
             last = f"the last good state is in {self.directory.checkpoint_of(self._saved)}"
-        where = "; ".join(str(place) for place in places) or "a repeated pass is finite"
-        message = f"train: {reason} in iteration {iteration}, expected a finite number; {where}; {last}"
-        raise diagnose.Diverged(message, iteration, places)
+        raise diagnose.diverged(self.net.iteration, reason, places, last)

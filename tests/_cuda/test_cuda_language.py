@@ -70,8 +70,9 @@ def steps(graph, batches, net=None):
     step = step_of(net, ir.Adam(0.05), Plan(9, B, "softmax_cross_entropy", graph=graph), ir.Workspace())
     found = []
     for x, target in batches:
-        found.append(step.gradient(Batch(x, target), None)[:2])
-        assert step.update()
+        outcome = step.begin(Batch(x, target), None)()
+        assert outcome.updated and outcome.finite
+        found.append((outcome.loss, outcome.norm))
     return found, net.flat.to_host().tobytes()
 
 
@@ -100,7 +101,6 @@ def test_nothing_is_allocated_after_the_second_iteration():
     net = pair()[1]
     step, counts = step_of(net, ir.Adam(), Plan(9, B, "softmax_cross_entropy"), ir.Workspace()), []
     for i in range(5):
-        step.gradient(Batch(*batch(i)), None)
-        step.update()
+        step.begin(Batch(*batch(i)), None)()
         counts.append(arrays.POOL.allocations)
     assert counts[1] == counts[4]

@@ -22,10 +22,12 @@ import indrnn_np as ir
 from indrnn_np import backend
 from indrnn_np._cuda import arrays as _device
 from indrnn_np._cuda import graph as _graph
-from indrnn_np._cuda import launch, target
+from indrnn_np._cuda import launch, results, target
 from indrnn_np._cuda.pool import GRANULARITY
+from indrnn_np._cuda.stop_flag import stop_unless_finite
 from indrnn_np._cuda.target import cuda
 from indrnn_np.optim import schedules
+from indrnn_np.parameters import Views
 from indrnn_np.tasks import Batch
 from indrnn_np.tasks.adding import Adding
 from indrnn_np.tasks.arrays import Arrays
@@ -119,19 +121,29 @@ def test_the_results_of_a_launch_take_one_wait(waits, monkeypatch):
 
 
 @NEEDS_DEVICE
-def test_an_iteration_by_graphs_waits_twice(waits, monkeypatch):
-    """For loss and norm before the update, and for the check of the parameters after it."""
-    task, net = Arrays(*data(), classes=K, seed=0), network()
+def test_an_update_by_graphs_waits_for_none_under_way(monkeypatch):
+    """Update i begins while update i - 1 runs, and waits at most for the work of update i - 2."""
+    task, net, waits, now = Arrays(*data(), classes=K, seed=0), network(), [], SimpleNamespace(update=0)
+    monkeypatch.setattr(target, "end_of_work", lambda stream: functools.partial(waits.append, now.update))
     step = step_of(
         net, ir.Adam(0.01), Plan(9, B, "softmax_cross_entropy", clip_norm=1.0, graph=True), ir.Workspace()
     )
-    for i in range(4):
-        if i == 3:
-            del waits[:]
+    for _ in range(2):
+        step.begin(task.batch(0, B), None)()
+    outcomes = []
+    for now.update in range(2, 8):
+        if now.update == 4:
+            monkeypatch.setattr(target, "synchronize", None)
             monkeypatch.setattr(_device.DeviceArray, "to_host", None)
-        step.gradient(task.batch(i, B), None)
-        step.update()
-    assert len(waits) == 2
+        del waits[:]
+        outcomes.append(step.begin(task.batch(now.update, B), None))
+        assert max(waits, default=0) <= now.update - 2
+        if now.update > 2:
+            assert outcomes[-2]().finite and max(waits) == now.update - 1
+    with pytest.raises(
+        RuntimeError, match=r"Graph: a result of an old launch is read, expected one of the last 2"
+    ):
+        outcomes[0]()
 
 
 @NEEDS_DEVICE
@@ -232,6 +244,11 @@ def test_memory_of_a_graph_is_nobody_elses():
 
 
 # training
+
+
+def values(outcome):
+    """Loss and norm of an update under way, after its end."""
+    return outcome().loss, outcome().norm
 
 
 def network(seed=3, **options):
@@ -361,10 +378,9 @@ def test_after_the_recording_nothing_is_allocated_and_two_launches_are_an_iterat
     step, counts = step_of(net, ir.Adam(0.01), plan, ir.Workspace()), []
     launched = []
     launch = _graph.Graph.launch
-    monkeypatch.setattr(_graph.Graph, "launch", lambda self: (launched.append(self), launch(self)))
+    monkeypatch.setattr(_graph.Graph, "launch", lambda self: launched.append(self) or launch(self))
     for i in range(6):
-        step.gradient(task.batch(i, B), None)
-        step.update()
+        step.begin(task.batch(i, B), None)()
         counts.append((_device.POOL.allocations, *(graph.pool.allocations for graph in set(launched))))
     assert counts[1] == counts[5] and len(launched) == 2 * 5
     assert step.size == sum(graph.size for graph in set(launched)) > 20
@@ -385,11 +401,10 @@ def test_a_graph_takes_the_memory_of_one_more_batch_and_a_run_asks_for_it():
         plan = Plan(9, samples, "softmax_cross_entropy", clip_norm=1.0, graph=graph)
         step = step_of(net, ir.Adam(0.01), plan, ir.Workspace())
         for _ in range(3):
-            step.gradient(batch, None)
-            step.update()
+            step.begin(batch, None)()
         pools = [_device.POOL, *((step._first.pool, step._second.pool) if graph else ())]
         taken.append(sum(pool.live + pool.held for pool in pools) - before)
-    assert kept <= taken[1] - taken[0] <= kept + 2 * _graph.NUMBERS_BYTES + 4 * GRANULARITY
+    assert kept <= taken[1] - taken[0] <= kept + 2 * (_graph.NUMBERS_BYTES + results.BYTES) + 5 * GRANULARITY
 
 
 @NEEDS_DEVICE
@@ -413,9 +428,9 @@ def test_a_batch_of_another_shape_runs_without():
         assert type(step) is kind
         losses = []
         for i, size in enumerate((B, B, B, 2, B, 3, B)):
-            loss, norm, _ = step.gradient(task.batch(i, size), None)
-            assert step.update()
-            losses += [loss, norm]
+            outcome = step.begin(task.batch(i, size), None)()
+            assert outcome.updated and outcome.finite
+            losses += [outcome.loss, outcome.norm]
         flats.append((net.flat.to_host().tobytes(), losses))
     assert flats[0] == flats[1]
 
@@ -431,8 +446,7 @@ def test_masked_targets_are_recorded_too():
         step = step_of(net, ir.SGD(0.1), Plan(9, B, "softmax_cross_entropy", graph=graph), ir.Workspace())
         told = []
         for mask in masks:
-            told.append(step.gradient(Batch(x, labels, mask=mask), None)[:2])
-            step.update()
+            told.append(values(step.begin(Batch(x, labels, mask=mask), None)))
         found.append((told, net.flat.to_host().tobytes()))
     assert found[0] == found[1]
 
@@ -444,10 +458,9 @@ def test_a_wrong_label_is_found_in_any_iteration(repeat):
     net = network()
     step = step_of(net, ir.SGD(0.1), Plan(9, B, "softmax_cross_entropy", graph=True), ir.Workspace())
     for _ in range(repeat):
-        step.gradient(Batch(x, labels), None)
-        step.update()
+        step.begin(Batch(x, labels), None)()
     with pytest.raises(ValueError, match=r"label .* is 7, expected|target\[2\] is 7"):
-        step.gradient(Batch(x, np.where(np.arange(B) == 2, 7, labels)), None)
+        step.begin(Batch(x, np.where(np.arange(B) == 2, 7, labels)), None)
 
 
 @NEEDS_DEVICE
@@ -458,12 +471,11 @@ def test_several_labels_and_a_wrong_target_in_a_later_iteration():
         net = network()
         step = step_of(net, ir.SGD(0.1), Plan(9, B, "binary_cross_entropy", graph=graph), ir.Workspace())
         for _ in range(3):
-            found.append(step.gradient(Batch(x, target), None)[:2])
-            step.update()
+            found.append(values(step.begin(Batch(x, target), None)))
         with pytest.raises(
             ValueError, match=r"binary_cross_entropy\.loss: target\[0, 0\] is .*, expected 0 to 1"
         ):
-            step.gradient(Batch(x, target + 1), None)
+            step.begin(Batch(x, target + 1), None)
     assert found[:3] == found[3:]
 
 
@@ -481,18 +493,78 @@ class Infinite(Arrays):
         return replace(found, x=x)
 
 
+class Jump(schedules.Schedule):
+    """A learning rate that is huge in one iteration, so that parameters overflow."""
+
+    when = -1
+
+    def __call__(self, iteration):
+        return 1e308 if iteration == self.when else self.lr
+
+
+def diverging(graph, iteration, cause, optimizer):
+    """State of a run that diverges: of network, optimizer and error."""
+    x, labels = data()
+    task, schedule = Infinite(x, labels, classes=K, seed=0), Jump(0.01)
+    if cause == "update":
+        task = Arrays(x, np.full((len(labels), K), 1e4), seed=0)
+        object.__setattr__(schedule, "when", iteration)
+    task.when, net, optimizer = iteration, network(), optimizer()
+    with pytest.raises(Diverged) as caught:
+        ir.fit(net, task, optimizer, schedule=schedule, iterations=5, batch=B, graph=graph, **QUIET)
+    assert caught.value.iteration == iteration + (cause == "update")
+    arrays = [net.flat, net.buffers.flat, *(optimizer._arrays[name] for name in optimizer.moments)]
+    counters = net.iteration, optimizer.t, optimizer.lr
+    return str(caught.value), counters, [array.to_host().tobytes() for array in arrays]
+
+
 @NEEDS_DEVICE
-@pytest.mark.parametrize("iteration", [1, 3], ids=["recorded", "repeated"])
-def test_a_run_that_diverges_says_where_as_without_graphs(iteration):
-    said = []
-    for graph in (False, True):
-        net, task = small(), Infinite(*data(), classes=K, seed=0)
-        task.when = iteration
-        with pytest.raises(Diverged) as caught:
-            ir.fit(net, task, ir.Adam(0.01), iterations=5, batch=B, graph=graph, **QUIET)
-        assert net.iteration == caught.value.iteration == iteration
-        said.append((str(caught.value), net.flat.to_host().tobytes(), net.buffers.flat.to_host().tobytes()))
-    assert said[0] == said[1] and "the first inf is in" in said[0][0]
+@pytest.mark.parametrize("cause", ["input", "update"])
+@pytest.mark.parametrize("iteration", [1, 3, 4], ids=["recorded", "repeated", "last"])
+@pytest.mark.parametrize("optimizer", [lambda: ir.Adam(0.01), lambda: ir.SGD(0.01, 0.9)], ids=["adam", "sgd"])
+def test_a_run_that_diverges_ends_in_the_state_of_a_run_without_graphs(iteration, cause, optimizer):
+    """Of the repeated iterations, the next one has begun when the loss is read; it changes nothing."""
+    plain, graph = (diverging(each, iteration, cause, optimizer) for each in (False, True))
+    assert plain == graph
+    assert "the first inf is in" in plain[0] or cause == "update"
+
+
+@NEEDS_DEVICE
+def test_a_set_flag_stops_every_kernel_of_an_update():
+    """Without gating, the update after a loss of infinity would change parameters, moments and u."""
+    net, device = small(), backend.get("cuda").device
+    flag = device.asarray(np.zeros(1, np.int32))
+    optimizers = [ir.Adam(0.1), ir.SGD(0.1, 0.9)]
+    grads = Views(net.params.shapes, device.copy(net.flat))
+    for optimizer in optimizers:
+        optimizer.update(net, grads)
+    graph = _graph.Graph(flag, t=lambda: optimizers[0].t, lr=lambda: 0.1)
+    with graph.record():
+        for optimizer in optimizers:
+            optimizer._update(net, grads.flat)
+        net.ops.project.project(net.params["0.u"], 1e-3)
+    states = [net.flat, *optimizers[0]._arrays.values(), *optimizers[1]._arrays.values()]
+    before = [array.to_host() for array in states]
+    for value, changed in ((1, False), (0, True)):
+        device.assign(flag, np.array([value], np.int32))
+        graph.launch()
+        assert [bool((array.to_host() != old).any()) for array, old in zip(states, before, strict=True)] == (
+            [changed] * len(states)
+        )
+
+
+@NEEDS_DEVICE
+@pytest.mark.parametrize("size", [1, 8, 9, 1000])
+@pytest.mark.parametrize("wrong", [None, np.inf, -np.inf, np.nan, 1e308])
+def test_a_sum_that_is_not_finite_sets_the_flag(size, wrong):
+    device = backend.get("cuda").device
+    flag = device.asarray(np.zeros(1, np.int32))
+    values = np.full(size, 1.5)
+    if wrong is not None:
+        values[-2:] = wrong  # the sum of two numbers of 1e308 overflows
+    stop_unless_finite(flag, device.asarray(values))
+    with np.errstate(over="ignore", invalid="ignore"):
+        assert flag.to_host()[0] == (not np.isfinite(values.sum()))
 
 
 def test_graphs_are_for_cuda():
@@ -522,7 +594,7 @@ def test_batches_that_no_graph_can_repeat_are_refused_before_the_run(tmp_path):
     assert not (tmp_path / "run" / "config.toml").exists()
     step = step_of(network(), ir.Adam(), Plan(1, B, "softmax_cross_entropy", graph=True), ir.Workspace())
     with pytest.raises(ValueError, match="graph is True and the state is carried between batches"):
-        step.gradient(replace(Batch(x, labels), carry=True), None)
+        step.begin(replace(Batch(x, labels), carry=True), None)
 
 
 # the driver's graph

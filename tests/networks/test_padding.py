@@ -13,6 +13,8 @@ from indrnn_np.study.twins import Twins
 from indrnn_np.tasks import Batch
 from indrnn_np.tasks.arrays import Arrays
 from indrnn_np.training import diagnose, metrics
+from indrnn_np.training.step import Outcome
+from indrnn_np.training.updates import Update
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* has dtype float64 and is converted")
 T, N, D, K, V = 7, 11, 2, 3, 5
@@ -224,7 +226,8 @@ def test_where_a_run_diverged():
     net, one = network(), batch(0, network(), VALUES)
     net.params["0.W"][0, 0] = np.inf
     with np.errstate(invalid="ignore"):
-        places = diagnose.find(net, one, "mse", net.buffers)
+        update = Update(one, None, net.buffers, 0, 0, 0.0, lambda: Outcome(0.0, 0.0))
+        places = diagnose.find(net, update, "mse")
     assert not any("input x" in str(place) for place in places)
 
 

@@ -55,6 +55,7 @@ def install(multiprocessors: int = 4) -> None:
     target.versions = lambda: ((13, 0), (13, 0))
     target.memory = lambda: (None, None)
     target.synchronize = lambda: None
+    target.end_of_work = lambda stream: target.synchronize
     uncached = functools.lru_cache(maxsize=0)  # a cache as the real function has, which keeps nothing
     target.multiprocessors = launch.multiprocessors = uncached(lambda: settings.multiprocessors)
     target.cuda.device_array = memory.device_array

@@ -69,8 +69,9 @@ def test_durations():
 
 def test_the_time_that_is_left_is_shown_in_hours(tmp_path):
     log = tmp_path / "log.txt"
-    totals = Totals(loss=1.0, norm=1.0, iterations=10, steps=100, seconds=20.0)
-    Journal(None, Reporter(show=False, file=log), 3610).train(10, "mse", totals, 0.1, None)
+    journal = Journal(None, Reporter(show=False, file=log), 3610)
+    journal.totals = Totals(loss=1.0, norm=1.0, iterations=10, steps=100, seconds=20.0)
+    journal.train(10, "mse", 0.1, None)
     assert log.read_text().endswith("  2:00:00 left\n")
 
 

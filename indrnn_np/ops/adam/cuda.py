@@ -12,6 +12,7 @@ from itertools import product
 
 from ..._cuda.graph import numbers
 from ..._cuda.launch import kernel, on_device
+from ..._cuda.stop_flag import stop_flag, stopped
 from ..._cuda.target import cuda
 from .contract import check
 
@@ -31,7 +32,7 @@ def update(
 
     run = update_kernel(bool(decoupled), decay is not None, rate is not None)
     factors = (p if array is None else array for array in (decay, rate))
-    run(p.size, p, g, m, v, *fixed, *numbers(changing, p.dtype, t=t, lr=lr), *factors)
+    run(p.size, p, g, m, v, *fixed, *numbers(changing, p.dtype, t=t, lr=lr), *factors, stop_flag())
 
 
 @functools.cache
@@ -42,11 +43,13 @@ def update_kernel(decoupled, has_decay, has_rate):
     """
     arrays, scalars = ", ".join(["real[::1]"] * 4), ", ".join(["real"] * 9)
 
-    @kernel(f"{arrays}, {scalars}, real[::1], real[::1], real[::1]",
+    @kernel(f"{arrays}, {scalars}, real[::1], real[::1], real[::1], int32[::1]",
             f"adam.update[decoupled={decoupled}, decay={has_decay}, rate={has_rate}]")  # fmt: skip
-    def update(p, g, m, v, b1, not_b1, b2, not_b2, eps, m_scale, v_scale, lr, shrink, at_launch, decay, rate):
+    def update(
+        p, g, m, v, b1, not_b1, b2, not_b2, eps, m_scale, v_scale, lr, shrink, at_launch, decay, rate, stop
+    ):
         i = cuda.grid(1)
-        if i >= p.size:
+        if i >= p.size or stopped(stop):
             return
         if at_launch.size > 0:
             m_scale, v_scale, lr, shrink = at_launch[0], at_launch[1], at_launch[2], at_launch[3]

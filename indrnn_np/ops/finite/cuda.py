@@ -13,6 +13,7 @@ import numpy as np
 from ..._cuda import arrays
 from ..._cuda.graph import result
 from ..._cuda.launch import kernel, lesser, on_device
+from ..._cuda.stop_flag import stop_flag
 from ..._cuda.target import cuda
 from . import contract
 
@@ -26,7 +27,7 @@ def first(a):
     contract.check("finite.first", a)
     lowest = arrays.empty(1, np.int64)
     start_kernel(1, a.size, lowest)
-    search_kernel(min(THREADS, a.size), a.flat, min(THREADS, a.size), lowest)
+    search_kernel(min(THREADS, a.size), a.flat, min(THREADS, a.size), lowest, stop_flag())
     return result(lowest, lambda index: int(index[0]) if index[0] < a.size else -1)
 
 
@@ -37,9 +38,12 @@ def start_kernel(size, lowest):
         lowest[0] = size
 
 
-@kernel("real[::1], int64, int64[::1]", "finite.search")
-def search_kernel(a, stride, lowest):
-    """lowest[0] = the lowest index of a NaN or Inf. A thread owns every stride-th element; 1 word an element."""
+@kernel("real[::1], int64, int64[::1], int32[::1]", "finite.search")
+def search_kernel(a, stride, lowest, stop):
+    """lowest[0] = the lowest index of a NaN or Inf, which sets the stop flag of a graph.
+
+    A thread owns every stride-th element; 1 word an element.
+    """
     i = cuda.grid(1)
     if i >= stride:
         return
@@ -51,6 +55,8 @@ def search_kernel(a, stride, lowest):
                 index = j
         if index < a.size:
             cuda.atomic.min(lowest, 0, index)
+            if stop.size > 0:
+                cuda.atomic.max(stop, 0, 1)
             return
 
 

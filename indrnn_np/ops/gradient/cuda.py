@@ -18,6 +18,7 @@ import numpy as np
 from ..._cuda import arrays
 from ..._cuda.graph import result
 from ..._cuda.launch import kernel, on_device
+from ..._cuda.stop_flag import no_flag, stopped
 from ..._cuda.target import cuda
 from . import contract
 
@@ -44,7 +45,7 @@ def clip_value(g, limit):
     """Twin of reference.clip_value."""
     on_device("gradient.clip_value", g=g)
     limit = contract.check_limit("gradient.clip_value", g, limit)
-    clip_kernel(g.size, g, g.dtype.type(limit))
+    clip_kernel(g.size, g, g.dtype.type(limit), no_flag())
 
 
 def _norm(g, limit):
@@ -110,11 +111,11 @@ def scale_kernel(g, norm_and_factor):
         g[i] *= g.dtype.type(norm_and_factor[1])
 
 
-@kernel("real[::1], real", "gradient.clip")
-def clip_kernel(g, limit):
+@kernel("real[::1], real, int32[::1]", "gradient.clip")
+def clip_kernel(g, limit, stop):
     """g ← min(max(g, -limit), limit); NaN stays NaN. A thread owns one element: 1 word, 2 where it is clipped."""
     i = cuda.grid(1)
-    if i >= g.size:
+    if i >= g.size or stopped(stop):
         return
     if g[i] > limit:
         g[i] = limit

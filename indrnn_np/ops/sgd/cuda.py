@@ -7,6 +7,7 @@ from itertools import product
 
 from ..._cuda.graph import numbers
 from ..._cuda.launch import kernel, on_device
+from ..._cuda.stop_flag import stop_flag, stopped
 from ..._cuda.target import cuda
 from . import contract
 
@@ -20,7 +21,7 @@ def update(p, g, m, lr, momentum=0.0, nesterov=False, weight_decay=0.0, decay=No
     fixed = (p.dtype.type(number) for number in (momentum, weight_decay))
     factors = (p if array is None else array for array in (decay, rate))
     run = update_kernel(bool(nesterov), decay is not None, rate is not None)
-    run(p.size, p, g, m, *fixed, *numbers(lambda lr: (lr,), p.dtype, lr=lr), *factors)
+    run(p.size, p, g, m, *fixed, *numbers(lambda lr: (lr,), p.dtype, lr=lr), *factors, stop_flag())
 
 
 @functools.cache
@@ -30,11 +31,11 @@ def update_kernel(nesterov, has_decay, has_rate):
     A thread owns one parameter. It moves 5 words, and one more each for `decay` and `rate`.
     """
 
-    @kernel("real[::1], real[::1], real[::1], real, real, real, real[::1], real[::1], real[::1]",
+    @kernel("real[::1], real[::1], real[::1], real, real, real, real[::1], real[::1], real[::1], int32[::1]",
             f"sgd.update[nesterov={nesterov}, decay={has_decay}, rate={has_rate}]")  # fmt: skip
-    def update(p, g, m, momentum, weight_decay, lr, at_launch, decay, rate):
+    def update(p, g, m, momentum, weight_decay, lr, at_launch, decay, rate, stop):
         i = cuda.grid(1)
-        if i >= p.size:
+        if i >= p.size or stopped(stop):
             return
         if at_launch.size > 0:
             lr = at_launch[0]
