@@ -22,7 +22,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from itertools import zip_longest
@@ -36,7 +36,7 @@ import indrnn_np
 from indrnn_np._cuda import launch, target
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
-from ptx.compile import compile_ptx
+from ptx.compile import ptx_of
 
 CAPABILITIES = ("7.5", "8.0", "9.0", "10.0")
 TOOLKIT = (13, 0)  # what older ptxas compile for none of these
@@ -85,19 +85,17 @@ def dtypes(kernel: launch.Kernel) -> tuple[str, ...]:
     return ("float32",) if kernel.signature.startswith("float32[") else ("",)
 
 
-def listed(name: str) -> bool:
-    """Whether the page has a kernel: of the walks through time it has those of relu, the others are like them."""
-    return not name.startswith(WALKS) or "[relu" in name
-
-
 # one kernel
 
 
-def compile(kernel: launch.Kernel, dtype: str) -> dict[str, str]:
-    """The kernel as PTX for each capability."""
-    types = re.sub(r"\breal\b", dtype, kernel.signature)
-    texts = compile_ptx(kernel.function, f"void({types})", [_numbers(version) for version in CAPABILITIES])
-    return dict(zip(CAPABILITIES, texts, strict=True))
+def compile(kernel: launch.Kernel, dtype: str, capabilities: Sequence[str] = CAPABILITIES) -> dict[str, str]:
+    """Return the kernel as PTX for each capability. The texts are kept in the cache of tests/ptx."""
+    from numba.core import sigutils
+
+    names = re.sub(r"\breal\b", dtype, kernel.signature)
+    types, _ = sigutils.normalize_signature(f"void({names})")
+    texts = ptx_of(kernel, types, [_numbers(version) for version in capabilities])
+    return dict(zip(capabilities, texts, strict=True))
 
 
 def resources(file: Path, capability: str, max_registers: int | None = None) -> Resources:
@@ -172,19 +170,20 @@ def _nothing(n: int) -> None:
 # all of them
 
 
-def everything(texts: Path) -> list[dict[str, Any]]:
+def everything(texts: Path, capabilities: Sequence[str] = CAPABILITIES) -> list[dict[str, Any]]:
     """Compile every kernel, a share of them on each core, and leave the PTX in the folder `texts`.
 
     Returns
     -------
     A row for each kernel, dtype and capability: those three, its resources, and `text`, the name of its file.
     """
-    for capability in CAPABILITIES:
+    for capability in capabilities:
         (texts / capability).mkdir(parents=True, exist_ok=True)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
     def run(number: int) -> list[list[dict[str, Any]]]:
         words = [sys.executable, __file__, "--share", str(number), str(cores), "--texts", str(texts)]
+        words += ["--capabilities", *capabilities]
         environ = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
         done = subprocess.run(words, capture_output=True, text=True, env=environ)
         if done.returncode:
@@ -196,7 +195,7 @@ def everything(texts: Path) -> list[dict[str, Any]]:
     return [row for turn in zip_longest(*shares, fillvalue=[]) for rows in turn for row in rows]
 
 
-def share(number: int, of: int, texts: Path) -> list[list[dict[str, Any]]]:
+def share(number: int, of: int, texts: Path, capabilities: Sequence[str]) -> list[list[dict[str, Any]]]:
     """What `everything` gives, in lists, for each `of`-th kernel and dtype from that number on."""
     asked = [(name, kernel, dtype) for name, kernel in kernels() for dtype in dtypes(kernel)][number::of]
     found = []
@@ -204,7 +203,7 @@ def share(number: int, of: int, texts: Path) -> list[list[dict[str, Any]]]:
         for name, kernel, dtype in asked:
             file = re.sub(r"[^\w.=-]+", "-", f"{name}-{dtype}").strip("-") + ".ptx"
             rows = []
-            for capability, text in compile(kernel, dtype).items():
+            for capability, text in compile(kernel, dtype, capabilities).items():
                 (texts / capability / file).write_text(text, encoding="utf-8")
                 row = {
                     "kernel": name,
@@ -222,8 +221,7 @@ def table(rows: list[dict[str, Any]], versions: dict[str, str]) -> str:
     """The rows as a page."""
     kernels: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
     for row in rows:
-        if listed(row["kernel"]):
-            kernels.setdefault((row["kernel"], row["dtype"]), {})[row["capability"]] = row
+        kernels.setdefault((row["kernel"], row["dtype"]), {})[row["capability"]] = row
     lines = [
         "# Registers of the CUDA kernels",
         "",
@@ -231,8 +229,7 @@ def table(rows: list[dict[str, Any]], versions: dict[str, str]) -> str:
         f"{told(versions)}, on {datetime.date.today().isoformat()} at commit {machine.commit()}.",
         "",
         "Registers of a thread for each compute capability; bytes of shared memory of a block; bytes of a thread's",
-        "stack and of what is spilled to it and read back, the most over the capabilities. Of the walks through time,",
-        "those of relu; tests check all of them.",
+        "stack and of what is spilled to it and read back, the most over the capabilities.",
         "",
         f"| kernel | dtype | {' | '.join(CAPABILITIES)} | shared | stack | spilled |",
         "| --- | --- |" + " ---: |" * (len(CAPABILITIES) + 3),
@@ -274,9 +271,10 @@ def main() -> None:
     parser.add_argument("--texts", type=Path, help="folder for the PTX")
     parser.add_argument("--tools", action="store_true", help="only tell what compiles")
     parser.add_argument("--share", type=int, nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--capabilities", nargs="+", default=CAPABILITIES, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.share:
-        print(json.dumps(share(*args.share, args.texts)))
+        print(json.dumps(share(*args.share, args.texts, args.capabilities)))
         return
     try:
         versions = tools()

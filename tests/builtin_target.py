@@ -1,4 +1,6 @@
-"""Compile every kernel with the target of CUDA that is inside numba, and print as JSON what it says of which.
+"""Compile the kernels with the CUDA target that is inside numba, and print its errors as JSON.
+
+Of the recurrence, the kernels of relu.
 
     python -S tests/builtin_target.py FOLDER...
 
@@ -45,6 +47,8 @@ def compile_all():
     )
     found = {"target": registers.target.target(), "kernels": 0, "errors": {}}
     for name, kernel in registers.kernels():
+        if name.startswith(registers.WALKS) and "[relu" not in name:
+            continue  # the activation is a device function; the kernels are alike
         types = re.sub(r"\breal\b", "float32", kernel.signature)
         found["kernels"] += 1
         try:

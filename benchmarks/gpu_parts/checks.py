@@ -27,6 +27,7 @@ from .forms import CHOSEN, forms
 from .judge import Judge
 from .part import Part
 from .plan import SHORTEST
+from .register_check import register_check
 from .sizes import Shape, Sizes
 
 PLAIN = "plain_cuda"
@@ -71,6 +72,8 @@ def checks(part: Part) -> None:
             network(part)
     finally:
         launch.Kernel.launch = original  # type: ignore[method-assign]
+    with part.surviving("registers"):
+        register_check(part, ran)
     known = {kernel: name for name, kernel in registers.kernels()}
     idle = sorted(name for kernel, name in known.items() if kernel not in ran)
     table = part.table("Kernels", "variants", "launched above", "not launched")

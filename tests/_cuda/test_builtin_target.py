@@ -30,4 +30,7 @@ def test_numbas_own_target_compiles_every_kernel(monkeypatch):
     )
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
-    assert told == {"target": "built-in", "kernels": len(list(registers.kernels())), "errors": {}}
+    kernels = [
+        name for name, _ in registers.kernels() if "[relu" in name or not name.startswith(registers.WALKS)
+    ]
+    assert told == {"target": "built-in", "kernels": len(kernels), "errors": {}}

@@ -21,7 +21,7 @@ from indrnn_np.ops.recurrence.cuda_steps import GROUP, LOADS
 ROOT = Path(__file__).parents[2]
 TABLE = ROOT / "benchmarks" / "results" / "ptx.md"
 CAPABILITIES = ("7.5", "8.0", "9.0", "10.0")
-each_capability = pytest.mark.parametrize("capability", CAPABILITIES)
+SHORT = ("7.5", "9.0")  # without --ptx-long
 
 # Registers of a thread at most, in float32 and in float64, by how a kernel's name begins (the longest counts). A
 # multiprocessor has 65536: with 64 a thread 1024 threads run at once, with 128 there are 512.
@@ -103,12 +103,25 @@ def tools(registers):
         pytest.skip(str(missing))
 
 
+@pytest.fixture(scope="module", params=CAPABILITIES)
+def capability(request):
+    if request.param not in SHORT and not request.config.getoption("--ptx-long"):
+        pytest.skip("a capability of --ptx-long")
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def compiled(registers, tools, tmp_path_factory):
+def compiled(registers, tools, tmp_path_factory, pytestconfig):
     """Every kernel for every capability, by capability: the rows of benchmarks/registers.py, with the PTX as `text`."""
-    folder = tmp_path_factory.mktemp("ptx")
-    rows = [row | {"text": (folder / row["text"]).read_text()} for row in registers.everything(folder)]
-    return {c: [row for row in rows if row["capability"] == c] for c in CAPABILITIES}
+    folder, capabilities = (
+        tmp_path_factory.mktemp("ptx"),
+        CAPABILITIES if pytestconfig.getoption("--ptx-long") else SHORT,
+    )
+    rows = [
+        row | {"text": (folder / row["text"]).read_text()}
+        for row in registers.everything(folder, capabilities)
+    ]
+    return {c: [row for row in rows if row["capability"] == c] for c in capabilities}
 
 
 def label(row):
@@ -152,10 +165,7 @@ def test_the_committed_table_is_of_these_kernels(registers):
         for part in TABLE.read_text().split("## Loads ahead")
     )
     asked = [
-        [name, dtype or "-"]
-        for name, kernel in registers.kernels()
-        if registers.listed(name)
-        for dtype in registers.dtypes(kernel)
+        [name, dtype or "-"] for name, kernel in registers.kernels() for dtype in registers.dtypes(kernel)
     ]
     again = f"make it again: python benchmarks/registers.py --out {TABLE.relative_to(ROOT)}"
     assert listed == asked, again
@@ -268,7 +278,6 @@ def test_a_kernel_with_local_memory_is_seen(registers, tools, tmp_path):
 
 
 @pytest.mark.slow
-@each_capability
 def test_every_kernel_compiles(compiled, registers, capability):
     """To a text that drivers of the series 580 take: its version goes with the toolkit's, not with the GPU's."""
     asked = [(name, dtype) for name, kernel in registers.kernels() for dtype in registers.dtypes(kernel)]
@@ -280,7 +289,6 @@ def test_every_kernel_compiles(compiled, registers, capability):
 
 
 @pytest.mark.slow
-@each_capability
 def test_no_kernel_uses_local_memory(compiled, capability):
     for row in compiled[capability]:
         used = {key: row[key] for key in ("stack", "spill_stores", "spill_loads") if row[key]}
@@ -289,7 +297,6 @@ def test_no_kernel_uses_local_memory(compiled, capability):
 
 
 @pytest.mark.slow
-@each_capability
 def test_registers_stay_in_the_budget(compiled, capability):
     over = {}
     for row in compiled[capability]:
@@ -300,7 +307,6 @@ def test_registers_stay_in_the_budget(compiled, capability):
 
 
 @pytest.mark.slow
-@each_capability
 def test_float32_is_not_widened(compiled, capability):
     wider = {}
     for row in compiled[capability]:
@@ -312,7 +318,6 @@ def test_float32_is_not_widened(compiled, capability):
 
 
 @pytest.mark.slow
-@each_capability
 def test_the_recurrence_loads_ahead_of_its_chain(compiled, capability):
     """Each turn of the main loop loads some steps, none of which is used before the stores of this turn."""
     rows = walks(compiled[capability])
@@ -328,7 +333,6 @@ def test_the_recurrence_loads_ahead_of_its_chain(compiled, capability):
 
 
 @pytest.mark.slow
-@each_capability
 def test_loads_stay_ahead_in_machine_code(compiled, capability):
     """ptxas moves some of them behind a part of the chain (the committed table says where), and not most."""
     shares = {label(row): row["ahead"][0] for row in walks(compiled[capability])}
@@ -340,7 +344,6 @@ def test_loads_stay_ahead_in_machine_code(compiled, capability):
 
 
 @pytest.mark.slow
-@each_capability
 def test_memory_that_a_block_shares_has_a_barrier(compiled, capability):
     """In the simulator threads without one run one after another, and would not meet in it."""
     assert not [label(row) for row in compiled[capability] if row["shared"] and "bar.sync" not in row["text"]]
@@ -366,7 +369,6 @@ def columns(row):
 
 
 @pytest.mark.slow
-@each_capability
 def test_accesses_of_the_recurrence_are_of_a_word_or_of_16_bytes(compiled, capability):
     """All that are inside a loop, so all of arrays that are as long as time."""
     for row in walks(compiled[capability]):
@@ -377,7 +379,6 @@ def test_accesses_of_the_recurrence_are_of_a_word_or_of_16_bytes(compiled, capab
 
 
 @pytest.mark.slow
-@each_capability
 def test_all_forms_compute_alike(compiled, capability):
     """As many sums, products and fused ones for each step and column: what the compiler fuses changes bits."""
     found = {}

@@ -24,16 +24,18 @@ from . import settings
 FOLDER = Path(os.environ.get("INDRNN_CACHE_DIR") or user_cache(), "ptx").expanduser()
 
 
-def ptx_of(kernel: Kernel, types: tuple[Any, ...]) -> str:
-    """Return the PTX of a kernel for the numba types of its arguments, for `settings.capability`."""
+def ptx_of(kernel: Kernel, types: tuple[Any, ...], capabilities: Sequence[tuple[int, ...]]) -> list[str]:
+    """Return the PTX of a kernel for the numba types of its arguments, for each compute capability."""
     from numba import types as numba_types
 
-    source = describe(kernel.function), list(map(str, types)), settings.capability, compilers()
-    file = FOLDER / f"{digest(repr(source))}.ptx"
-    if not file.exists():
-        (text,) = compile_ptx(kernel.function, numba_types.void(*types), [settings.capability])
-        write(file, text)
-    return file.read_text(encoding="utf-8")
+    source = describe(kernel.function), list(map(str, types)), compilers()
+    files = {capability: FOLDER / f"{digest(repr((source, capability)))}.ptx" for capability in capabilities}
+    missing = [capability for capability, file in files.items() if not file.exists()]
+    if missing:
+        texts = compile_ptx(kernel.function, numba_types.void(*types), missing)
+        for capability, text in zip(missing, texts, strict=True):
+            write(files[capability], text)
+    return [file.read_text(encoding="utf-8") for file in files.values()]
 
 
 def compile_ptx(

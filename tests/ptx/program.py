@@ -47,7 +47,7 @@ def programs() -> list[Program]:
 
 def program(kernel: Kernel, types: tuple[Any, ...]) -> Program:
     """Return a kernel's program for the numba types of its arguments."""
-    text = ptx_of(kernel, types)
+    (text,) = ptx_of(kernel, types, [settings.capability])
     key = kernel.name, text, settings.mutate
     if key not in _programs:
         _programs[key] = Program(kernel.name, settings.mutate(kernel.name, text) if settings.mutate else text)
