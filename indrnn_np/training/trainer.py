@@ -162,7 +162,7 @@ class Trainer:
         """Complete the updates under way, except the last `leave`; return the loss of the newest complete one."""
         while len(self._updates) > leave:
             update, outcome = self._updates.finish()
-            for name, value in (("loss", outcome.loss), ("gradient norm", outcome.norm)):
+            for name, value in ("loss", outcome.loss), ("gradient norm", outcome.norm):
                 if not math.isfinite(value):
                     self._diverged(update, f"the {name} is {value}")
             self._carried = outcome.state  # only now, so that a failed pass can be repeated
@@ -183,8 +183,7 @@ class Trainer:
             length = self.task.epoch_length(plan.batch)
             epoch = None if length is None else iteration / length
             self.journal.train(iteration, plan.loss_name, self.optimizer.lr, epoch, self.metric)
-        improved = validate and self._validate()
-        if self.directory is not None and (improved or save):
+        if ((validate and self._validate()) or save) and self.directory is not None:
             self._save()
 
     def evaluate(self, split: str) -> dict[str, float]:
