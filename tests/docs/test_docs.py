@@ -71,7 +71,8 @@ def test_the_code_of_the_page_about_own_data_runs(tmp_path, monkeypatch, capsys)
 def tables(text):
     """The tables of a page: rows of cells, the head first."""
     for block in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
-        rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in block.splitlines()]
+        lines = [re.split(r"(?<!\\)\|", line.strip("|")) for line in block.splitlines()]
+        rows = [[cell.strip().replace(r"\|", "|") for cell in cells] for cells in lines]
         yield [row for row in rows if not re.fullmatch("[-: ]+", row[0])]
 
 
@@ -106,6 +107,36 @@ def test_times_of_the_kernels_page_are_measured_ones():
             measured(name)[shape, "indrnn_np, both passes"] for name in ("own-1-thread", "own-2-threads")
         ]
         assert times == [f"{time} ms" for time in found]
+
+
+def test_the_four_judges_say_what_was_measured():
+    found = json.loads((MEASURED / "four-judges.json").read_text("utf-8"))
+    page = (DOCS / "study" / "four-judges.md").read_text("utf-8")
+    agreement, mistakes, cost = (next(tables(section(page, title))) for title in (
+        "Agreement", "What each of them cannot see", "Cost",
+    ))  # fmt: skip
+    cases = found["agreement"]
+    assert agreement == [["pair", *cases]] + [
+        [pair, *(f"{case['pairs'][pair]:.2g}" for case in cases.values())] for pair in cases["tanh"]["pairs"]
+    ]
+    judges = list(found["memory_mib"])
+    assert mistakes == [["mistake", *judges]] + [
+        [name, *(f"{errors[judge]:.2g}" for judge in judges)] for name, errors in found["mistakes"].items()
+    ]
+    short, long = found["cost"].values()
+    for judge, (name, *cells) in zip(judges, cost[1:], strict=True):
+        times = [short[judge].get("direction"), short[judge]["gradient"], long[judge]["gradient"]]
+        sizes = found["memory_mib"][judge].values()
+        assert name == judge and cells == [
+            *("" if time is None else f"{digits(time)} ms" for time in times),
+            *(f"{digits(size)} MiB" for size in sizes),
+        ]
+    assert found["machine"]["commit"] in page and found["command"] in page
+
+
+def digits(value):
+    """Two digits, and all those before the point."""
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
 
 
 def test_registers_of_the_kernels_page_are_those_of_the_table():
