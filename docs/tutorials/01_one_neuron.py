@@ -193,7 +193,7 @@ for n, value in enumerate(weights):
 # The next cell draws this gradient. The colours and line styles can be distinguished by
 # colour-blind readers too.
 
-# %% mystnb={"image": {"alt": "The gradient falls on a straight line for each u, and slowest for u near 1"}}
+# %% mystnb={"image": {"alt": "The gradient falls for u below 1, stays for u = 1, and doubles at the bound"}}
 from indrnn_np.plots import style
 
 figure = style.empty(7.2, 3.6)

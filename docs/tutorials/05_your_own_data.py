@@ -45,7 +45,7 @@ print("more than 9 of 10 new recordings are right:", np.mean(answers == y[300:])
 # %% [markdown]
 # ## The curve
 
-# %% mystnb={"image": {"alt": "Loss and accuracy over the iterations"}}
+# %% mystnb={"image": {"alt": "Error rate in validation and training loss fall over the iterations"}}
 result.plot("pictures/your-own-data.png")
 
 # %% [markdown]

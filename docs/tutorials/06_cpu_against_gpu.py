@@ -34,7 +34,7 @@ else:
 # A bar is the time of a forward and a backward pass (adam: of one update). A factor compares a rung
 # with the one above it.
 
-# %% mystnb={"image": {"alt": "Bars: the time of each rung for four ops"}}
+# %% mystnb={"image": {"alt": "Bars: the time of each rung of the ladder, for four ops"}}
 from indrnn_np import plots
 
 figure = plots.ladder_figure(ladder)
