@@ -9,22 +9,25 @@ from .attribution import attribution
 from .bugs import bugs
 from .clipping import clipping
 from .closed_form import closed_form
+from .curvature import curvature, curvature_film
 from .curves import curve, learning_curve
 from .explosion import explosion
 from .flow import depth, flow, flow_film
 from .gradient_check import gradient_check
 from .memory import memory, memory_film
 from .neurons import one_neuron, ranking, traces
+from .noise import noise, noise_film
 from .online import online, online_film, online_training
 from .reproduction import reproduction
 from .speed import bench, crossover, ladder, ladder_figure
 from .step_sizes import step_sizes
 from .style import theme
 from .truncation import truncation
+from .updates import updates, updates_film
 
 __all__ = [
-    "attribution", "bench", "bugs", "clipping", "closed_form", "crossover", "curve", "depth", "explosion", "flow",
-    "flow_film", "gradient_check", "ladder", "ladder_figure", "learning_curve", "memory", "memory_film", "one_neuron",
-    "online", "online_film", "online_training", "ranking", "reproduction", "step_sizes", "theme", "traces",
-    "truncation",
+    "attribution", "bench", "bugs", "clipping", "closed_form", "crossover", "curvature", "curvature_film", "curve",
+    "depth", "explosion", "flow", "flow_film", "gradient_check", "ladder", "ladder_figure", "learning_curve", "memory",
+    "memory_film", "noise", "noise_film", "one_neuron", "online", "online_film", "online_training", "ranking",
+    "reproduction", "step_sizes", "theme", "traces", "truncation", "updates", "updates_film",
 ]  # fmt: skip

@@ -12,6 +12,9 @@ traces.py        traces: the states of neurons over one sequence
 ranking.py       ranking: contributions of the last recurrent layer's neurons to the output
 one_neuron.py    one_neuron: the error with a single neuron and a refitted read-out
 truncation.py    truncation: bias and variance of back-propagation truncated after k steps
+curvature.py     curvature: eigenvalues and traces of the Hessian and the Gauss-Newton matrix
+noise.py         noise: noise scale, signal-to-noise ratios and cosines between samples
+updates.py       updates: |update| / |parameter|, distance from the start, entries of the gradient
 clipping.py      clipping: one training run with each of four ways to bound u
 report/          report: an HTML report about a trained run
 playground.html  a page that runs the recurrence and its gradients in a browser
@@ -28,11 +31,13 @@ from .attribution import Attribution, attribution
 from .bugs import Bugs, bugs
 from .clipping import Clipping, clipping
 from .closed_form import ClosedForm, closed_form
+from .curvature import Curvature, curvature
 from .explosion import Explosion, explosion
 from .film import Film, film
 from .finding import Finding
 from .flow import Flow, gradient_flow
 from .memory import Memory, horizon, memory
+from .noise import Noise, noise
 from .one_neuron import OneNeuron, one_neuron
 from .online import OnlineRules, online
 from .ranking import Ranking, ranking
@@ -41,17 +46,20 @@ from .step_sizes import StepSizes, step_sizes, step_sizes_of
 from .subjects import Subject, from_run, from_settings
 from .traces import Traces, traces
 from .truncation import Truncation, truncation
+from .updates import Updates, updates
 
 __all__ = [
     "Attribution",
     "Bugs",
     "Clipping",
     "ClosedForm",
+    "Curvature",
     "Explosion",
     "Film",
     "Finding",
     "Flow",
     "Memory",
+    "Noise",
     "OneNeuron",
     "OnlineRules",
     "PerSample",
@@ -60,10 +68,12 @@ __all__ = [
     "Subject",
     "Traces",
     "Truncation",
+    "Updates",
     "attribution",
     "bugs",
     "clipping",
     "closed_form",
+    "curvature",
     "explosion",
     "film",
     "from_run",
@@ -71,6 +81,7 @@ __all__ = [
     "gradient_flow",
     "horizon",
     "memory",
+    "noise",
     "one_neuron",
     "online",
     "per_sample",
@@ -80,4 +91,5 @@ __all__ = [
     "step_sizes_of",
     "traces",
     "truncation",
+    "updates",
 ]  # fmt: skip
