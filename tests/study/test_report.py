@@ -77,6 +77,8 @@ def test_the_file_holds_all_that_it_shows(run, capsys):
         "0.W",
         "test: mse",
         "of the terms of 12 time steps",
+        "the noise scale is",
+        "the eigenvalues of the Hessian reach from",
     ):
         assert words in found.text
 
@@ -107,6 +109,14 @@ def test_a_section_that_does_not_apply_says_why(tmp_path):
         "Not measured for this network. study.attribution: layer 0 has activation 'tanh', expected 'relu'"
         in text
     )
+
+
+def test_batch_norm_has_no_curvature_and_the_noise_of_its_running_statistics(tmp_path):
+    folder = tmp_path / "normed"
+    assert cli.main(["train", "adding", *SMALL, "--batchnorm", "--out", str(folder)]) == 0
+    shown = Reader(study.report(folder).read_text(encoding="utf-8")).text
+    assert "Not measured for this network. second derivative: BatchNorm has none" in shown
+    assert "the noise scale is" in shown
 
 
 def test_no_run_is_an_error(tmp_path, capsys):

@@ -1,7 +1,8 @@
 """HTML report about a trained run: learning curve, gradient flow, memory and states of its neurons.
 
-sections.py   the findings in the report, with explanations
-page.py       writes sections to one HTML file that contains its figures, light and dark
+sections.py            the findings in the report, with explanations
+gradient_sections.py   those about gradients
+page.py                writes sections to one HTML file that contains its figures, light and dark
 """
 
 from __future__ import annotations

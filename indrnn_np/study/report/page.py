@@ -59,6 +59,11 @@ class Document:
     sections: Iterable[Section]
 
 
+def sentences(*findings: finding.Finding) -> tuple[str, ...]:
+    """Return the sentence of each finding, after its title."""
+    return tuple(f"{each.title}: {each.words()}." for each in findings)
+
+
 def render(document: Document) -> str:
     """Return the HTML text of a document."""
     import jinja2

@@ -15,16 +15,13 @@ from ...training.progress import duration
 from ...training.records import read_summary
 from ...training.run_directory import RunDirectory
 from ..attribution import attribution
-from ..finding import Finding
-from ..flow import gradient_flow
 from ..memory import memory
-from ..online import online
 from ..ranking import ranking
 from ..subjects import Subject, from_run
 from ..traces import traces
-from .page import Document, Section, Table
+from . import gradient_sections
+from .page import Document, Section, Table, sentences
 
-ONLINE_SAMPLES = 8  # sequences whose online gradients are compared
 CHECKED = 24, 2  # time steps and samples of the gradient check, which runs the network many times
 
 
@@ -78,63 +75,12 @@ def _run(title: str, directory: RunDirectory, before: Subject, after: Subject) -
     )  # fmt: skip
 
 
-def _flow(title: str, directory: RunDirectory, before: Subject, after: Subject) -> Section:
-    """Return the norm of ∂L/∂h_t by layer and step, before and after training."""
-    batch = before.batch(iteration=0)
-    flows = [
-        gradient_flow(
-            subject.net, batch.x, batch.target, subject.task.loss, batch.lengths, batch.mask, subject.title
-        )
-        for subject in (before, after)
-    ]
-    columns = {
-        "network": np.repeat([flow.title for flow in flows], len(flows[0].layers)),
-        "layer": [name for flow in flows for name in flow.layers],
-        "at the first step": np.concatenate([flow.norms[:, 0] for flow in flows]),
-        "at the last step": np.concatenate([flow.norms[:, -1] for flow in flows]),
-        "over all steps": np.concatenate([flow.totals() for flow in flows]),
-    }
-    return Section(
-        title, _sentences(*flows), lambda: flows[0].plot(*flows[1:]),
-        "The norm of the gradient at each recurrent layer and time step, on a logarithmic scale that both panels "
-        "share. If it changes little from right to left, the layer learns from early steps as well as from late "
-        "ones. If it falls to the left, the gradient vanishes.",
-        (Table("‖∂L/∂h‖ by layer", columns),),
-    )  # fmt: skip
-
-
-def _online(title: str, directory: RunDirectory, before: Subject, after: Subject) -> Section:
-    """Return the cosines of online gradients with that of BPTT, before and after training."""
-    batch = before.batch(iteration=0)
-    few = slice(None), slice(ONLINE_SAMPLES)  # time steps, samples
-    in_time = batch.target.ndim > 1 and after.task.output == "every"
-    x, target = batch.x[few], batch.target[few if in_time else few[1]]
-    lengths = None if batch.lengths is None else batch.lengths[few[1]]
-    mask = None if batch.mask is None else batch.mask[few if in_time else few[1]]
-    first, last = (
-        online(s.net, np.ascontiguousarray(x), target, s.task.loss, lengths, mask, title=s.title)
-        for s in (before, after)
-    )
-    return Section(
-        title, _sentences(first, last), lambda: first.plot(last),
-        f"The cosine between the gradient of an online rule and that of back-propagation through time, on {x.shape[1]} "
-        "sequences: 1 is the same direction. \"traces\" is exact for the last recurrent layer; a low cosine of a lower "
-        "layer means that its errors travel through the memory of the layers above.",
-        (Table("Cosines after training", last.table(), folded=True),),
-    )  # fmt: skip
-
-
-def _sentences(*findings: Finding) -> tuple[str, ...]:
-    """Return the sentence of each finding, after its title."""
-    return tuple(f"{finding.title}: {finding.words()}." for finding in findings)
-
-
 def _memory(title: str, directory: RunDirectory, before: Subject, after: Subject) -> Section:
     """Return the memory length of the neurons, before and after training."""
     batch = before.batch(iteration=0)
     first, last = (memory(s.net, batch.x, batch.lengths, title=s.title) for s in (before, after))
     return Section(
-        title, _sentences(first, last), lambda: first.plot(last),
+        title, sentences(first, last), lambda: first.plot(last),
         "The recurrent weights u of each layer with their bounds, the number of steps that a neuron remembers by its "
         "weight alone and through its gates, and the share of gates that are open at each step. A neuron with u near "
         "1 and open gates accumulates its input; a neuron with a small u or closed gates responds to the current step.",
@@ -220,8 +166,10 @@ def _parameters(title: str, directory: RunDirectory, before: Subject, after: Sub
 Make = Callable[[str, RunDirectory, Subject, Subject], Section]
 SECTIONS: dict[str, Make] = {
     "The run": _run,
-    "Gradient flow": _flow,
-    "Online gradients": _online,
+    "Gradient flow": gradient_sections.flow,
+    "Online gradients": gradient_sections.online_rules,
+    "Noise of the gradient": gradient_sections.noise_of_samples,
+    "Curvature of the loss": gradient_sections.curvature_of_loss,
     "Memory of the neurons": _memory,
     "States of the neurons": _traces,
     "Contributions of the neurons": _ranking,
