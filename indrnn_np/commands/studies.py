@@ -9,7 +9,7 @@ import math
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -127,10 +127,16 @@ def train_quickly(args: argparse.Namespace) -> None:
         args.set = [*RECIPE, *args.set]
 
 
-def trained(args: argparse.Namespace) -> Iterator[Any]:
-    """Yield the chosen networks, each after its training for `args.train` iterations."""
+def trained(args: argparse.Namespace, check: Callable[[Any], None] = lambda net: None) -> Iterator[Any]:
+    """Yield the chosen networks, each after its training for `args.train` iterations.
+
+    `check` raises an error if an instrument does not apply to a network; it is called before any training.
+    """
     train_quickly(args)
-    for subject in subjects(args):
+    chosen = subjects(args)
+    for subject in chosen:
+        check(subject.net)
+    for subject in chosen:
         if args.train:
             train(args, subject)
         yield subject

@@ -23,7 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train new networks, measure, write and print the results, and return 0."""
-    findings = [_measure(args, subject) for subject in studies.trained(args)]
+    from ..study.attribution import check_layers
+
+    findings = [_measure(args, subject) for subject in studies.trained(args, check_layers)]
     return studies.write_and_print(findings, args, "attribution")
 
 

@@ -153,10 +153,7 @@ def attribution(
     >>> terms.steps.shape, bool(np.abs(terms.remainder()).max() < 1e-12)
     ((4, 5), True)
     """
-    if not isinstance(net, Sequential):
-        _check.fail(WHERE, f"net is {net!r:.60}", "a network such as ir.Sequential([...])", error=TypeError)
-    for name, layer in named_layers(net.layers):
-        _refuse_curves(name, layer)
+    check_layers(net)
     x = convert.array(WHERE, "x", x, None if net.symbols else net.dtype)
     lengths = None if lengths is None else convert.array(WHERE, "lengths", lengths)
     y, _, tape = tangents.primal(net, WHERE, x, None, lengths, dropout=False)
@@ -180,6 +177,14 @@ def _below(name: str, first: int) -> str:
     """Return the name of a parameter, such as "3.b", in the network without its first layers."""
     layer, rest = name.split(".", 1)
     return f"{int(layer) - first}.{rest}"
+
+
+def check_layers(net: Sequential) -> None:
+    """Raise ValueError if a layer is not piecewise linear."""
+    if not isinstance(net, Sequential):
+        _check.fail(WHERE, f"net is {net!r:.60}", "a network such as ir.Sequential([...])", error=TypeError)
+    for name, layer in named_layers(net.layers):
+        _refuse_curves(name, layer)
 
 
 def _refuse_curves(name: str, layer: Layer) -> None:

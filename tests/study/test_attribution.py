@@ -171,6 +171,15 @@ def test_the_command(tmp_path, capsys):
     assert (tmp_path / "attribution.png").stat().st_size > 10_000
 
 
+def test_the_command_refuses_a_network_before_its_training(capsys):
+    assert (
+        cli.main(["study", "attribution", "--steps", "4", "--cells", "indrnn", "gru", "--threads", "1"]) == 2
+    )
+    assert capsys.readouterr().err.startswith(
+        "indrnn: study.attribution: layer 0 is a GRU, expected piecewise"
+    )
+
+
 def test_the_command_on_a_run(tmp_path, capsys):
     run = str(tmp_path / "run")
     train = ["train", "adding", "--steps", "4", "--hidden", "3", "--iterations", "2", "--out", run]

@@ -35,6 +35,14 @@ def test_a_fresh_network_is_the_one_that_training_starts_with(run):
     assert study.from_settings("adding", steps=6, cell="gru").title == "GRU"
 
 
+def test_the_adding_problem_marks_two_steps_and_other_tasks_none(run):
+    trained, copying = study.from_run(run), study.from_settings("copying", delay=2, evaluation_size=5)
+    sequence = trained.batch().x[:, 0]
+    marks = trained.marks(sequence)
+    assert len(marks) == 2 and all(sequence[t - 1, 1] == 1 for t in marks)
+    assert copying.marks(copying.batch(1).x[:, 0]) == []
+
+
 def test_a_run_is_found_by_its_folder_or_by_a_checkpoint(run):
     file = run / "checkpoints" / "iteration-00000003.npz"
     by_file = study.from_run(file, backend="cpu")
