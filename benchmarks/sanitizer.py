@@ -19,6 +19,8 @@ import sys
 import time
 from pathlib import Path
 
+from stop_flag_check import wrong_flags
+
 SECONDS = 60.0
 TOOLS = {  # tool: value of INDRNN_CUDA_DEBUG
     "racecheck": "1",  # two threads of a block access a word of shared memory without a barrier between them
@@ -86,7 +88,9 @@ def run_cases() -> int:
         print(f"{title}: {outcome.status} {outcome.detail}", flush=True)
         differs += outcome.status == "failed"
     cuda_form.force_form = None
-    return 1 if differs else 0
+    wrong = wrong_flags()
+    print(f"stop flag: {'; '.join(wrong) or 'passed'}", flush=True)
+    return 1 if differs or wrong else 0
 
 
 def main() -> int:

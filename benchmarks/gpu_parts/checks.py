@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import registers
+from stop_flag_check import wrong_flags
 
 from indrnn_np._cuda import arrays, cublas, launch, target
 from indrnn_np._cuda import products as _products
@@ -70,6 +71,9 @@ def checks(part: Part) -> None:
                 compare(part, dtype, shapes)
         with part.surviving("network"):
             network(part)
+        with part.surviving("stop flag"):
+            for wrong in wrong_flags():
+                part.fail(f"stop flag: {wrong}")
     finally:
         launch.Kernel.launch = original  # type: ignore[method-assign]
     with part.surviving("registers"):
