@@ -7,6 +7,7 @@ import html
 import os
 import re
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from doc_blocks import DOCS
@@ -73,3 +74,22 @@ def test_the_font_has_every_character_of_an_equation():
             used |= set(html.unescape(re.sub("<[^>]+>", "", equation)))
     assert len(used) > 50
     assert {character for character in used - known if not character.isspace()} == set()
+
+
+def test_every_fraction_has_two_parts():
+    """The converter reads \\frac12 as a fraction of 12 over nothing."""
+    fractions = 0
+    for name in PAGES:
+        for equation in re.findall("<math.*?</math>", (SITE / name).read_text("utf-8"), re.DOTALL):
+            for fraction in ElementTree.fromstring(html_entities(equation)).iter():
+                if fraction.tag.endswith("mfrac"):
+                    fractions += 1
+                    assert len(fraction) == 2 and all(
+                        "".join(part.itertext()).strip() for part in fraction
+                    ), name
+    assert fractions > 20
+
+
+def html_entities(text):
+    """Replace the named characters of HTML, which XML does not know."""
+    return re.sub(r"&(?!amp;|lt;|gt;|#)\w+;", lambda entity: html.unescape(entity[0]), text)
