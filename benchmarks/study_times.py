@@ -40,9 +40,9 @@ def main() -> None:
         folder = Path(name)
         seconds(folder, *RUN, "run")
         for instrument in INSTRUMENTS:
-            told = ["study", instrument, *(["run"] if instrument == "report" else [])]
-            seconds(folder, *told, "--quiet")
-            found[instrument] = seconds(folder, *told, "--quiet")
+            options = {"report": ["run", "--quiet"], "playground": []}.get(instrument, ["--quiet"])
+            seconds(folder, "study", instrument, *options)
+            found[instrument] = seconds(folder, "study", instrument, *options)
             print(f"indrnn study {instrument}: {found[instrument]} s", flush=True)
     if args.out is not None:
         result = {"seconds": found, "machine": machine.describe()}
