@@ -1,8 +1,8 @@
 """Compile the kernels with the CUDA target that is inside numba, and print its errors as JSON.
 
-Of the recurrence, the kernels of relu.
+Of the recurrence, the kernels of relu; with --all every kernel.
 
-    python -S tests/builtin_target.py FOLDER...
+    python -S tests/builtin_target.py [--all] FOLDER...
 
 FOLDER: where packages are. Python without its `site` reads no .pth file, by which numba-cuda takes over numba.cuda.
 NVVM is found in the wheels of the extra `ptx`. There is no GPU to ask for its capability, so the answer is given here.
@@ -20,12 +20,13 @@ from types import SimpleNamespace
 CAPABILITY = 7, 5
 
 
-def main(folders):
+def main(arguments):
+    folders = [argument for argument in arguments if argument != "--all"]
     sys.path += folders
     with tempfile.TemporaryDirectory() as home:
         os.environ["CUDA_HOME"] = home
         toolkit(Path(home), folders)
-        print(json.dumps(compile_all()))
+        print(json.dumps(compile_all("--all" in arguments)))
 
 
 def toolkit(home, folders):
@@ -37,7 +38,7 @@ def toolkit(home, folders):
         (home / "nvvm" / "lib64" / library.name).symlink_to(library)
 
 
-def compile_all():
+def compile_all(every):
     import registers
     from numba import cuda
     from numba.core import errors, sigutils
@@ -47,7 +48,7 @@ def compile_all():
     )
     found = {"target": registers.target.target(), "kernels": 0, "errors": {}}
     for name, kernel in registers.kernels():
-        if name.startswith(registers.WALKS) and "[relu" not in name:
+        if not every and name.startswith(registers.WALKS) and "[relu" not in name:
             continue  # the activation is a device function; the kernels are alike
         types = re.sub(r"\breal\b", "float32", kernel.signature)
         found["kernels"] += 1

@@ -18,9 +18,9 @@ REGISTERS = 2**16  # of a multiprocessor
 
 
 def register_check(part: Part, launched: set[launch.Kernel]) -> None:
-    """List the kernels that take other registers than in the table; more registers are a failure for wide kernels.
+    """List the kernels whose registers differ from the table.
 
-    A wide kernel runs with few threads, so its blocks on a multiprocessor are counted by the table.
+    It is a failure if a wide kernel of the recurrence then runs fewer blocks on a multiprocessor.
     """
     if target.SIMULATED:
         return

@@ -55,7 +55,11 @@ class Updates:
         buffers, before = self._buffers[net.iteration % 2], (net.iteration, optimizer.t, optimizer.lr)
         net.device.assign(buffers.flat, net.buffers.flat)
         optimizer.lr = lr
-        outcome = self.step.begin(batch, state)
+        try:
+            outcome = self.step.begin(batch, state)
+        except Exception:
+            optimizer.lr = before[2]  # the update has not begun
+            raise
         states = self.step.gradient_pass.layer_states(state)
         self._under_way.append(Update(batch, states, buffers, *before, outcome))
 

@@ -13,6 +13,7 @@ from small_runs import QUIET, adding, adding_run, curve, net_for
 import indrnn_np as ir
 from indrnn_np import tasks
 from indrnn_np.optim import schedules
+from indrnn_np.tasks.arrays import Arrays
 from indrnn_np.training import best_state, checkpoint, metrics, records, run_directory, trainer
 from indrnn_np.training.run_directory import RunDirectory
 
@@ -242,6 +243,16 @@ def test_nothing_of_a_sequences_size_is_allocated_after_the_second_iteration():
     grown = tracemalloc.get_traced_memory()[1] - before
     tracemalloc.stop()
     assert grown < T * B * H * 8
+
+
+def test_an_update_that_cannot_begin_leaves_the_optimizer_as_it_is():
+    x, labels = np.ones((4, 6, 2), np.float32), np.full(6, 7)
+    net, optimizer = ir.plain(2, 3, 2, 1, 4), ir.SGD(0.1)
+    task, schedule = Arrays(x, labels, classes=8, seed=0), schedules.Constant(0.5)
+    loop = trainer.Trainer(net, task, optimizer, ir.Plan(3, batch=2, schedule=schedule).complete(task, 0.1))
+    with pytest.raises(ValueError, match=r"target\[\d\] is 7, expected 0 to 1"):
+        loop.iterate()
+    assert (optimizer.lr, optimizer.t, net.iteration) == (0.1, 0, 0)
 
 
 # -- what is asked wrongly -----------------------------------------------------------------------------------
