@@ -74,6 +74,11 @@ class Backend:
         """Return the backward pass of an operation with separate sums for each sample."""
         return self._derivative(op, "sample_gradients", "per_sample")
 
+    def parallel(self, op: str) -> ModuleType:
+        """Return the module of an operation whose `forward` and `backward` are scans over time."""
+        twin = "parallel" if self.name == "reference" else f"parallel_{self.name}"
+        return importlib.import_module(f"{__package__}.ops.{op}.{twin}")
+
     def _derivative(self, op: str, name: str, module: str) -> Callable[..., Any]:
         """Return a compiled twin of a function of an operation if there is one, else the NumPy function."""
         if self.otherwise != "reference":

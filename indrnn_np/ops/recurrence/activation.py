@@ -43,6 +43,8 @@ class Activation:
         Bound on |u| as a multiple of γ^(1/T).
     rectified : bool
         Whether φ has a kink: φ' jumps where h becomes positive.
+    limits : (float, float), optional
+        Least and largest value of φ, if φ(a) is a within them (parallel.py).
     """
 
     array_phi: ArrayFunction
@@ -54,6 +56,7 @@ class Activation:
     cuda_phi: Callable[..., Any] | None = None
     bound: float = 1.0
     rectified: bool = False
+    limits: tuple[float, float] | None = None
 
 
 def decay(a: np.ndarray) -> np.ndarray:
@@ -78,6 +81,7 @@ ACTIVATIONS = {
         dphi=scalar(lambda h, zero, one: one if h > zero else zero),
         ddphi=scalar(lambda h, h_dot, zero, one: zero),
         rectified=True,
+        limits=(0.0, math.inf),
     ),
     "tanh": Activation(
         array_phi=np.tanh,
@@ -106,5 +110,6 @@ ACTIVATIONS = {
         phi=scalar(lambda a, zero, one: a),
         dphi=scalar(lambda h, zero, one: one),
         ddphi=scalar(lambda h, h_dot, zero, one: zero),
+        limits=(-math.inf, math.inf),
     ),
 }

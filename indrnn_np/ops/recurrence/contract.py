@@ -17,6 +17,14 @@ def check_forward(where, a, u, h0, activation, lengths, reverse, out):
         _check.fail(where, "a overlaps out", "a to be out[1:] itself or to share no memory with out")
 
 
+def check_scan(where, report, chunk):
+    """Check the arguments of a scan over time that the serial form does not have."""
+    if report is not None and not isinstance(report, dict):
+        _check.fail(where, f"report is {report!r}", "a dict or None")
+    if chunk is not None:
+        _check.at_least(where, "chunk", chunk, 1)
+
+
 def check_last(where, h, lengths, reverse):
     """Check the arguments of last."""
     _check.arrays(where, "h: any T+1 B H", h)
