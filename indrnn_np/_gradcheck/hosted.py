@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 
@@ -32,11 +32,18 @@ class Hosted:
         self.ops, self.name, self.serves = ops, ops.name, ops.serves
 
     def __getattr__(self, op: str) -> SimpleNamespace:
-        module = getattr(self.ops, op)
-        functions = {name: f for name, f in vars(module).items() if callable(f) and not name.startswith("_")}
-        table = SimpleNamespace(**{name: self.hosted(f) for name, f in functions.items()})
+        table = self._table(getattr(self.ops, op))
         setattr(self, op, table)
         return table
+
+    def parallel(self, op: str) -> SimpleNamespace:
+        """Return the functions of an operation's scan over time."""
+        return self._table(self.ops.parallel(op))
+
+    def _table(self, module: ModuleType) -> SimpleNamespace:
+        """Return the public functions of a module as functions of NumPy arrays."""
+        functions = {name: f for name, f in vars(module).items() if callable(f) and not name.startswith("_")}
+        return SimpleNamespace(**{name: self.hosted(f) for name, f in functions.items()})
 
     def tangent(self, op: str) -> Function[Value]:
         """Return the tangent of an operation; the backend refuses if it has none."""

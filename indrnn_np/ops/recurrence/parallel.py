@@ -35,6 +35,8 @@ from .scan import LIMIT, PASSES, chunk_length, chunks_of, in_order, live_steps, 
 __all__ = ["backward", "forward"]
 
 
+# A column may overflow in the map of a chunk; it is then computed serially.
+@np.errstate(over="ignore", invalid="ignore")
 def forward(
     a, u, h0, activation="relu", lengths=None, reverse=False, out=None, report=None, chunk=None
 ):  # fmt: skip
@@ -62,12 +64,12 @@ def forward(
     φ = ACTIVATIONS[activation]
     a, outputs, live = in_order(reverse, a, h[1:], live_steps(T, B, H, lengths))
     u, start = np.tile(u, B), h[0].reshape(-1)
-    with np.errstate(over="ignore", invalid="ignore"):  # such columns are computed serially
-        if φ.limits is None:
-            s, passes, serial = shoot(a, u, start, live, L, φ)
-        else:
-            s, serial = carry(*compose(a, u, start, live, L, φ), start)
-            passes = 1
+    if φ.limits is None:
+        s, passes, serial = shoot(a, u, start, live, L, φ)
+    else:
+        A, B_map, p, q = compose(a, u, start, live, L, φ)
+        s, serial = carry(A, B_map, p, q, start)
+        passes = 1
     alone = np.empty((T, np.count_nonzero(serial)), a.dtype)
     replay(a[:, serial], u[serial], start[None, serial], live[:, serial], max(1, T), φ, alone)
     ends = replay(a, u, s, live, L, φ, outputs)
@@ -108,7 +110,7 @@ def carry(A, B, p, q, h0):
         inside = np.clip(A[k] * s[k] + B[k], low[k], high[k])
         s[k + 1] = np.where(low[k] == high[k], low[k], inside)
     safe = np.isfinite(B) & (np.abs(A) <= LIMIT) | (low == high)
-    return s.astype(B.dtype), ~(np.isfinite(s).all(axis=0) & safe[:-1].all(axis=0))
+    return s.astype(h0.dtype), ~(np.isfinite(s).all(axis=0) & safe[:-1].all(axis=0))
 
 
 def shoot(a, u, h0, live, L, φ):

@@ -17,6 +17,8 @@ from .activation import ACTIVATIONS
 from .scan import LIMIT, chunk_length, chunks_of, in_order, live_steps, note
 
 
+# A column may overflow in the map of a chunk; it is then computed serially.
+@np.errstate(over="ignore", invalid="ignore")
 def backward(
     dh, h, u, dhT=None, activation="relu", lengths=None, reverse=False, out=None, report=None, chunk=None
 ):
@@ -44,8 +46,8 @@ def backward(
     dh, slope, h_prev, live, outputs = in_order(not reverse, *steps)
     u = np.tile(u, B)
     start = np.zeros(B * H, h.dtype) if dhT is None else dhT.reshape(-1)
-    with np.errstate(over="ignore", invalid="ignore"):
-        c, serial = carry_gradient(*compose_gradient(dh, slope, u, live, L), start)
+    A, B_map = compose_gradient(dh, slope, u, live, L)
+    c, serial = carry_gradient(A, B_map, start)
     ends, du = replay_gradient(dh, slope, h_prev, u, c, live, L, outputs)
     exact = np.all(ends[:-1] == c[1:], axis=0)
     dh0 = ends[-1]
@@ -86,7 +88,7 @@ def carry_gradient(A, B, dhT):
     for k in range(len(c) - 1):
         c[k + 1] = A[k] * c[k] + B[k]
     safe = np.isfinite(B) & (np.abs(A) <= LIMIT)
-    return c.astype(B.dtype), ~(np.isfinite(c).all(axis=0) & safe[:-1].all(axis=0))
+    return c.astype(dhT.dtype), ~(np.isfinite(c).all(axis=0) & safe[:-1].all(axis=0))
 
 
 def replay_gradient(dh, slope, h_prev, u, c, live, L, da):
