@@ -48,11 +48,21 @@ def main() -> None:
             report: dict[str, int] = {}
             h = parallel_cpu.forward(a, u, h0, report=report, chunk=L)
             rows.append(
-                {"T": T, "L": L, "u": name, "mean": mean, "serial": error(serial, exact), "scan": error(h, exact)}
-                | {"equal columns": int((h == serial).all(axis=(0, 1)).sum()), "certified": report["exact columns"]}
+                {
+                    "T": T,
+                    "L": L,
+                    "u": name,
+                    "mean": mean,
+                    "serial": error(serial, exact),
+                    "scan": error(h, exact),
+                }
+                | {
+                    "equal columns": int((h == serial).all(axis=(0, 1)).sum()),
+                    "certified": report["exact columns"],
+                }
                 | {"other gates": int(((h > 0) != (exact > 0)).sum()), "columns": COLUMNS}
             )
-            limit = 1.5 * rows[-1]["serial"] + 2 * np.finfo("float32").eps
+            limit = 1.5 * rows[-1]["serial"] + 2 * float(np.finfo("float32").eps)
             rows[-1] |= {"limit": limit, "within": bool(rows[-1]["scan"] <= limit)}
             print(*rows[-1].values())
     ratio = max(row["scan"] / row["serial"] for row in rows)
