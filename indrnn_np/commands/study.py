@@ -18,6 +18,7 @@ INSTRUMENTS = {
         "study_online",
         "online gradients compared with back-propagation through time, along training",
     ),
+    "parallel": ("study_parallel", "scan over time: memory of chunks, closed gates, passes and errors"),
     "curvature": ("study_curvature", "eigenvalues and traces of the Hessian during training"),
     "noise": ("study_noise", "noise scale, signal-to-noise ratios and cosines between samples"),
     "updates": ("study_updates", "size of the updates, distance from the start, entries of the gradient"),

@@ -18,6 +18,7 @@ from .memory import memory, memory_film
 from .neurons import one_neuron, ranking, traces
 from .noise import noise, noise_film
 from .online import online, online_film, online_training
+from .parallel import parallel
 from .reproduction import reproduction
 from .speed import bench, crossover, ladder, ladder_figure
 from .step_sizes import step_sizes
@@ -28,6 +29,6 @@ from .updates import updates, updates_film
 __all__ = [
     "attribution", "bench", "bugs", "clipping", "closed_form", "crossover", "curvature", "curvature_film", "curve",
     "depth", "explosion", "flow", "flow_film", "gradient_check", "ladder", "ladder_figure", "learning_curve", "memory",
-    "memory_film", "noise", "noise_film", "one_neuron", "online", "online_film", "online_training", "ranking",
-    "reproduction", "step_sizes", "theme", "traces", "truncation", "updates", "updates_film",
+    "memory_film", "noise", "noise_film", "one_neuron", "online", "online_film", "online_training", "parallel",
+    "ranking", "reproduction", "step_sizes", "theme", "traces", "truncation", "updates", "updates_film",
 ]  # fmt: skip

@@ -11,6 +11,7 @@ memory.py        memory, horizon: how long neurons remember, by u alone and thro
 traces.py        traces: the states of neurons over one sequence
 ranking.py       ranking: contributions of the last recurrent layer's neurons to the output
 one_neuron.py    one_neuron: the error with a single neuron and a refitted read-out
+parallel.py      parallel: the scan over time in a network: memory of chunks, passes, errors
 truncation.py    truncation: bias and variance of back-propagation truncated after k steps
 curvature.py     curvature: eigenvalues and traces of the Hessian and the Gauss-Newton matrix
 noise.py         noise: noise scale, signal-to-noise ratios and cosines between samples
@@ -40,6 +41,7 @@ from .memory import Memory, horizon, memory
 from .noise import Noise, noise
 from .one_neuron import OneNeuron, one_neuron
 from .online import OnlineRules, online
+from .parallel import Parallel, parallel
 from .ranking import Ranking, ranking
 from .report import report
 from .step_sizes import StepSizes, step_sizes, step_sizes_of
@@ -62,6 +64,7 @@ __all__ = [
     "Noise",
     "OneNeuron",
     "OnlineRules",
+    "Parallel",
     "PerSample",
     "Ranking",
     "StepSizes",
@@ -84,6 +87,7 @@ __all__ = [
     "noise",
     "one_neuron",
     "online",
+    "parallel",
     "per_sample",
     "ranking",
     "report",

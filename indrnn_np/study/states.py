@@ -22,10 +22,11 @@ from ..training import metrics
 
 
 class LayerStates(NamedTuple):
-    """Recurrent layer and its states h (T, B, H), a NumPy array; row t is the output of step t."""
+    """Recurrent layer, its states h (T, B, H), a NumPy array, and its input; row t is the output of step t."""
 
     layer: Recurrent
     h: Array
+    x: AnyArray
 
 
 class Pass(NamedTuple):
@@ -94,27 +95,28 @@ class Recorder(Layer):
         if isinstance(self.layer, Bidirectional):
             forward, H = self.layer.layer, h.shape[2] // 2
             reverse = dataclasses.replace(forward, reverse=True)  # type: ignore[type-var]
-            self.states[f"{name}.forward"] = LayerStates(forward, h[..., :H])
-            self.states[f"{name}.reverse"] = LayerStates(reverse, h[..., H:])
+            self.states[f"{name}.forward"] = LayerStates(forward, h[..., :H], x)
+            self.states[f"{name}.reverse"] = LayerStates(reverse, h[..., H:], x)
         else:
-            self.states[name] = LayerStates(self.layer, h)
+            self.states[name] = LayerStates(self.layer, h, x)
         return y, after, tape
 
 
 def record_states(
     net: Sequential, x: Array, lengths: Array | None = None, state: Sequence[State] | None = None,
-    training: bool = False,
+    training: bool = False, fuse: bool = True,
 ) -> Pass:  # fmt: skip
     """Run x (T, B, D), or (T, B) symbols, and record the states of all recurrent layers.
 
     Batch norm uses the running statistics, or those of this batch with `training`. Dropout is off,
-    and the network is not changed. States beyond a sample's length are zero.
+    and the network is not changed. States beyond a sample's length are zero. Without `fuse` the inputs
+    of the layers are arrays.
     """
     lengths = check_input(net, x, lengths, training)
     states: dict[str, LayerStates] = {}
     layers = [_with_recorders(layer, states, net.device) for layer in net.layers]
     initial = (None,) * len(layers) if state is None else state
-    contexts = net.contexts(lengths=lengths, training=training, dropout=False)
+    contexts = net.contexts(lengths=lengths, training=training, dropout=False, fuse=fuse)
     with metrics.restored_statistics(net):
         x = network_input(x, contexts[0])
         read, after, _ = forward_layers(layers[:-1], x, initial[:-1], contexts[:-1])
