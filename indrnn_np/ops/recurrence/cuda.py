@@ -19,18 +19,10 @@ from ..._cuda.arrays import ends_of
 from ..._cuda.launch import kernel, on_device
 from ..._cuda.reduction import launch_columns
 from ..._cuda.target import cuda
-from ..._cuda.vector_access import (
-    BYTES,
-    MAX_COLUMNS,
-    copy_rows,
-    load,
-    owned_columns,
-    store,
-    store_zeros,
-)
+from ..._cuda.vector_access import BYTES, MAX_COLUMNS, load, owned_columns, store, store_zeros
 from . import contract, cuda_form
 from .cuda_form import BACKWARD, FORWARD, WIDE
-from .cuda_steps import ALL, DPHI, GROUP, LOADS, PHI, advance, backprop_all, prefetch
+from .cuda_steps import DPHI, GROUP, LOADS, PHI, advance_all, backprop_all
 from .cuda_sums import sum_kernel
 
 
@@ -106,7 +98,7 @@ def forward_kernel(activation, has_bias, form):
     writes h. The first row of pre-activations begins at a[start]; `a` may be h itself.
     """
     phi, wide = PHI[activation], form == WIDE
-    ahead, buffer = (GROUP, GROUP * MAX_COLUMNS) if wide else (form, form)
+    ahead = GROUP if wide else form
     real, limit = cuda_form.limits(form, FORWARD)
 
     @kernel("real[::1], int64, real[::1], real[::1], int64, int64, real[::1], real[::1], int64[::1], boolean"
@@ -120,7 +112,6 @@ def forward_kernel(activation, has_bias, form):
         n, H = ends[j // u.size], u.size
         u_j, b_j = cuda.local.array(MAX_COLUMNS, h.dtype), cuda.local.array(MAX_COLUMNS, h.dtype)
         h_t = cuda.local.array(MAX_COLUMNS, h.dtype)
-        a_ahead, a_now = cuda.local.array(buffer, h.dtype), cuda.local.array(buffer, h.dtype)
         for c in range(V):
             u_j[c], b_j[c] = u[j % H + c], b[j % H + c] if has_bias else h.dtype.type(0)
             h_t[c] = h0[j + c]
@@ -129,18 +120,7 @@ def forward_kernel(activation, has_bias, form):
         q = (n if reverse else 1) * columns + j  # where the first h_t is written
         p = q - columns + start  # where the first a_t is read
         if n > 0:
-            whole = (n - 1) // ahead * ahead  # time steps before the last group, which may be shorter
-            prefetch(V, ahead, n, a, p, stride, a_ahead)
-            # No condition stands around the loads in a loop, or ptxas moves them behind the arithmetic.
-            for t in range(ahead, whole, ahead):
-                copy_rows(V, ahead, a_ahead, a_now)
-                prefetch(V, ahead, ALL, a, p + t * stride, stride, a_ahead)
-                advance(phi, V, ahead, ALL, a_now, u_j, b_j, h_t, h, q + (t - ahead) * stride, stride)
-            if whole > 0:
-                copy_rows(V, ahead, a_ahead, a_now)
-                prefetch(V, ahead, n - whole, a, p + whole * stride, stride, a_ahead)
-                advance(phi, V, ahead, ALL, a_now, u_j, b_j, h_t, h, q + (whole - ahead) * stride, stride)
-            advance(phi, V, ahead, n - whole, a_ahead, u_j, b_j, h_t, h, q + whole * stride, stride)
+            advance_all(phi, V, ahead, n, a, p, u_j, b_j, h_t, h, q, stride)
         store_zeros(V, h, (n + 1) * columns + j, columns, T - n, h_t)
 
     return forward

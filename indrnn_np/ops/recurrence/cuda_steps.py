@@ -17,7 +17,7 @@ from ..._cuda.vector_access import MAX_COLUMNS, copy_rows, load, mul_rn, store
 from .activation import ACTIVATIONS
 
 GROUP = 8  # time steps over which du and db are summed in the arrays' dtype
-BUFFER = 32 * MAX_COLUMNS  # of the deepest backward group; the compiler leaves out unused parts
+BUFFER = 32 * MAX_COLUMNS  # of the deepest group; the compiler leaves out unused parts
 LOADS = 8  # 16-byte loads that a thread of the wide form has in flight
 ALL = 1 << 30  # as `rest`: all time steps of a group are left. The compiler drops the comparisons with it.
 
@@ -56,10 +56,11 @@ def advance_8_steps(phi, V, i, rest, a, u, b, h_t, h, q, stride):
 
 @device
 def advance(phi, V, steps, rest, a, u, b, h_t, h, q, stride):
-    """Advance by a group of `steps` time steps, of which `rest` are left: 8, 32 or 64."""
+    """Advance by a group of `steps` time steps, of which `rest` are left: 8, 16, 32 or 64."""
     advance_8_steps(phi, V, 0, rest, a, u, b, h_t, h, q, stride)
     if steps > 8:
         advance_8_steps(phi, V, 8, rest, a, u, b, h_t, h, q, stride)
+    if steps > 16:
         advance_8_steps(phi, V, 16, rest, a, u, b, h_t, h, q, stride)
         advance_8_steps(phi, V, 24, rest, a, u, b, h_t, h, q, stride)
     if steps > 32:
@@ -67,6 +68,24 @@ def advance(phi, V, steps, rest, a, u, b, h_t, h, q, stride):
         advance_8_steps(phi, V, 40, rest, a, u, b, h_t, h, q, stride)
         advance_8_steps(phi, V, 48, rest, a, u, b, h_t, h, q, stride)
         advance_8_steps(phi, V, 56, rest, a, u, b, h_t, h, q, stride)
+
+
+@device
+def advance_all(phi, V, steps, n, a, p, u, b, h_t, h, q, stride):
+    """Advance by n > 0 time steps, `steps` at a time: a_t is read from position p on, h_t is written from q on."""
+    a_ahead, a_now = cuda.local.array(BUFFER, h.dtype), cuda.local.array(BUFFER, h.dtype)
+    whole = (n - 1) // steps * steps  # time steps before the last group, which may be shorter
+    prefetch(V, steps, n, a, p, stride, a_ahead)
+    # No condition stands around the loads in a loop, or ptxas moves them behind the arithmetic.
+    for t in range(steps, whole, steps):
+        copy_rows(V, steps, a_ahead, a_now)
+        prefetch(V, steps, ALL, a, p + t * stride, stride, a_ahead)
+        advance(phi, V, steps, ALL, a_now, u, b, h_t, h, q + (t - steps) * stride, stride)
+    if whole > 0:
+        copy_rows(V, steps, a_ahead, a_now)
+        prefetch(V, steps, n - whole, a, p + whole * stride, stride, a_ahead)
+        advance(phi, V, steps, ALL, a_now, u, b, h_t, h, q + (whole - steps) * stride, stride)
+    advance(phi, V, steps, n - whole, a_ahead, u, b, h_t, h, q + whole * stride, stride)
 
 
 @device
@@ -178,7 +197,7 @@ def backprop_all(
 ):
     """Go back by n time steps from position p of dh and da, `steps` at a time, and add up du and db.
 
-    h_t is at p + columns and h_{t-1} at p + columns + stride, but h_0 at j.
+    h_t is at p + columns and h_{t-1} at p + columns + stride, but the state before the n time steps is at j.
     """
     dh_ahead, dh_now = cuda.local.array(BUFFER, h.dtype), cuda.local.array(BUFFER, h.dtype)
     h_ahead, h_now = cuda.local.array(BUFFER, h.dtype), cuda.local.array(BUFFER, h.dtype)
