@@ -44,6 +44,8 @@ class Call:
         Module of the op that is compared with the reference: "cuda" or "plain_cuda".
     note : str
         Description of the arguments for error messages.
+    scan : bool
+        Whether the function is that of the op's scan over time; the scan in NumPy is then the reference.
     """
 
     op: str
@@ -52,10 +54,15 @@ class Call:
     arguments: dict[str, Any] = field(repr=False)
     twin: str = "cuda"
     note: str = ""
+    scan: bool = False
 
     def changed(self, note: str, **arguments: Any) -> Call:
         """Return the call with other values of some arguments."""
         return replace(self, arguments=self.arguments | arguments, note=f"{self.note}, {note}")
+
+    def as_a_scan(self, chunk: int) -> Call:
+        """Return the call of the scan over time, in chunks of so many time steps."""
+        return replace(self.changed(f"chunk={chunk}", chunk=chunk, report={}), scan=True)
 
     def run(self, twin: str) -> list[np.ndarray]:
         """Return the results of one twin and, after them, every array argument as the call left it."""
@@ -64,7 +71,8 @@ class Call:
             arguments["out"] = np.concatenate([arguments["h0"][None], arguments["a"]])
             arguments["a"] = arguments["out"][1:]
         with np.errstate(all="ignore"):
-            result = getattr(getattr(_table(twin), self.op), self.name)(**arguments)
+            table = hosted(twin).parallel(self.op) if self.scan else getattr(_table(twin), self.op)
+            result = getattr(table, self.name)(**arguments)
         parts = result if isinstance(result, tuple) else (result,)
         arrays = [value for value in arguments.values() if isinstance(value, np.ndarray)]
         return [np.asarray(part) for part in (*parts, *arrays) if part is not None]

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+import pytest
+
+from ptx import comparison, findings, program, settings
+from ptx.calls import Call
 from ptx.program import Program
 
+FEW, MANY = 2, 20  # mutants of a kind of each kernel
+FUEL = 1_000_000  # jumps; a loop without an end is found after them
 WINDOW = 6  # lines after the computation of an address in which its access is looked for
 
 
@@ -27,6 +35,34 @@ class Mutant:
         lines = text.splitlines()
         lines[self.line] = self.text
         return "\n".join(lines)
+
+
+def assert_found(calls: Iterable[Call], patch: pytest.MonkeyPatch, prefix: str = "") -> None:
+    """Assert that some of the calls notice each mutant of the kernels that they launch, whose names begin so."""
+    patch.setattr(program, "_programs", {})
+    patch.setattr(settings, "fuel", FUEL)
+    expected = [(call, comparison.check(call)) for call in calls]
+    most, own = MANY if comparison.long else FEW, [p for p in program.programs() if p.name.startswith(prefix)]
+    changed = [mutant for one in own for mutant in mutants(one, most)]
+    missed = [mutant for mutant in changed if not is_found(mutant, expected, patch)]
+    program.counts["mutants"] += len(changed)
+    program.counts["mutants found"] += len(changed) - len(missed)
+    assert changed and not missed
+
+
+def is_found(mutant: Mutant, expected: list[tuple[Call, bytes]], patch: pytest.MonkeyPatch) -> bool:
+    """Return whether a call has a finding, other bits or an error in one of four orders."""
+    patch.setattr(settings, "mutate", mutant.mutate)
+    for (call, bits), seed in itertools.product(expected, range(len(settings.ORDERS))):
+        patch.setattr(settings, "seed", seed)
+        results = None
+        with contextlib.suppress(ValueError):  # a loss refuses labels that it counted as wrong
+            results = b"".join(result.tobytes() for result in call.run("cuda"))
+        found = findings.kinds()
+        findings.clear()
+        if found or results != bits:
+            return True
+    return False
 
 
 def mutants(program: Program, most: int) -> Iterator[Mutant]:

@@ -1,13 +1,9 @@
 """The checks find faulty PTX: a barrier removed, an address changed, a loop with another end."""
 
-import contextlib
-import itertools
-
 import pytest
 
-from ptx import comparison, findings, program, settings
 from ptx.calls import drawn
-from ptx.mutants import mutants
+from ptx.mutants import assert_found
 from ptx.special_calls import small_constants
 
 # (op, function, sizes, options). 128 time steps fill the groups that the recurrence loads; a load beyond the last time
@@ -28,9 +24,7 @@ CALLS = (
     ("dropout", "forward", {"T": 70, "B": 7, "H": 33}, {"rate": 0.3}),
     ("rows", "join", {"T": 5, "B": 3, "D": 2, "H": 4}, {}),
 )  # fmt: skip
-FEW, MANY = 2, 20  # mutants of a kind of each kernel
 DRAWS = 5  # another element of a mask may have the same value
-FUEL = 1_000_000  # jumps; a loop without an end is found after them
 
 
 @pytest.mark.parametrize(
@@ -38,29 +32,4 @@ FUEL = 1_000_000  # jumps; a loop without an end is found after them
 )
 def test_every_mutant_is_found(op, name, size, options, monkeypatch):
     small_constants(op, monkeypatch)
-    monkeypatch.setattr(program, "_programs", {})
-    monkeypatch.setattr(settings, "fuel", FUEL)
-    calls = drawn(op, name, "float32", (size,) * DRAWS, **options)
-    expected = [(call, comparison.check(call)) for call in calls]
-    changed = [
-        mutant for one in program.programs() for mutant in mutants(one, MANY if comparison.long else FEW)
-    ]
-    missed = [mutant for mutant in changed if not is_found(mutant, expected, monkeypatch)]
-    program.counts["mutants"] += len(changed)
-    program.counts["mutants found"] += len(changed) - len(missed)
-    assert changed and not missed
-
-
-def is_found(mutant, expected, monkeypatch):
-    """Return whether a call has a finding, other bits or an error in one of four orders."""
-    monkeypatch.setattr(settings, "mutate", mutant.mutate)
-    for (call, bits), seed in itertools.product(expected, range(len(settings.ORDERS))):
-        monkeypatch.setattr(settings, "seed", seed)
-        results = None
-        with contextlib.suppress(ValueError):  # a loss refuses labels that it counted as wrong
-            results = b"".join(result.tobytes() for result in call.run("cuda"))
-        found = findings.kinds()
-        findings.clear()
-        if found or results != bits:
-            return True
-    return False
+    assert_found(drawn(op, name, "float32", (size,) * DRAWS, **options), monkeypatch)
