@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import (
+    BACKENDS,
     DTYPES,
     HOSTS,
     REFERENCE,
@@ -23,7 +24,7 @@ from indrnn_np._cpu import threads
 from indrnn_np._gradcheck.hosted import hosted
 from indrnn_np.ops.recurrence import scan
 
-NAMES = HOSTS  # backends that have a scan
+NAMES = BACKENDS
 SCANS = [hosted(name).parallel("recurrence") for name in NAMES]
 each_scan = pytest.mark.parametrize("ops", SCANS, ids=NAMES)
 chunks = st.sampled_from([1, 2, 5, 16, 64])
