@@ -39,6 +39,9 @@ class Pass:
         other. The tape is then for `sample_gradients` only.
     probe : callable, optional
         Function that backward calls with the gradients (`Sequential.backward`).
+    sequence_length : int, optional
+        Time steps of the sequence, if the pass runs a window of it (networks/recompute.py). None:
+        those of the pass.
     """
 
     lengths: Array | None = None
@@ -50,6 +53,7 @@ class Pass:
     iteration: int = 0
     running: bool = False
     probe: Probe | None = None
+    sequence_length: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from .. import _check, init
 from .._types import AnyArray, Record, State
 from ..ops.recurrence.activation import ACTIVATIONS
+from . import parallel_cell
 from .base import Parameter, sequence
 from .context import Context
 from .fusion import READER, Normalised, split_gradient
 from .recurrent import Independent, Projecting
+from .time_table import SERIAL
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,10 @@ class IndRNN(Projecting, Independent):
         Learn the initial state h0 (H,), which all samples share.
     reverse : bool
         Run from each sample's last step to its first.
+    time : str
+        "serial" runs time step by time step. "parallel" runs chunks of time at once, by a scan
+        (ops/recurrence/parallel.py): the results differ by rounding, and batch norm before the
+        layer is not fused. "auto" takes the faster one by a table (layers/time_table.py).
 
     Notes
     -----
@@ -55,8 +60,6 @@ class IndRNN(Projecting, Independent):
     (2, 128)
     """
 
-    fusion_role: ClassVar[str] = READER
-
     input_size: int
     hidden_size: int
     activation: str = "relu"
@@ -66,6 +69,7 @@ class IndRNN(Projecting, Independent):
     constrain: bool = True
     learn_h0: bool = False
     reverse: bool = False
+    time: str = SERIAL
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -73,6 +77,10 @@ class IndRNN(Projecting, Independent):
         self._check_recurrence()
         if isinstance(self.input_init, str):
             _check.choice("IndRNN", "input_init", self.input_init, init.INPUT)
+
+    @property
+    def fusion_role(self) -> str:  # type: ignore[override]
+        return READER if self.time == SERIAL else ""
 
     def parameters(self, steps: int | None) -> dict[str, Parameter]:
         H, zero = self.hidden_size, init.constant(0.0)
@@ -87,10 +95,13 @@ class IndRNN(Projecting, Independent):
         x, norm = x if isinstance(x, Normalised) else (x, None)
         sequence("IndRNN.forward", x, self.input_size)
         h0 = self._initial(x, state, self.hidden_size, ctx, self.learn_h0)
-        h = ctx.ops.indrnn.forward(
-            x, ctx.param("W"), ctx.param("u"), ctx.param("b"), h0, self.activation, ctx.run.lengths, self.reverse,
-            ctx, norm,
-        )  # fmt: skip
+        if (scan := self.scan(x, ctx)) is not None:
+            h = parallel_cell.forward(self, scan, x, h0, ctx)
+        else:
+            h = ctx.ops.indrnn.forward(
+                x, ctx.param("W"), ctx.param("u"), ctx.param("b"), h0, self.activation, ctx.run.lengths, self.reverse,
+                ctx, norm,
+            )  # fmt: skip
         last = ctx.ops.recurrence.last(h, ctx.run.lengths, self.reverse)
         return h[1:], last, (x, h, state is None, norm)
 
@@ -99,10 +110,13 @@ class IndRNN(Projecting, Independent):
     ) -> tuple[AnyArray, State, dict[str, AnyArray]]:
         x, h, started, norm = tape
         dh, dhT = split_gradient(dy, dstate, self.reverse, ctx)
-        dx, dW, du, db, dh0 = ctx.ops.indrnn.backward(
-            dh, x, h, ctx.param("W"), ctx.param("u"), dhT, self.activation, ctx.run.lengths, self.reverse, ctx.scratch,
-            self._probe(ctx), norm, ctx.input_gradient,
-        )  # fmt: skip
+        if (scan := self.scan(x, ctx)) is not None:
+            dx, dW, du, db, dh0 = parallel_cell.backward(self, scan, dh, dhT, x, h, ctx)
+        else:
+            dx, dW, du, db, dh0 = ctx.ops.indrnn.backward(
+                dh, x, h, ctx.param("W"), ctx.param("u"), dhT, self.activation, ctx.run.lengths, self.reverse,
+                ctx.scratch, self._probe(ctx), norm, ctx.input_gradient,
+            )  # fmt: skip
         grads = {"W": dW, "u": du, "b": db}
         if self.learn_h0:
             grads["h0"] = ctx.ops.rows.total(dh0) if started else ctx.ops.device.zeros(du.shape, du.dtype)

@@ -11,6 +11,7 @@ from .base import Parameter, sequence
 from .context import Context
 from .fusion import split_gradient
 from .recurrent import Independent
+from .time_table import SERIAL
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Recurrence(Independent):
         Number of units H.
     activation : str
         φ: "relu", "tanh", "sigmoid" or "identity".
-    recurrent_init, gamma, constrain, reverse
+    recurrent_init, gamma, constrain, reverse, time
         As in IndRNN.
 
     Notes
@@ -42,6 +43,7 @@ class Recurrence(Independent):
     gamma: float = 2.0
     constrain: bool = True
     reverse: bool = False
+    time: str = SERIAL
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -62,7 +64,8 @@ class Recurrence(Independent):
     def forward(self, x: AnyArray, state: State, ctx: Context) -> tuple[AnyArray, State, Record]:
         sequence("Recurrence.forward", x, self.size)
         T, B, _ = x.shape
-        h = ctx.ops.recurrence.forward(
+        recurrence = self.scan(x, ctx) or ctx.ops.recurrence
+        h = recurrence.forward(
             x, ctx.param("u"), self._initial(x, state, self.size, ctx), self.activation, ctx.run.lengths, self.reverse,
             ctx.array("h", (T + 1, B, self.size)),
         )  # fmt: skip
@@ -73,7 +76,8 @@ class Recurrence(Independent):
     ) -> tuple[AnyArray, State, dict[str, AnyArray]]:
         h, (dh, dhT) = tape, split_gradient(dy, dstate, self.reverse, ctx)
         T, B, _ = h.shape
-        da, du, dh0 = ctx.ops.recurrence.backward(
+        recurrence = self.scan(h[1:], ctx) or ctx.ops.recurrence
+        da, du, dh0 = recurrence.backward(
             dh, h, ctx.param("u"), dhT, self.activation, ctx.run.lengths, self.reverse,
             ctx.scratch.array("dx", (T - 1, B, self.size)),
         )  # fmt: skip

@@ -1,12 +1,16 @@
-"""Base classes of the recurrent layers: initial state, probe, sizes, and the recurrent weight u."""
+"""Base classes of the recurrent layers: initial state, probe, sizes, recurrent weight u, and scan over time."""
 
 from __future__ import annotations
 
 import math
+from functools import partial
+from typing import NamedTuple
 
 from .. import _check, init
-from .._types import AnyArray, Probe, State
+from .._types import AnyArray, Function, Probe, State
 from ..ops.recurrence.activation import ACTIVATIONS
+from ..ops.recurrence.scan import chunk_length
+from . import time_table
 from .base import Layer, Parameter
 from .context import Context
 
@@ -86,6 +90,13 @@ class Projecting(Recurrent):
         return self.hidden_size
 
 
+class Scan(NamedTuple):
+    """The recurrence as a scan over time, with the signatures of ops/recurrence."""
+
+    forward: Function[AnyArray]
+    backward: Function[tuple[AnyArray, AnyArray, AnyArray]]
+
+
 class Independent(Recurrent):
     """Base class of layers with a single recurrent weight for each neuron: u (H,)."""
 
@@ -93,15 +104,32 @@ class Independent(Recurrent):
     recurrent_init: str | float
     gamma: float
     constrain: bool
+    time: str
 
     def _check_recurrence(self) -> None:
         where = type(self).__name__
         _check.choice(where, "activation", self.activation, ACTIVATIONS)
+        _check.choice(where, "time", self.time, time_table.TIMES)
         _check.at_least(where, "gamma", self.gamma, 0.0, strictly=True)
         if isinstance(self.recurrent_init, str):
             _check.choice(where, "recurrent_init", self.recurrent_init, init.RECURRENT)
         else:
             _check.finite_number(where, "recurrent_init", self.recurrent_init)
+
+    def scan(self, x: AnyArray, ctx: Context) -> Scan | None:
+        """Return the scan over time for a pass of x (T, B, D), or None if the recurrence is serial.
+
+        Complex numbers, which complex steps use, have no scan.
+        """
+        if self.time == time_table.SERIAL or ctx.dtype.kind == "c":
+            return None
+        steps, columns = ctx.run.sequence_length or x.shape[0], x.shape[1] * self.state_size
+        if self.time == time_table.AUTO:
+            chosen = time_table.shipped().choice(ctx.ops.name, self.activation, steps, columns)
+            if chosen == time_table.SERIAL:
+                return None
+        recurrence, chunk = ctx.ops.parallel("recurrence"), chunk_length(steps, columns)
+        return Scan(partial(recurrence.forward, chunk=chunk), partial(recurrence.backward, chunk=chunk))
 
     def bounds(self, steps: int | None) -> dict[str, float]:
         return {"u": init.recurrent_bound(self.activation, self.gamma, steps)} if self.constrain else {}

@@ -78,7 +78,7 @@ class WindowsTape:
         t0, t1 = self.windows[k]
         ends = None if self.lengths is None else np.clip(self.lengths - t0, 0, t1 - t0)
         work, first = changes.pop("work", self.work), self.contexts[0]
-        run = dataclasses.replace(first.run, lengths=ends, **changes)
+        run = dataclasses.replace(first.run, lengths=ends, sequence_length=len(self.x), **changes)
         contexts = [dataclasses.replace(ctx, run=run, work=work) for ctx in self.contexts]
         return network_input(self.x[t0:t1], contexts[0]), contexts
 
