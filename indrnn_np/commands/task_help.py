@@ -28,7 +28,7 @@ GROUPS = {
              "batches_per_epoch missing samplings exclude cache reset"),
     "network": ("network layers hidden cell embedding batchnorm dropout",
                 "blocks growth gamma constrain input_init last_init norm_place per_step positions dropout_places "
-                "tied embedding_dropout"),
+                "tied embedding_dropout time time_table"),
     "optimizer and schedule": ("optimizer lr schedule weight_decay clip_norm",
                                "lr_u momentum clip_value warmup lr_every lr_factor lr_minimum patience"),
     "run": ("iterations epochs minutes batch validate_every backend threads",

@@ -108,6 +108,11 @@ class Network:
         for name, bound in self.bounds.items():
             self.ops.project.project(self.params[name], bound)
 
+    def replace_layers(self, layers: Iterable[Layer]) -> None:
+        """Replace the layers by others with the same parameters, such as with another `time`."""
+        self.layers = tuple(layers)
+        self.__dict__.pop("fusion_plan", None)
+
     def astype(self: N, dtype: DTypeLike, backend: str | None = None) -> N:
         """Return an independent copy in another dtype or on another backend."""
         other = type(self)(self.layers, self.steps, backend or self.backend, dtype, self.seed)

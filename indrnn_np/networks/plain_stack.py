@@ -23,7 +23,7 @@ CELLS: dict[str, tuple[str, Json]] = {
     "lstm": ("LSTM", {}),
     "gru": ("GRU", {}),
 }
-INDRNN_OPTIONS = ("activation", "gamma", "constrain", "recurrent_init", "last_init", "input_init")
+INDRNN_OPTIONS = ("activation", "gamma", "constrain", "recurrent_init", "last_init", "input_init", "time")
 PLACES = ("embedding", "layer", "last")  # places of dropout
 
 
@@ -73,7 +73,7 @@ def plain(
     embedding_dropout : float
         Share of the rows of the embedding that is dropped in each batch.
     **options
-        Options of the recurrent layers: activation, gamma, constrain, recurrent_init, last_init
+        Options of the recurrent layers: activation, gamma, constrain, time, recurrent_init, last_init
         (recurrent_init of the last layer) and input_init, by default "normal" without batch norm
         and "kaiming" with batch norm. Options of batch norm: norm_place ("after" or "before" the
         recurrence), per_step and positions. Other options (backend, dtype, seed) are passed to

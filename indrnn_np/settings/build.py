@@ -99,7 +99,7 @@ def network(used: Mapping[str, Any], of: tasks.Task) -> Any:
     backend.get(used["backend"]).device.tf32(used["tf32"])
     options = {name: used[name] for name in OPTIONS if name in used}
     if used["cell"] == INDRNN:
-        options |= {name: used[name] for name in ("gamma", "constrain", "input_init", "last_init")}
+        options |= {name: used[name] for name in ("gamma", "constrain", "input_init", "last_init", "time")}
     options |= {"output": of.output, "dropout": dropout(used)}
     D, H, K, T = of.input_size, used["hidden"], of.output_size, of.steps
     if used["network"] == DENSE:

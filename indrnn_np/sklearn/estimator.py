@@ -35,6 +35,8 @@ class IndRNNEstimator(BaseEstimator):
         Units of each recurrent layer, and number of layers.
     activation : str
         "relu", "tanh", "sigmoid" or "identity".
+    time : str
+        "serial", "parallel" (a scan over time) or "auto", as in `IndRNN`.
     batchnorm : bool
         Use batch norm after each layer.
     dropout : float
@@ -79,14 +81,15 @@ class IndRNNEstimator(BaseEstimator):
     _nested: bool  # whether the first X held sequences
 
     def __init__(
-        self, hidden: int = 64, layers: int = 3, *, activation: str = "relu", batchnorm: bool = True,
-        dropout: float = 0.0, epochs: int = 100, batch: int = 32, learning_rate: float = 0.01, clip_norm: float = 1.0,
-        validation: float = 0.0, steps: int | None = None, layout: str = "ntd", backend: str = "cpu",
-        dtype: str = "float64", random_state: Value = None, verbose: int = 0,
+        self, hidden: int = 64, layers: int = 3, *, activation: str = "relu", time: str = "serial",
+        batchnorm: bool = True, dropout: float = 0.0, epochs: int = 100, batch: int = 32, learning_rate: float = 0.01,
+        clip_norm: float = 1.0, validation: float = 0.0, steps: int | None = None, layout: str = "ntd",
+        backend: str = "cpu", dtype: str = "float64", random_state: Value = None, verbose: int = 0,
     ):  # fmt: skip
         self.hidden = hidden
         self.layers = layers
         self.activation = activation
+        self.time = time
         self.batchnorm = batchnorm
         self.dropout = dropout
         self.epochs = epochs
@@ -138,7 +141,7 @@ class IndRNNEstimator(BaseEstimator):
         steps = x.shape[0] if self.steps is None else self.steps
         self.net_ = plain(
             x.shape[2], self.hidden, outputs, self.layers, steps, self.batchnorm, self.dropout,
-            activation=self.activation, backend=self.backend, dtype=self.dtype, seed=self._seed,
+            activation=self.activation, time=self.time, backend=self.backend, dtype=self.dtype, seed=self._seed,
         )  # fmt: skip
         self._optimizer, self.history_ = Adam(self.learning_rate), list[Json]()
 

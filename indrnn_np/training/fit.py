@@ -23,8 +23,8 @@ from ..tasks import Task
 from ..tasks.arrays import DataOfFit
 from ..tasks.corpus import same_numbers
 from ..tasks.targets import Targets
-from . import checkpoint, records, room, run_directory, windows
-from .plan import Plan, check_names
+from . import checkpoint, keywords, records, room, run_directory, time_choice, windows
+from .plan import Plan
 from .progress import Reporter
 from .result import Result, summary_of
 from .run_directory import RunDirectory
@@ -127,18 +127,10 @@ def fit(
 
 
 def train(
-    net: Sequential,
-    task: Task,
-    optimizer: Optimizer,
-    plan: Plan,
-    *,
-    callbacks: Sequence[Callback | Observer] = (),
-    out: str | Path | RunDirectory | None = None,
-    resume: str | Path | None = None,
-    progress: bool | Reporter = True,
-    settings: Json | None = None,
-    notes: Sequence[str] = (),
-) -> Result:
+    net: Sequential, task: Task, optimizer: Optimizer, plan: Plan, *, callbacks: Sequence[Callback | Observer] = (),
+    out: str | Path | RunDirectory | None = None, resume: str | Path | None = None, progress: bool | Reporter = True,
+    settings: Json | None = None, notes: Sequence[str] = (),
+) -> Result:  # fmt: skip
     """Train like `fit`, with a task and a plan. The command `indrnn train` calls this function.
 
     Parameters
@@ -162,7 +154,8 @@ def train(
             records.check_meta(contents.path, meta := contents.header["meta"])
             same_numbers("fit", task.describe(), meta["task"] or {}, contents.path)
             trainer.load(contents, RunDirectory(run_directory.run_of(contents.path)).best_of(contents))
-        notes = [*notes, *trainer.step.gradient_pass.notes, room.check(net, task, optimizer, whole)]
+        times = time_choice.settle(net, task, whole, contents)
+        notes = [*notes, *times, *trainer.step.gradient_pass.notes, room.check(net, task, optimizer, whole)]
         if directory is not None:
             directory.create()
             specs = {"plan": whole.spec(), "optimizer": optimizer.spec(), "schedule": whole.schedule.spec()}
@@ -207,7 +200,7 @@ def _check_arguments(net: object, optimizer: object, callbacks: object, fields: 
     each = callbacks if isinstance(callbacks, Sequence) else [None]
     if not all(callable(callback) or isinstance(callback, Observer) for callback in each):
         _check.fail("fit", f"callbacks is {callbacks!r:.60}", "a list of functions", error=TypeError)
-    check_names(fields, [name for name in inspect.signature(fit).parameters if name != "fields"])
+    keywords.check(fields, [name for name in inspect.signature(fit).parameters if name != "fields"])
     number("fit", "seed", seed)
 
 

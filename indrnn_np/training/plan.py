@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from pathlib import Path
 
-from .. import _check
+from .. import _check, _files
 from .._types import Json, LossFunction, Metric
 from ..gradients.online import EXACT, RULES
 from ..networks.recompute import KEEP, MEMORY
@@ -16,23 +16,11 @@ from ..tasks import Task
 from ..tasks.targets import loss_name
 from . import metrics
 
-# Names of arguments in other packages, and the equivalents here.
-ELSEWHERE = {
-    "batch_size": "use batch", "verbose": "use progress", "random_state": "use seed",
-    "early_stopping": "not available; use the schedule ir.Plateau or a callback",
-    "validation_data": "use validation", "validation_split": "use validation",
-    "max_epochs": "use epochs", "num_epochs": "use epochs", "n_epochs": "use epochs",
-    "steps_per_epoch": "use iterations", "learning_rate": "set it in the optimizer, as in ir.Adam(lr)",
-    "lr": "set it in the optimizer, as in ir.Adam(lr)", "scheduler": "use schedule",
-    "lr_scheduler": "use schedule", "shuffle": "each epoch always has a new sample order",
-    "gradient_clip_val": "use clip_norm", "max_grad_norm": "use clip_norm",
-    "device": "set backend in the network", "log_dir": "use out", "checkpoint_dir": "use out",
-}  # fmt: skip
 BPTT, ONLINE = GRADIENTS = ("bptt", "online")
 # Names in the lines of a run, which functions of the user cannot have.
 TAKEN = ("kind", "split", "iteration", *metrics.MEASURED, *metrics.LARGER_IS_BETTER)
 # Fields that may be None.
-LEFT_OPEN = ("iterations", "epochs", "loss", "metrics", "schedule", "validate_every")
+LEFT_OPEN = ("iterations", "epochs", "loss", "metrics", "schedule", "validate_every", "time_table")
 
 
 @dataclass(frozen=True)
@@ -83,6 +71,9 @@ class Plan:
     update_every : int
         Time steps between updates with online gradients, for losses of every time step. The
         gradient is then approximate. 0: one update at the end of each sequence.
+    time_table : str or Path, optional
+        JSON file that replaces the table by which layers with time="auto" choose
+        (layers/time_table.py).
 
     Examples
     --------
@@ -111,6 +102,7 @@ class Plan:
     gradients: str = BPTT
     rule: str = EXACT
     update_every: int = 0
+    time_table: str | Path | None = None
 
     def __post_init__(self) -> None:
         _check.options("Plan", self)
@@ -124,6 +116,8 @@ class Plan:
         if self.loss is not None and not callable(self.loss):
             _check.choice("Plan", "loss", self.loss, metrics.LOSSES)
         _check.choice("Plan", "memory", self.memory, MEMORY)
+        if self.time_table is not None:
+            _files.user_path("Plan", "time_table", self.time_table)
         self._check_gradients()
         self._check_functions()
 
@@ -234,16 +228,6 @@ class RunPlan(Plan):
     def spec(self) -> Json:
         """Return the fields as JSON, without the schedule and `epochs`; functions by their names."""
         fields = {name: value for name, value in vars(self).items() if name not in ("epochs", "schedule")}
-        return fields | {"loss": self.loss_name, "metrics": sorted(self.metrics or ())}
-
-
-def check_names(keywords: Iterable[str], known: Iterable[str]) -> None:
-    """Check that additional keywords of `fit` are fields of a Plan; `known` are the parameters of `fit`."""
-    field_names = [field.name for field in fields(Plan)]
-    names = list(dict.fromkeys([*known, *field_names]))
-    for name in keywords:
-        if name not in field_names:
-            close = difflib.get_close_matches(name, names, 3)
-            hint = ELSEWHERE.get(name) or (f"did you mean {' or '.join(close)}?" if close else "")
-            problem, expected = f"an argument is called {name!r}", "one of " + ", ".join(names)
-            _check.fail("fit", problem, expected, f"({hint})" if hint else "", error=TypeError)
+        fields |= {"loss": self.loss_name, "metrics": sorted(self.metrics or ())}
+        table = fields.pop("time_table")
+        return fields if table is None else fields | {"time_table": str(table)}  # TOML has no None

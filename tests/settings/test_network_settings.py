@@ -1,5 +1,8 @@
 """The settings of networks: what they make, and what is refused because the network has no use for it."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from indrnn_np import layers, networks, tasks
@@ -45,6 +48,7 @@ def test_each_network_takes_its_settings():
     assert kinds(plain)[:4] == ["Linear", "BatchNorm", "Recurrence", "Linear"]
     assert plain.layers[1].per_step and plain.bounds["2.u"] == pytest.approx(3 ** (1 / 6))
     assert made(constrain=False, last_init="ones").bounds == {}
+    assert [layer.time for layer in made(time="parallel").layers[:2]] == ["parallel", "parallel"]
     residual = made(network="residual", hidden=5, blocks=2)
     assert kinds(residual) == ["Linear", "Residual", "Residual", "Recurrence", "LastStep", "Linear"]
     assert residual.layers[1].inputs == 5
@@ -85,6 +89,8 @@ def test_rates_that_cannot_be_read(text, words):
     ("--network residual --cell lstm", "cell is 'lstm' with network='residual', expected no cell"),
     ("--cell lstm --gamma 2", "gamma is 2.0 with cell='lstm', expected no gamma because only cell='indrnn' uses it"),
     ("--cell gru --no-constrain", "constrain is False with cell='gru', expected no constrain"),
+    ("--cell gru --time parallel", "time is 'parallel' with cell='gru', expected no time because only cell='indrnn'"),
+    ("--time-table a.json", "train: time_table is 'a.json', expected None because no layer of the network has"),
 ])  # fmt: skip
 def test_a_setting_that_the_network_has_no_use_for(given, words, capsys):
     assert main(["train", "adding", *SMALL, *SHORT, *given.split()]) != 0
@@ -100,6 +106,22 @@ def test_what_a_run_wrote_can_be_given_back(given, capsys):
         main(again) == 0 and main(["train", "adding", "--resume", "run", "--iterations", "3", "--quiet"]) == 0
     )
     capsys.readouterr()
+
+
+def test_the_choice_of_a_table_is_stored_and_repeated(capsys):
+    pairs = {"reference": {"source": "a test", "least_steps": {"relu": [[12, 6]]}}}
+    table = {"format": "indrnn_np time table", "version": 1, "backends": pairs}
+    Path("table.json").write_text(json.dumps(table), encoding="utf-8")
+    auto = ["--time", "auto", "--time-table", "table.json", "--out", "run"]
+    assert main(["train", "adding", *SMALL, *SHORT, *auto]) == 0
+    Path("table.json").unlink()
+    assert main(["eval", "run"]) == 0
+    assert main(["train", "adding", "--resume", "run", "--iterations", "3", "--quiet"]) == 0
+    log = Path("run", "log.txt").read_text(encoding="utf-8")
+    assert "time: parallel (T = 6, B = 3, by table.json)" in log and "time: parallel (as stored in run" in log
+    for changed in (["--time", "serial"], ["--time-table", "other.json"]):
+        assert main(["train", "adding", "--resume", "run", *changed]) != 0
+        assert "the value stored in the run" in capsys.readouterr().err
 
 
 def test_a_run_that_is_older_than_a_setting_goes_on_with_its_default():

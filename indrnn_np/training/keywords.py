@@ -1,0 +1,35 @@
+"""Names of the keywords of `fit`, and the equivalents of names that other packages use."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import fields
+
+from .. import _check
+from .plan import Plan
+
+ELSEWHERE = {
+    "batch_size": "use batch", "verbose": "use progress", "random_state": "use seed",
+    "early_stopping": "not available; use the schedule ir.Plateau or a callback",
+    "validation_data": "use validation", "validation_split": "use validation",
+    "max_epochs": "use epochs", "num_epochs": "use epochs", "n_epochs": "use epochs",
+    "steps_per_epoch": "use iterations", "learning_rate": "set it in the optimizer, as in ir.Adam(lr)",
+    "lr": "set it in the optimizer, as in ir.Adam(lr)", "scheduler": "use schedule",
+    "lr_scheduler": "use schedule", "shuffle": "each epoch always has a new sample order",
+    "gradient_clip_val": "use clip_norm", "max_grad_norm": "use clip_norm",
+    "device": "set backend in the network", "log_dir": "use out", "checkpoint_dir": "use out",
+    "time": "set it in the network, as in ir.plain(..., time='parallel')",
+}  # fmt: skip
+
+
+def check(names: Iterable[str], known: Iterable[str]) -> None:
+    """Check that additional keywords of `fit` are fields of a Plan; `known` are the parameters of `fit`."""
+    field_names = [field.name for field in fields(Plan)]
+    possible = list(dict.fromkeys([*known, *field_names]))
+    for name in names:
+        if name not in field_names:
+            close = difflib.get_close_matches(name, possible, 3)
+            hint = ELSEWHERE.get(name) or (f"did you mean {' or '.join(close)}?" if close else "")
+            problem, expected = f"an argument is called {name!r}", "one of " + ", ".join(possible)
+            _check.fail("fit", problem, expected, f"({hint})" if hint else "", error=TypeError)
