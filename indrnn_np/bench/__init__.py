@@ -7,7 +7,8 @@
 The kinds of case (`cases`) are `layer`, compared with its three matrix products, `recurrence`,
 compared with the copy rate of the machine, and `iteration`, compared with its matrix products. The
 file of each kind draws the arrays, checks the results against the reference and lists the
-candidates. `crossover` compares backends, `ladder` the twins of an op from the reference to the
+candidates. `crossover` compares backends, `crossover_time` the serial recurrence
+with the scan over time, `ladder` the twins of an op from the reference to the
 tuned kernel. `timing` measures, `runner` collects the results, and `report` formats them. Importing
 this package does not load numpy, because the command and the scripts of benchmarks/ set environment
 variables first.
@@ -23,11 +24,27 @@ from .cases import CASES, LEVELS, Case, select
 
 if TYPE_CHECKING:
     from .crossover import run_crossover
+    from .crossover_time import run_crossover_time
     from .ladder import run_ladder
     from .runner import run
 
-__all__ = ["CASES", "LEVELS", "Case", "report", "run", "run_crossover", "run_ladder", "select"]
-_MODULES = {"run": "runner", "run_crossover": "crossover", "run_ladder": "ladder"}  # loaded at first use
+__all__ = [
+    "CASES",
+    "LEVELS",
+    "Case",
+    "report",
+    "run",
+    "run_crossover",
+    "run_crossover_time",
+    "run_ladder",
+    "select",
+]
+_MODULES = {
+    "run": "runner",
+    "run_crossover": "crossover",
+    "run_crossover_time": "crossover_time",
+    "run_ladder": "ladder",
+}  # loaded at first use
 
 
 def __getattr__(name: str) -> Any:

@@ -77,6 +77,18 @@ def crossover_times(case: Mapping[str, Any]) -> dict[str, dict[str, float]]:
     return times
 
 
+CROSSOVER_TIME_HEADER = ("backend", "T", "columns", "what", "serial ms", "scan ms", "faster")
+
+
+def crossover_time_cells(case: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Return one tuple for a point and an activation, in the order of CROSSOVER_TIME_HEADER."""
+    times = {line["candidate"]: line["ms"] for line in case["lines"]}
+    shown = (figures(times[name]) if name in times else NOTHING for name in ("serial", "parallel"))
+    named = {"scan" if name == "parallel" else name: ms for name, ms in times.items()}
+    place = (case["backend"], str(case["T"]), str(case["H"]), case["activation"])
+    return [(*place, *shown, faster(named) if named else NOTHING)]
+
+
 def faster(times: Mapping[str, float]) -> str:
     """Return the fastest backend and its lead over the second, such as `cuda 12.3 ×`."""
     first, *others = sorted(times, key=lambda name: times[name])

@@ -33,7 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--backend", default=BACKENDS, metavar="NAMES", help=backends)
     ladder = "time recurrence, indrnn, batchnorm and adam from the reference to the tuned kernel"
     parser.add_argument("--ladder", action="store_true", help=ladder)
-    out = "folder for bench.json and .png (crossover.json, ladder.json)"
+    crossover = "serial recurrence and scan over time over a grid of sizes, and the table for --time-table"
+    parser.add_argument("--crossover-time", action="store_true", help=crossover)
+    out = "folder for bench.json and .png (crossover.json, ladder.json, crossover_time.json, time_table.json)"
     parser.add_argument("--out", metavar="DIR", help=out)
     options.add(parser, "--threads", "--json")
 
@@ -44,13 +46,15 @@ def run(args: argparse.Namespace) -> int:
     from . import info
 
     name = "ladder" if args.ladder else "crossover" if args.backend != BACKENDS else "bench"
-    if name == "crossover":
+    name = "crossover_time" if args.crossover_time else name
+    if name.startswith("crossover"):
         small = "sizes are small and times say nothing about a GPU"
         options.note_simulation("bench", args.backend.split(","), small)
     share, cores = load.share_of_cores()
     if busy := load.warnings(share, cores):
         sys.stderr.write(f"bench: {busy[0]}\n")
-    result, header, groups = {"ladder": _ladder, "crossover": _crossover, "bench": _limits}[name](args)
+    ways = {"ladder": _ladder, "crossover": _crossover, "crossover_time": _crossover_time, "bench": _limits}
+    result, header, groups = ways[name](args)
     facts = info.facts()
     about = ABOUT if name == "bench" else (*ABOUT, "GPU")
     sections = {head: entries for head, entries in info.sections(facts).items() if head in about}
@@ -90,6 +94,25 @@ def _crossover(args: argparse.Namespace) -> Output:
     return result, header, [report.crossover_cells(result, case) for case in result["cases"]]
 
 
+def _crossover_time(args: argparse.Namespace) -> Output:
+    """Time the serial recurrence and the scan over time over a grid of sizes."""
+    from .. import _check, bench
+    from ..bench import crossover_time
+
+    if args.cases or args.ladder:
+        option = "--ladder" if args.ladder else f"--cases {' '.join(args.cases)}"
+        because = "because --crossover-time times a fixed grid of sizes"
+        _check.fail("bench", f"{option} is set", "no such option", because)
+    grid, backends = crossover_time.QUICK_GRID if args.quick else crossover_time.GRID, args.backend.split(",")
+    if options.simulated(backends):
+        grid = crossover_time.SIMULATED_GRID
+    with Bar() as progress:
+        result = bench.run_crossover_time(backends, grid, progress=progress, **_turns(args))
+    result["time_table"] = crossover_time.time_table(result)
+    cells = [row for case in result["cases"] for row in report.crossover_time_cells(case)]
+    return result, report.CROSSOVER_TIME_HEADER, [cells]
+
+
 def _ladder(args: argparse.Namespace) -> Output:
     """Time the rungs of the ops that have plain twins."""
     from .. import _check, bench
@@ -113,10 +136,14 @@ def _write(result: dict[str, Any], folder: Path, name: str) -> list[str]:
 
     folder = _files.user_path("bench", "out", folder)
     with locks.only_writer("bench", folder, results=True):
-        _files.replace_text("bench", folder / f"{name}.json", json.dumps(result, indent=2) + "\n")
+        files = [f"{name}.json"]
+        _files.replace_text("bench", folder / files[0], json.dumps(result, indent=2) + "\n")
+        if "time_table" in result:
+            files.append("time_table.json")
+            _files.replace_text("bench", folder / files[1], json.dumps(result["time_table"], indent=2) + "\n")
         plot = options.no_plot(f"{name}.png")
         plot = plot or f"plot: {getattr(plots, name)(result, folder / f'{name}.png')}"
-        return [f"results: {folder / f'{name}.json'}", plot]
+        return [*(f"results: {folder / file}" for file in files), plot]
 
 
 def _print(result: dict[str, Any], header: tuple[str, ...], groups: list[Any], files: list[str]) -> None:

@@ -31,6 +31,7 @@ SERIAL, PARALLEL, AUTO = TIMES = ("serial", "parallel", "auto")
 
 FORMAT, VERSION = "indrnn_np time table", 1
 SHIPPED = "time_table.json"
+NEVER = 10**12  # time steps, for columns with which a scan is never faster
 WHERE = "time table"
 
 

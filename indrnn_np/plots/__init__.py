@@ -1,6 +1,6 @@
 """Figures of training runs, benchmarks and studies, drawn without a display.
 
-`learning_curve`, `reproduction`, `bench`, `crossover`, `ladder`, `depth` and `online_training` write
+`learning_curve`, `reproduction`, `bench`, `crossover`, `crossover_time`, `ladder`, `depth` and `online_training` write
 a file. The others return a Figure: `curve` of a run, `ladder_figure` of a benchmark, `gradient_check` of a
 report of `ir.gradcheck`, and each other one of findings of `study` whose `kind` is its name.
 """
@@ -20,15 +20,16 @@ from .noise import noise, noise_film
 from .online import online, online_film, online_training
 from .parallel import parallel
 from .reproduction import reproduction
-from .speed import bench, crossover, ladder, ladder_figure
+from .speed import bench, crossover, crossover_time, ladder, ladder_figure
 from .step_sizes import step_sizes
 from .style import theme
 from .truncation import truncation
 from .updates import updates, updates_film
 
 __all__ = [
-    "attribution", "bench", "bugs", "clipping", "closed_form", "crossover", "curvature", "curvature_film", "curve",
-    "depth", "explosion", "flow", "flow_film", "gradient_check", "ladder", "ladder_figure", "learning_curve", "memory",
-    "memory_film", "noise", "noise_film", "one_neuron", "online", "online_film", "online_training", "parallel",
-    "ranking", "reproduction", "step_sizes", "theme", "traces", "truncation", "updates", "updates_film",
+    "attribution", "bench", "bugs", "clipping", "closed_form", "crossover", "crossover_time", "curvature",
+    "curvature_film", "curve", "depth", "explosion", "flow", "flow_film", "gradient_check", "ladder",
+    "ladder_figure", "learning_curve", "memory", "memory_film", "noise", "noise_film", "one_neuron", "online",
+    "online_film", "online_training", "parallel", "ranking", "reproduction", "step_sizes", "theme", "traces",
+    "truncation", "updates", "updates_film",
 ]  # fmt: skip

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..bench import report
 from . import style
 from .style import BLUE, GREY, ORANGE, Lines
@@ -104,6 +106,42 @@ def crossover(result: dict[str, Any], path: str | Path) -> Path:
         axes.set(title=what, xlabel=r"columns $B \cdot H$")
     style.legend(figure, panels[1:], len(lengths))
     return style.save(_titled(figure, result), path)
+
+
+def crossover_time(result: dict[str, Any], path: str | Path) -> Path:
+    """Draw `bench.run_crossover_time` into a PNG file: serial time over that of the scan, a panel for each map."""
+    maps: dict[tuple[str, str], dict[tuple[int, int], float]] = {}
+    for case in result["cases"]:
+        if case["lines"]:
+            ms = {line["candidate"]: line["ms"] for line in case["lines"]}
+            points = maps.setdefault((case["backend"], case["activation"]), {})
+            points[case["T"], case["H"]] = ms["serial"] / ms["parallel"]
+    if not maps:
+        raise ValueError(
+            "plots.crossover_time: the result holds no point that was timed, expected at least one"
+        )
+    rows = -(-len(maps) // 2)
+    figure = style.empty(8, 0.8 + 2.6 * rows)
+    panels = style.tiles(figure, len(maps), min(2, len(maps)))
+    for axes, ((backend, activation), points) in zip(panels, maps.items(), strict=True):
+        _draw_map(axes, points)
+        style.dress(axes, "time steps $T$", f"{backend}, {activation}: serial time over that of the scan")
+        axes.grid(False)
+        axes.set_xlabel(r"columns $B \cdot H$")
+    return style.save(_titled(figure, result), path)
+
+
+def _draw_map(axes: Any, points: dict[tuple[int, int], float]) -> None:
+    """Draw ratios by (T, columns) as a map: blue where the scan is faster, orange where it is slower."""
+    steps, columns = (sorted({key[i] for key in points}) for i in (0, 1))
+    ratios = np.full((len(steps), len(columns)), np.nan)
+    for (T, N), ratio in points.items():
+        ratios[steps.index(T), columns.index(N)] = ratio
+        place = (columns.index(N), steps.index(T))
+        axes.text(*place, f"{ratio:.2g}", ha="center", va="center", fontsize=8, color="black")
+    axes.imshow(-np.log2(ratios), cmap="RdYlBu_r", vmin=-3, vmax=3, aspect="auto", origin="lower")
+    axes.set_xticks(range(len(columns)), [f"{N:,}" for N in columns])
+    axes.set_yticks(range(len(steps)), [f"{T:,}" for T in steps])
 
 
 RUNGS = {"reference": GREY, "plain_cpu": "#8FB8DE", "cpu": BLUE, "plain_cuda": "#F5C08A", "cuda": ORANGE}
