@@ -266,17 +266,17 @@ def small(seed=3):
     )
 
 
-def data(samples=12):
+def data(samples=12, steps=T):
     rng = np.random.default_rng(8)
-    return rng.standard_normal((T, samples, D)), rng.integers(0, K, samples)
+    return rng.standard_normal((steps, samples, D)), rng.integers(0, K, samples)
 
 
-def both(net, optimizer, **options):
+def both(net, optimizer, steps=T, **options):
     """The same run with and without graphs: (network, optimizer, history) of each."""
     found = []
     for graph in (False, True):
         one, opt = net(), optimizer()
-        result = ir.fit(one, data(), opt, batch=B, graph=graph, log_every=1, **QUIET, **options)
+        result = ir.fit(one, data(steps=steps), opt, batch=B, graph=graph, log_every=1, **QUIET, **options)
         found.append((one, opt, curve(result)))
     return found
 
@@ -309,6 +309,15 @@ def test_training_by_graphs_gives_the_same_bits(name):
     runs = both(network, optimizer, iterations=6, schedule=schedules.OneCycle(0.05, 6), **clips)
     assert_same_run(*runs)
     assert len({line["lr"] for line in runs[0][2] if line["kind"] == "train"}) > 3
+
+
+@NEEDS_DEVICE
+def test_a_scan_over_time_is_recorded_too():
+    def net():
+        cells = ir.IndRNN(D, 2, input_init=0.5, time="parallel"), ir.Recurrence(2, "tanh", time="parallel")
+        return ir.Sequential([*cells, ir.LastStep(), ir.Linear(2, K)], 40, "cuda", "float64", 3)  # two chunks
+
+    assert_same_run(*both(net, lambda: ir.Adam(0.02), steps=40, iterations=3))
 
 
 @NEEDS_DEVICE

@@ -8,7 +8,7 @@ from layer_strategies import each_backend
 from tolerances import assert_close
 
 import indrnn_np as ir
-from indrnn_np.backend import Backend
+from indrnn_np.backend import Backend, backends
 from indrnn_np.layers import time_table
 from indrnn_np.networks import recompute
 from indrnn_np.ops.recurrence.activation import ACTIVATIONS
@@ -22,7 +22,8 @@ X = RNG.standard_normal((T, B, D))
 
 def net_of(layers, name="reference", **options):
     net = ir.Sequential(layers, dtype="float64", **{"backend": name, "steps": T} | options)
-    net.flat[...] += 0.1 * np.random.default_rng(1).standard_normal(net.size)
+    noise = 0.1 * np.random.default_rng(1).standard_normal(net.size)
+    net.device.assign(net.flat, net.device.to_host(net.flat) + noise)
     return net
 
 
@@ -112,6 +113,20 @@ def test_the_probe_sees_all_time_steps_at_once():
     assert (layer, t0, t1) == ("0", 0, T) and dh.shape == (T, B, H)
     serial = np.concatenate([call[4] for call in sorted(seen["serial"], key=lambda call: call[1])])
     assert_close(da, serial)
+
+
+@pytest.mark.skipif("cuda" not in backends(), reason="no GPU and no simulator")
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_the_gpu_agrees_with_the_serial_reference(activation):
+    x, lengths, results = X[:40, :2], np.array([40, 17]), []
+    for name, time in (("reference", "serial"), ("cuda", "parallel")):
+        net = net_of(stack(time, activation)[:2], name)
+        y, after, tape = net.forward(np.ascontiguousarray(x), lengths=lengths, work=ir.Workspace())
+        dx, _, grads = net.backward(net.device.asarray(np.ones(y.shape)), tape, dstate=after)
+        step = net.step(x[0])[0]
+        results.append([net.device.to_host(part) for part in (y, dx, grads.flat, step)])
+    for serial, scanned in zip(*results, strict=True):
+        assert_close(scanned, serial, scale=10)
 
 
 @each_backend

@@ -47,6 +47,11 @@ def test_a_constructor_only_stores(kind):
         kind().predict(X)
 
 
+def test_the_network_has_the_options_of_the_estimator():
+    layer = classifier(epochs=1, activation="tanh", time="parallel").fit(X, Y).net_.layers[0]
+    assert (layer.activation, layer.time) == ("tanh", "parallel")
+
+
 @pytest.mark.parametrize("layout", ["ntd", "ndt"])
 def test_every_form_of_x_trains_to_the_same_numbers(layout):
     turn = (lambda x: x) if layout == "ntd" else (lambda x: x.swapaxes(-1, -2))

@@ -42,6 +42,7 @@ def networks():
     return {
         "plain": ir.plain(2, 64, 1, 3, T),
         "batch norm": ir.plain(2, 48, 10, 3, T, batchnorm=True, dropout=0.1),
+        "scan": ir.plain(2, 48, 10, 3, T, batchnorm=True, per_step=True, time="parallel"),
         "residual": ir.residual(2, 32, 5, 3, T, dropout=0.1),
         "dense": ir.networks.dense(2, 5, T, growth=8, blocks=(3, 2)),
         "residual per step": ir.residual(2, 32, 5, 2, T, norm_place="before", per_step=True, output="every"),
@@ -50,7 +51,7 @@ def networks():
     }
 
 
-WINDOWS = ("plain", "every step", "bottleneck", "per step", "cells", "residual per step")
+WINDOWS = ("plain", "scan", "every step", "bottleneck", "per step", "cells", "residual per step")
 CASES = [(name, "keep") for name in networks()] + [(name, "recompute") for name in WINDOWS]
 
 
