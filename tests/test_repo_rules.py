@@ -53,7 +53,10 @@ BACKENDS = {"reference", "cpu", "cuda"}
 ACTIVATIONS = ["ops", "recurrence", "activation", "ACTIVATIONS"]  # the table that all twins read
 FRAMEWORKS = {"torch", "jax", "tensorflow", "cupy", "autograd", "mxnet"}
 ONLY_IN = {
-    "numba": {"_cpu/jit.py", "_cpu/tiles.py", "_cpu/turns.py", "_cuda/target.py", "_cuda/vector_access.py"},
+    "numba": {
+        *(f"_cpu/{name}.py" for name in ("jit", "llvm", "tiles", "turns", "vectors")),
+        *("_cuda/target.py", "_cuda/vector_access.py"),
+    },
     "matplotlib": {"plots/figure.py", "plots/style.py"},
     "onnx": {"export/onnx_model.py", "export/onnx_nodes.py"},
     "sklearn": {f"sklearn/{name}.py" for name in ("__init__", "estimator", "classifier", "regressor")},

@@ -17,8 +17,9 @@ from typing import Any, NamedTuple
 import numba
 from llvmlite import binding, ir
 from numba import types
-from numba.core import cgutils
 from numba.extending import intrinsic
+
+from . import llvm
 
 VECTORS = 2  # vectors in a row of a tile
 READ_INTO_L2 = 0, 2, 1  # arguments of llvm.prefetch: for a read, into L2 and not L1, data
@@ -106,19 +107,11 @@ class _Writer:
         self.element = ir.FloatType() if itemsize == 4 else ir.DoubleType()
         self.vector = ir.VectorType(self.element, width)
         self.zeros = self.vector([0.0] * width)
-        self.masks = [None if full else self.mask(columns, v) for v in range(VECTORS)]
-        self.multiply_add = self.declare("fma", self.vector, [self.vector] * 3, f".v{width}f{8 * itemsize}")
-
-    def mask(self, columns: Any, v: int) -> Any:
-        """Return a vector of booleans: which elements of vector v are columns of C."""
-        width, int32 = self.vector.count, ir.IntType(32)
-        indices = ir.VectorType(int32, width)([v * width + n for n in range(width)])
-        return self.builder.icmp_signed("<", indices, self.broadcast(self.builder.trunc(columns, int32)))
-
-    def declare(self, name: str, result: Any, arguments: list[Any], suffix: str) -> Any:
-        """Declare an intrinsic function of LLVM."""
-        function_type = ir.FunctionType(result, arguments)
-        return cgutils.get_or_insert_function(self.builder.module, function_type, f"llvm.{name}{suffix}")
+        # For each vector of columns: which of its elements are columns of C.
+        starts = range(0, VECTORS * width, width)
+        self.masks = [None if full else llvm.below(builder, v, width, columns) for v in starts]
+        suffix = f".v{width}f{8 * itemsize}"
+        self.multiply_add = llvm.declare(builder, "fma", self.vector, [self.vector] * 3, suffix)
 
     def write(
         self, a: Any, b: Any, c: Any, terms: Any, add: Any, stream1: Any, stream2: Any, advance: Any
@@ -161,8 +154,9 @@ class _Writer:
 
     def prefetch(self, address: Any) -> None:
         """Prefetch the cache line at an address."""
-        int32, pointer = ir.IntType(32), ir.IntType(8).as_pointer()
-        prefetch = self.declare("prefetch", ir.VoidType(), [pointer, int32, int32, int32], ".p0")
+        int32, pointer = llvm.INT32, ir.IntType(8).as_pointer()
+        types = [pointer, int32, int32, int32]
+        prefetch = llvm.declare(self.builder, "prefetch", ir.VoidType(), types, ".p0")
         self.builder.call(prefetch, [self.builder.inttoptr(address, pointer), *map(int32, READ_INTO_L2)])
 
     def add_term(self, a: list[Any], b: Any, sums: list[Any]) -> list[Any]:
@@ -171,7 +165,8 @@ class _Writer:
         new_sums: list[Any] = []
         for address in a:
             pointer = self.builder.inttoptr(address, self.element.as_pointer())
-            element = self.broadcast(self.builder.load(pointer, align=self.itemsize))
+            element = self.builder.load(pointer, align=self.itemsize)
+            element = llvm.broadcast(self.builder, element, self.vector.count)
             for vector in vectors:
                 new_sums.append(self.builder.call(self.multiply_add, [element, vector, sums[len(new_sums)]]))
         return new_sums
@@ -188,7 +183,7 @@ class _Writer:
             if mask is None:
                 self.builder.store(value, pointer, align=self.itemsize)
             else:
-                self.masked("store", ir.VoidType(), [value, pointer, ir.IntType(32)(self.itemsize), mask])
+                llvm.masked_store(self.builder, value, pointer, self.itemsize, mask)
 
     def row_addresses(self, c: Any) -> list[Any]:
         """Return the addresses of the tile's rows in C."""
@@ -199,22 +194,9 @@ class _Writer:
         pointer, mask = self.pointer(row, v), self.masks[v]
         if mask is None:
             return self.builder.load(pointer, align=self.itemsize)
-        return self.masked("load", self.vector, [pointer, ir.IntType(32)(self.itemsize), mask, self.zeros])
-
-    def masked(self, name: str, result: Any, arguments: list[Any]) -> Any:
-        """Call llvm.masked.load or llvm.masked.store."""
-        suffix = f".v{self.vector.count}f{8 * self.itemsize}.p0"
-        function = self.declare(f"masked.{name}", result, [v.type for v in arguments], suffix)
-        return self.builder.call(function, arguments)
+        return llvm.masked_load(self.builder, pointer, self.itemsize, mask)
 
     def pointer(self, row: Any, v: int) -> Any:
         """Return a pointer to vector v of the row at an address."""
         distance = row.type(v * self.vector.count * self.itemsize)
         return self.builder.inttoptr(self.builder.add(row, distance), self.vector.as_pointer())
-
-    def broadcast(self, value: Any) -> Any:
-        """Return a vector whose elements all equal a value."""
-        int32, count = ir.IntType(32), self.vector.count
-        undefined = ir.Constant(ir.VectorType(value.type, count), ir.Undefined)
-        first = self.builder.insert_element(undefined, value, int32(0))
-        return self.builder.shuffle_vector(first, undefined, ir.VectorType(int32, count)([0] * count))
