@@ -17,11 +17,11 @@ import numpy as np
 from indrnn_np import backend
 from indrnn_np._cpu import jit
 from indrnn_np.ops.recurrence import cpu
-h = backend.get("cpu").recurrence.forward(np.full((2, 1, 2), 3.0), np.ones(2), np.zeros((1, 2)))
+h = backend.get("cpu").recurrence.forward(np.full((2, 1, 100), 3.0), np.ones(100), np.zeros((1, 100)))
 stats = getattr(cpu.forward_kernel('relu', False), "stats", None)
 print(h[1:].sum(), sum(stats.cache_hits.values()) if stats else "-", jit.cache_directory())
 """
-SUM = 2 * (3 + 6)
+SUM = 100 * (3 + 6)
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_an_edit_of_what_a_kernel_calls_makes_it_anew(package, tmp_path, file):
     assert edited != source
     (package / file).write_text(edited, encoding="utf-8")
     total, hits, second = finish(start(package, tmp_path / "cache"))
-    assert total == 2 * (6 + 18) and hits in ("0", "-")  # twice 3, then twice (3 + 6)
+    assert total == 100 * (6 + 18) and hits in ("0", "-")  # twice 3, then twice (3 + 6)
     assert second != first and second.parent == first.parent == tmp_path / "cache" / "kernels"
 
 

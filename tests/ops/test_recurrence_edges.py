@@ -8,7 +8,7 @@ from strategies import BACKENDS, REFERENCE, each_activation, each_backend, each_
 from tolerances import assert_close, nan_filled
 
 from indrnn_np import backend
-from indrnn_np.ops.recurrence.cpu import FLUSH
+from indrnn_np.ops.recurrence.steps import FLUSH
 
 
 @each_backend

@@ -16,6 +16,7 @@ from indrnn_np.ops.gru import cpu as gru
 from indrnn_np.ops.indrnn import few_inputs, input_chunks
 from indrnn_np.ops.lstm import cpu as lstm
 from indrnn_np.ops.recurrence import cpu as recurrence
+from indrnn_np.ops.recurrence import few_columns
 from indrnn_np.ops.recurrence.activation import ACTIVATIONS
 from indrnn_np.ops.rnn import cpu as rnn
 from indrnn_np.ops.rnn import products
@@ -33,6 +34,7 @@ pytestmark = [
 
 # add, subtract, multiply or divide whole vectors of float32 (ps) or float64 (pd)
 PACKED = re.compile(r"\bv(?:f?n?m?(?:add|sub)\w*|mul|div)(p[sd])\s.*%[yz]mm")
+SCALAR = re.compile(r"\bv(?:f?n?m?(?:add|sub)\w*|mul|div)s[sd]\s")  # the same of single numbers
 CALLS = re.compile(r"\bcallq?\s+\S*(tanh|exp|pow|erf)")
 
 T, B, H = 5, 3, 40
@@ -88,6 +90,31 @@ def test_recurrence_backward(activation, has_dh, dtype):
     text = assembly(kernel, (v["dh"], v["h"], v["u"], v["carry"], v["partial"], v["total"], v["da"], 0, 0,
                              v["edges"], v["ends"], 0, T, False))  # fmt: skip
     assert packed(text, dtype) >= 4 * (1 + 1 + 2)
+
+
+@each_dtype
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_few_columns(activation, dtype):
+    """A time step is one operation on whole vectors for each operation on numbers, and no loop over lanes."""
+    v, N = arguments(dtype), 16
+    a, h, u, b = (np.ascontiguousarray(v[name][..., :N]) for name in "ahub")
+    kernel = few_columns.forward_kernel(activation, False, N)
+    text = assembly(kernel, (a, h, u, b, np.array([0, N]), v["ends"], 0, T, False))
+    assert not CALLS.search(text)
+    assert packed(text, dtype) >= {"relu": 3, "identity": 3, "tanh": 12, "sigmoid": 12}[activation]
+    assert not SCALAR.search(text)
+
+
+@pytest.mark.parametrize("activation, dtype", [("relu", "float64"), ("tanh", "float32")])
+def test_few_columns_back(activation, dtype):
+    v, N = arguments(dtype), 16
+    dh, h, u, carry, partial, total, da = (
+        np.ascontiguousarray(v[name][..., :N]) for name in ("dh", "h", "u", "carry", "partial", "total", "da")
+    )
+    args = dh, h, u, carry, partial, total, da, 0, 0, np.array([0, N]), v["ends"], 0, T, False
+    text = assembly(few_columns.backward_kernel(activation, True, N), args)
+    assert packed(text, dtype) >= 4 and packed(text, "float64") >= 2
+    assert not SCALAR.search(text)
 
 
 @each_dtype

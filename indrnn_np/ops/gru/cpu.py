@@ -10,7 +10,7 @@ import functools
 
 from ... import _check
 from ..._cpu.jit import AS_WRITTEN, njit
-from ..recurrence.cpu import row_before
+from ..recurrence.steps import row_before
 from ..recurrence.vector_tanh import sigmoid, tanh
 from ..rnn import steps
 from . import contract

@@ -3,7 +3,7 @@
 A product with so few columns mostly moves numbers. In the forward pass, the pre-activation a_t
 exists in a register only. In the backward pass, da exists for one chunk of time, and each row is
 read once from the cache for dx and dW together. Threads share the samples, because the recurrence
-is most of the work.
+is most of the work. The states of a single sample with few neurons stay in registers.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ import numpy as np
 from ..._cpu.arrays import room
 from ..._cpu.jit import AS_WRITTEN, njit
 from ..._cpu.threads import parallel_for
+from ..._cpu.vectors import lanes, load, map_lanes, store
 from ..recurrence.activation import ACTIVATIONS
-from ..recurrence.cpu import row_before
+from ..recurrence.few_columns import width_for
+from ..recurrence.steps import row_before
 from . import chunks
 
 INPUTS = 3  # largest D of this strategy
@@ -26,8 +28,14 @@ RUN = 8  # time steps that are summed in the arrays' dtype before float64 adds t
 def forward(x, W, u, b, h, activation, lengths, reverse):
     """Fill h[1:] (T, B, H); h[0] is the initial state."""
     (_, B, D), ends = x.shape, _ends(lengths, x)
-    kernel, WT = forward_kernel(activation, D), np.ascontiguousarray(W.T)
-    parallel_for(B, h.size, lambda b0, b1: kernel(x, WT, u, b, h, ends, b0, b1, reverse), grain=1)
+    WT, width = np.ascontiguousarray(W.T), width_for(len(W), len(W))
+
+    def samples(b0, b1):
+        one = width and b1 - b0 == 1
+        kernel = one_sample_kernel(activation, D, width) if one else forward_kernel(activation, D)
+        kernel(x, WT, u, b, h, ends, b0, b1, reverse)
+
+    parallel_for(B, h.size, samples, grain=1)
 
 
 def backward(dh, x, W, recurrence, dx, work):
@@ -81,6 +89,42 @@ def forward_kernel(activation, D):
                     if D > 2:
                         a += WT[2, j] * x2
                     h[t + 1, s, j] = phi(a + b[j] + u[j] * h[previous, s, j], zero, one)
+
+    return kernel
+
+
+@functools.cache
+def one_sample_kernel(activation, D, width):
+    """Return the kernel of forward_kernel whose states are one vector, as in recurrence/few_columns.py.
+
+    It is for one sample: it processes samples in sequence, so no sample fills the waits of another.
+    """
+    phi = ACTIVATIONS[activation].phi
+
+    @njit(rounding=AS_WRITTEN)
+    def step(w0, w1, w2, x0, x1, x2, b, u, h, zero, one):
+        a = w0 * x0
+        if D > 1:
+            a += w1 * x1
+        if D > 2:
+            a += w2 * x2
+        return phi(a + b + u * h, zero, one)
+
+    @njit(rounding=AS_WRITTEN)
+    def kernel(x, WT, u, b, h, ends, b0, b1, reverse):
+        zero, one, B, H = h.dtype.type(0), h.dtype.type(1), x.shape[1], len(u)
+        mask = lanes(H, width)
+        w0, w1, w2 = load(WT, 0, mask), load(WT, min(1, D - 1) * H, mask), load(WT, min(2, D - 1) * H, mask)
+        u_s, b_s = load(u, 0, mask), load(b, 0, mask)
+        for s in range(b0, b1):
+            end = ends[s]
+            h[end + 1 :, s] = zero
+            h_t = load(h, H * (B * row_before(end - 1 if reverse else 0, end, reverse) + s), mask)
+            for i in range(end):
+                t = end - 1 - i if reverse else i
+                x0, x1, x2 = x[t, s, 0], x[t, s, min(1, D - 1)], x[t, s, min(2, D - 1)]
+                h_t = map_lanes(step, (w0, w1, w2, x0, x1, x2, b_s, u_s, h_t, zero, one))
+                store(h, H * (B * (t + 1) + s), mask, h_t)
 
     return kernel
 

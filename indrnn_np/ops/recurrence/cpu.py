@@ -3,7 +3,8 @@
 The kernels process time steps t0 to t1 and samples b0 to b1 of whole arrays, so a caller can split
 time and samples (ops/indrnn) without changing a bit. The sums for du and db run in the dtype of the
 arrays over `FLUSH` time steps at fixed indexes, then in float64 for each column; samples are added
-last. Operations round as written (`AS_WRITTEN`), so equal lines of two kernels give equal bits.
+last. Operations round as written (`AS_WRITTEN`), so equal lines of two kernels give equal bits. For
+few columns, `run` takes the kernels of few_columns.py.
 """
 
 from __future__ import annotations
@@ -16,10 +17,9 @@ from ... import _check
 from ..._cpu.arrays import aligned, empty, empty_like, zeros
 from ..._cpu.jit import AS_WRITTEN, njit
 from ..._cpu.threads import parallel_for
-from . import contract
+from . import contract, few_columns
 from .activation import ACTIVATIONS
-
-FLUSH = 16  # steps: few enough for accurate float32 sums, and so many that flushing costs little
+from .steps import FLUSH, flush, row_before
 
 
 def forward(a, u, h0, activation="relu", lengths=None, reverse=False, out=None):
@@ -79,6 +79,11 @@ class Pass:
             return np.array([b0 * self.H, b1 * self.H]), np.array([self.T])
         return np.arange(b0, b1 + 1) * self.H, self.lengths[b0:b1]
 
+    def width(self, b0, b1):
+        """Return the width of a vector that holds a block of samples b0 to b1, or None."""
+        row = (b1 - b0) * self.H
+        return few_columns.width_for(row, row if self.lengths is None else self.H)
+
 
 class ForwardPass(Pass):
     """Forward walk: `run` fills chunk after chunk of h, whose row 0 is the initial state."""
@@ -89,7 +94,8 @@ class ForwardPass(Pass):
 
     def run(self, t0, t1, b0, b1, a=None):
         """Fill steps t0 to t1 from a (T, B, H) without bias; if `a` is None, h holds a in place."""
-        kernel = forward_kernel(self.activation, a is None)
+        width, form = self.width(b0, b1), (self.activation, a is None)
+        kernel = few_columns.forward_kernel(*form, width) if width else forward_kernel(*form)
         a = self.h if a is None else flat(a)
         edges, ends = self.whole if b1 - b0 == self.B else self.blocks(b0, b1)
         kernel(a, self.h, self.u, self.b, edges, ends, t0, t1, self.reverse)
@@ -107,7 +113,9 @@ class BackwardPass(Pass):
 
     def run(self, t0, t1, b0, b1, dh, da, origin=(0, 0)):
         """Fill da from dh (T, B, H) or None; `origin`: the time step and the sample of da[0, 0]."""
-        kernel, da, (t, b) = backward_kernel(self.activation, dh is not None), flat(da), origin
+        width, form = self.width(b0, b1), (self.activation, dh is not None)
+        kernel = few_columns.backward_kernel(*form, width) if width else backward_kernel(*form)
+        da, (t, b) = flat(da), origin
         dh = da if dh is None else flat(dh)
         edges, ends = self.whole if b1 - b0 == self.B else self.blocks(b0, b1)
         kernel(
@@ -232,19 +240,3 @@ def _two_steps(dphi, has_dh, arrays, j0, j1, end, t, s, reverse):
         carry_k[j] = u_k[j] * da_sj
         du[j] = du[j] + da_tj * h_t_prev[j] + da_sj * h_s_prev[j]
         db[j] = db[j] + da_tj + da_sj
-
-
-@njit
-def row_before(t, end, reverse):
-    """Return the index of the row of h that time step t reads."""
-    return t if not reverse else (0 if t == end - 1 else t + 2)
-
-
-@njit
-def flush(partial, total):
-    """Add the sums of the last time steps, in the dtype of the arrays, to the float64 sums."""
-    for k in range(len(partial)):
-        partial_k, total_k = partial[k], total[k]
-        for j in range(len(partial_k)):
-            total_k[j] += partial_k[j]
-            partial_k[j] = partial_k.dtype.type(0)

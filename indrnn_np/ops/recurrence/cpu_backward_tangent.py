@@ -12,7 +12,8 @@ from ..._cpu.jit import AS_WRITTEN, njit
 from ..._cpu.threads import parallel_for
 from . import contract
 from .activation import ACTIVATIONS
-from .cpu import FLUSH, Pass, flat, flush, row_before
+from .cpu import Pass, flat
+from .steps import FLUSH, flush, row_before
 
 
 def backward_tangent(

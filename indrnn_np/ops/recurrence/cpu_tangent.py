@@ -10,7 +10,8 @@ from ..._cpu.jit import AS_WRITTEN, njit
 from ..._cpu.threads import parallel_for
 from . import contract
 from .activation import ACTIVATIONS
-from .cpu import Pass, flat, row_before
+from .cpu import Pass, flat
+from .steps import row_before
 
 
 def tangent(a_dot, h, u, u_dot, h0_dot, activation="relu", lengths=None, reverse=False):
