@@ -42,7 +42,7 @@ PROCESSES = {  # name: arguments of Python; the whole process is timed
 }
 REPEATS = 3  # of such a process in each turn
 CASES = (*compare_cases.CASES, *PROCESSES)
-DEFAULT = tuple(name for name in CASES if name != "characters")  # half a second a call
+DEFAULT = tuple(name for name in CASES if name not in compare_cases.ON_REQUEST)
 RATIO = 1.02  # target of the median ratio: 2 % is about what 15 pairs can tell apart
 TARGETS = {
     "step": (1.05, 1e-6)
@@ -215,7 +215,7 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("commits", nargs=2, metavar="COMMIT")
     parser.add_argument("--cases", nargs="+", choices=CASES, default=list(DEFAULT), metavar="NAME",
-                        help=f"of {', '.join(CASES)} (default: all but characters)")  # fmt: skip
+                        help=f"of {', '.join(CASES)} (default: {', '.join(DEFAULT)})")  # fmt: skip
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2], metavar="N", help="(default: 1 2)")
     parser.add_argument("--pairs", type=int, default=15, help="of processes (default: 15)")
     parser.add_argument("--seed", type=int, help="of the order within the pairs (default: random, printed)")

@@ -24,6 +24,7 @@ LAYERS = {
     "mnist-layer": (784, 32, 128, 128),
     "adding-input": (1000, 50, 2, 128),
     "characters": (150, 32, 650, 650),
+    "one-sample": (100_000, 1, 1, 16),
 }
 # Name: options of `plain` and the batch size of a training iteration.
 ITERATIONS = {
@@ -33,15 +34,31 @@ ITERATIONS = {
         | {"batchnorm": True, "dropout": 0.1},
         32,
     ),
+    "one-sample-iteration": (
+        {"input_size": 1, "hidden": 16, "output_size": 2, "layers": 1, "steps": 100_000},
+        1,
+    ),
 }
+# Name: pass, T and columns B·H of the bare recurrence. Arrays take at most 1.3 MB, or 51 MB in memory.
+RECURRENCES = {
+    f"{way}-{name}": (way, T, columns)
+    for way in ("forward", "in-place", "backward")
+    for name, T, columns in (
+        ("1", 100_000, 1), ("8", 20_000, 8), ("16", 20_000, 16), ("64", 2_000, 64), ("128", 1_000, 128),
+        ("64-in-memory", 200_000, 64),
+    )
+}  # fmt: skip
 STEP = "step"  # net.step of a network of two layers, batch 1
-CASES = (*LAYERS, *ITERATIONS, STEP)
+CASES = (*LAYERS, *ITERATIONS, STEP, *RECURRENCES)
+ON_REQUEST = ("characters", "one-sample", "one-sample-iteration", *RECURRENCES)
 
 
 def prepare(name: str) -> Callable[[], object]:
     """Return the call that the case times."""
     if name in LAYERS:
         return layer(*LAYERS[name])
+    if name in RECURRENCES:
+        return recurrence(*RECURRENCES[name])
     return stream() if name == STEP else iteration(*ITERATIONS[name])
 
 
@@ -64,6 +81,25 @@ def layer(T: int, B: int, D: int, H: int) -> Callable[[], object]:
         op.backward(dh, x, h, W, u, None, "relu", work=work)
 
     return passes
+
+
+def recurrence(way: str, T: int, columns: int) -> Callable[[], object]:
+    """One pass of the recurrence of one sample with relu.
+
+    In place, u is 0: the states of a call are the a of the next call, and stay as they are.
+    """
+    import numpy as np
+
+    from indrnn_np.backend import get
+
+    rng, op = np.random.default_rng(0), get("cpu").recurrence
+    a, h, da = (aligned(rng.standard_normal((T + n, 1, columns), "float32")) for n in (0, 1, 0))
+    u, h0 = (aligned(rng.uniform(-1, 1, shape).astype("float32")) for shape in ((columns,), (1, columns)))
+    if way == "backward":
+        return lambda: op.backward(a, h, u, None, "relu", out=da)
+    if way == "in-place":
+        return lambda: op.forward(h[1:], 0 * u, h0, "relu", out=h)
+    return lambda: op.forward(a, u, h0, "relu", out=h)
 
 
 def iteration(options: dict[str, Any], batch: int) -> Callable[[], object]:
