@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -32,6 +33,8 @@ from .register_check import register_check
 from .sizes import Shape, Sizes
 
 PLAIN = "plain_cuda"
+SCANS = (("recurrence", "forward"), ("recurrence", "backward"))
+CHUNKS = 4  # of the scan over time
 
 
 class Draw(catalogue.Draw):
@@ -136,13 +139,17 @@ def draws(op: str, sizes: Sizes, shapes: tuple[Shape, ...], dtype: str) -> list[
 
 
 def function(judge: Judge, entry: Entry, d: Draw) -> None:
-    """Compare a function and its plain twin, with all options and in every way in which they run."""
+    """Compare a function, its plain twin and its scan, with all options and in every way in which they run."""
     name, fast = f"{entry.op}.{entry.name}", entry.function(hosted("cuda"))
     for title, arguments in calls(entry, d):
         results, expected = [], judge.expected(entry, arguments)
         for library, form in ways(entry.op):
             row = f"{name}, {library}" if library else name
             results.append(judge.calls(row, entry, fast, f"{form} {title}", arguments, expected))
+        if (entry.op, entry.name) in SCANS:
+            scan = getattr(hosted("cuda").parallel(entry.op), entry.name)
+            scan = functools.partial(scan, chunk=max(1, d.T // CHUNKS))
+            judge.calls(f"{name}, scan", entry, scan, title, arguments, expected)
         for number, arrays_of_forms in enumerate(
             zip(*results, strict=True) if entry.op == "recurrence" else ()
         ):

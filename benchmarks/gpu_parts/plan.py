@@ -21,6 +21,7 @@ PARTS = {
     "about": Plan("about", 40),
     "smoke": Plan("smoke", 40),
     "recurrence": Plan("recurrence", 70),
+    "scan": Plan("scan", 40),
     "layers": Plan("layers", 40),
     "lstm": Plan("rivals", 50),
     "torch_loop": Plan("rivals", 40),

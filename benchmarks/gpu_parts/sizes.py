@@ -14,7 +14,8 @@ Shape = tuple[int, int, int, int]
 class Sizes:
     """The sizes of all parts.
 
-    smoke: (T, B, H) of the first contact. scans: (T, B, H) of the recurrence. layers: (T, B, D, H).
+    smoke: (T, B, H) of the first contact. scans: (T, B, H) of the recurrence; long_scans: of the scan over time.
+    layers: (T, B, D, H).
     copied_bytes: of the copy in the GPU's memory; transferred_bytes: between CPU and GPU. timed_products: (M, N, K).
 
     small_checked, checked: shapes (T, B, D, H) of the comparison with the reference. parameters: of an optimizer.
@@ -32,6 +33,7 @@ class Sizes:
     dry: bool
     smoke: tuple[int, int, int]
     scans: tuple[tuple[int, int, int], ...]
+    long_scans: tuple[tuple[int, int, int], ...]
     layers: tuple[Shape, ...]
     copied_bytes: int
     transferred_bytes: int
@@ -63,6 +65,7 @@ REAL = Sizes(
     dry=False,
     smoke=(100, 8, 256),
     scans=((1024, 256, 1024), (1024, 32, 128), (5000, 50, 128)),
+    long_scans=((65_536, 1, 256), (1_000_000, 1, 1024)),
     layers=((256, 32, 128, 128), (512, 32, 128, 128), (1024, 32, 128, 128)),
     copied_bytes=2**31,
     transferred_bytes=2**26,
@@ -85,6 +88,7 @@ DRY = Sizes(
     dry=True,
     smoke=(3, 2, 4),
     scans=((3, 2, 4), (2, 1, 4), (5, 1, 4)),
+    long_scans=((70, 1, 3), (65, 1, 2)),
     layers=((3, 2, 2, 4), (4, 2, 2, 4), (5, 2, 2, 4)),
     copied_bytes=256,
     transferred_bytes=64,

@@ -23,8 +23,8 @@ simulated = pytest.mark.skipif(not target.SIMULATED, reason="needs NUMBA_ENABLE_
 # Kernels that only run at sizes beyond those of a dry run.
 BY_SIZE = {"mse.add", "recurrence.sum[32]",
            *(f"batchnorm.{name}[32]" for name in ("column_sums", "gradients", "statistics"))}  # fmt: skip
-ORDER = ["about", "smoke", "recurrence", "layers", "lstm", "torch_loop", "triton_scan", "torch_compiled", "graphs",
-         "iterations", "small_checks", "large", "checks", "crossover"]  # fmt: skip
+ORDER = ["about", "smoke", "recurrence", "scan", "layers", "lstm", "torch_loop", "triton_scan", "torch_compiled",
+         "graphs", "iterations", "small_checks", "large", "checks", "crossover"]  # fmt: skip
 BUDGET = 360  # seconds of the device
 FILES = 6  # that may be written
 
@@ -105,6 +105,7 @@ def test_every_part_in_the_simulator(tmp_path):
         "| a graph of 3 launches, 3 times | equal bits |", "| forward, in place | chosen | cold |",
         "| backward | 8 ahead | warm |", "| backward | wide | cold |", "| recurrence.backward |",
         "| indrnn_np | graph replay |", "| indrnn_np | launches, wall clock |", "| 1 argument |", "| tiled |",
+        "| 70, 1, 3 | tanh | backward | 32 |", "| recurrence.backward, scan |",
         "| batch on the GPU |", "| cpu ms | cuda ms |", "| graphs |",
     ):  # fmt: skip
         assert words in page, words
