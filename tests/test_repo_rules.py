@@ -54,7 +54,7 @@ ACTIVATIONS = ["ops", "recurrence", "activation", "ACTIVATIONS"]  # the table th
 FRAMEWORKS = {"torch", "jax", "tensorflow", "cupy", "autograd", "mxnet"}
 ONLY_IN = {
     "numba": {
-        *(f"_cpu/{name}.py" for name in ("jit", "llvm", "tiles", "turns", "vectors")),
+        *(f"_cpu/{name}.py" for name in ("jit", "llvm", "tiles", "transposition", "turns", "vectors")),
         *("_cuda/target.py", "_cuda/vector_access.py"),
     },
     "matplotlib": {"plots/figure.py", "plots/style.py"},

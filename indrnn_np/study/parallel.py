@@ -195,7 +195,7 @@ def _measure(columns: Columns, chunk: int | None) -> Json:
     a, u, h0, activation, lengths, reverse, live = columns
     T, B, H = a.shape
     report: dict[str, int] = {}
-    L = scan.chunk_length(T, B * H) if chunk is None else chunk
+    L = chunk or 1 << (scan.chunk_length(T, B * H).bit_length() - 1)  # a power of two, for one column too
     options = {"activation": activation, "lengths": lengths, "reverse": reverse}
     exact = cpu.forward(*(array.astype(np.float64) for array in (a, u, h0)), **options)
     serial = cpu.forward(a, u, h0, **options)

@@ -20,9 +20,9 @@ from strategies import (
 )
 from tolerances import assert_close, nan_filled
 
-from indrnn_np._cpu import threads
+from indrnn_np._cpu import threads, tiles
 from indrnn_np._gradcheck.hosted import hosted
-from indrnn_np.ops.recurrence import scan
+from indrnn_np.ops.recurrence import parallel_lanes, scan
 
 NAMES = BACKENDS
 SCANS = [hosted(name).parallel("recurrence") for name in NAMES]
@@ -242,13 +242,32 @@ def test_wrong_options_are_refused(ops, dtype):
 
 
 def test_the_length_of_a_chunk():
-    """It is a power of two, and depends on T and the number of columns only."""
-    assert [scan.chunk_length(T, 1) for T in (0, 1, 256, 257, 10_000, 1_000_000)] == [
-        32,
-        32,
-        32,
-        32,
-        256,
-        2048,
-    ]
+    """It depends on T and the number of columns only, and the chunks of one column fill vectors."""
+    assert [scan.chunk_length(T, 2) for T in (0, 1, 256, 257, 10_000, 10**6)] == [32, 32, 32, 32, 256, 2048]
     assert scan.chunk_length(1_000_000, 1024) == 8192
+    for T in (10_000, 100_000, 10**6, 10**7):
+        L = scan.chunk_length(T, 1)
+        vectors = T // (L * scan.LANES)
+        assert L % scan.LANES == 0 and 0 <= T - vectors * L * scan.LANES < T // 16
+
+
+@pytest.mark.skipif(tiles.size(4) is None, reason="kernels are not compiled, or the CPU has no known vectors")
+@each_activation
+@each_dtype
+@pytest.mark.parametrize("reverse", [False, True], ids=["forward", "reverse"])
+def test_lanes_change_no_bit(monkeypatch, activation, dtype, reverse):
+    """A single column runs in lanes, in place too; the last chunks do not fill a vector."""
+    rng, ops = np.random.default_rng(0), hosted("cpu").parallel("recurrence")
+    a, u, h0 = (
+        rng.standard_normal((1100, 1, 1)).astype(dtype),
+        np.array([0.97], dtype),
+        np.full((1, 1), -1, dtype),
+    )
+    out = nan_filled((1101, 1, 1), dtype)
+    out[1:] = a
+    in_lanes = ops.forward(a, u, h0, activation, None, reverse, chunk=32)
+    ops.forward(out[1:], u, h0, activation, None, reverse, out, chunk=32)
+    monkeypatch.setattr(parallel_lanes, "width_for", lambda walk, L: 0)
+    expected = ops.forward(a, u, h0, activation, None, reverse, chunk=32)
+    np.testing.assert_array_equal(in_lanes, expected)
+    np.testing.assert_array_equal(out, expected)

@@ -14,10 +14,11 @@ import numpy as np
 from ... import _check
 from ..._cpu.arrays import empty, empty_like, zeros
 from ..._cpu.threads import parallel_for
-from . import contract, cpu, scan
+from . import contract, cpu, parallel_lanes, scan
 from . import parallel_cpu_kernels as kernels
 from .activation import ACTIVATIONS
 from .cpu import BackwardPass, ForwardPass, flat
+from .steps import flush
 
 
 def forward(a, u, h0, activation="relu", lengths=None, reverse=False, out=None, report=None, chunk=None):
@@ -38,7 +39,7 @@ def forward(a, u, h0, activation="relu", lengths=None, reverse=False, out=None, 
             (b, n, cpu.forward(pick(a, b, n), u[n], pick(h0, b, n), activation, lengths_b, reverse))
         )
     ends = s.copy()
-    over_chunks(walk, kernels.replay(activation), L, len(s), flat(a), ends)
+    over_chunks(walk, "replay", L, len(s), flat(a), ends)
     for b, n, h_b in columns:
         h[1:, b, n] = h_b[1:, 0]
     scan.note(report, T, L, passes, serial, (ends[:-1] == s[1:]).all(axis=0))
@@ -51,7 +52,7 @@ def compose(walk, a, L):
     C, N = scan.chunks_of(a, L), len(walk.u)
     live = zeros((C, len(ends)), np.int64)
     B, p, q = empty((3, C, N), a.dtype)
-    over_chunks(walk, kernels.compose(walk.activation), L, C, a, live, B, p, q)
+    over_chunks(walk, "compose", L, C, a, live, B, p, q)
     A = walk.u.astype(np.float64) ** np.repeat(live, np.diff(edges), axis=1)
     s, serial = empty((C, N), a.dtype), np.zeros(N, bool)
     kernels.carry(A, B, p, q, walk.h[0], s, serial, scan.LIMIT)
@@ -64,7 +65,7 @@ def shoot(walk, a, L):
     s, E, D = zeros((C, N), a.dtype), empty((C, N), a.dtype), empty((C, N), a.dtype)
     s[0], done, passes = walk.h[0], np.zeros(N, bool), 0
     while passes < scan.PASSES and not done.all():
-        over_chunks(walk, kernels.slopes(walk.activation), L, C, a, s, E, D)
+        over_chunks(walk, "slopes", L, C, a, s, E, D)
         kernels.correct(E, D, s, done, np.finfo(a.dtype).eps)
         passes += 1
     return s, passes, ~done
@@ -97,7 +98,12 @@ def compose_gradient(walk, dh, L):
     C, N = scan.chunks_of(walk.h[1:], L), len(walk.u)
     A, B, c = empty((C, N), np.float64), empty((C, N), walk.h.dtype), empty((C, N), walk.h.dtype)
     dh_flat = walk.h if dh is None else flat(dh)  # a placeholder without dh
-    over_chunks(walk, kernels.compose_gradient(walk.activation, dh is not None), L, C, dh_flat, A, B)
+    kernel, (edges, ends) = kernels.compose_gradient(walk.activation, dh is not None), walk.whole
+
+    def run(k0, k1):
+        kernel(walk.h, walk.u, edges, ends, L, k0, k1, walk.reverse, dh_flat, A, B)
+
+    parallel_for(C, walk.h.size, run, grain=1)
     serial = np.zeros(N, bool)
     kernels.carry_gradient(A, B, walk.carry, c, serial, scan.LIMIT)
     return c, serial
@@ -115,21 +121,30 @@ def replay_gradient(walk, dh, da, c, L):
             part = copy.copy(walk)
             part.carry, part.partial, part.total = ends[k], partial[k], total[k]
             part.run(t0, t1, 0, walk.B, dh, da)
-            cpu.flush(partial[k], total[k])
+            flush(partial[k], total[k])
 
     parallel_for(C, walk.h.size, run, grain=1)
     return ends, total.sum(axis=0)
 
 
-def over_chunks(walk, kernel, L, C, *arrays):
-    """Call a kernel for all chunks of a walk; the threads of the pool share them."""
+def over_chunks(walk, name, L, C, *arrays):
+    """Call the kernel of a name for all chunks of a walk; the threads of the pool share them.
+
+    Chunks of a single column run in lanes (parallel_lanes.py), as far as they fill a vector.
+    """
     edges, ends = walk.whole
-    parallel_for(
-        C,
-        walk.h.size,
-        lambda k0, k1: kernel(walk.h, walk.u, edges, ends, L, k0, k1, walk.reverse, *arrays),
-        grain=1,
-    )
+    width = parallel_lanes.width_for(walk, L)
+    in_lanes = walk.T // L // width * width if width else 0
+
+    def run(kernel, first, count, grain):
+        def part(k0, k1):
+            kernel(walk.h, walk.u, edges, ends, L, first + k0, first + k1, walk.reverse, *arrays)
+
+        parallel_for(count, walk.h.size, part, grain)
+
+    if in_lanes:
+        run(getattr(parallel_lanes, name)(walk.activation, width), 0, in_lanes, width)
+    run(getattr(kernels, name)(walk.activation), in_lanes, C - in_lanes, 1)
 
 
 def columns_of(serial, lengths):

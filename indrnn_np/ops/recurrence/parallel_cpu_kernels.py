@@ -22,8 +22,7 @@ INFINITY = math.inf
 def compose(activation):
     """Return a kernel for B, p and q of each chunk: the map h -> clip(A h + B, p, q), A = u^live.
 
-    Reads a; 1 word an element. The chunk with a column's first step computes p = q from h0, and the
-    chunks before it keep any state.
+    Reads a; 1 word an element.
     """
     phi, (low, high) = ACTIVATIONS[activation].phi, ACTIVATIONS[activation].limits or (-INFINITY, INFINITY)
 
@@ -31,15 +30,7 @@ def compose(activation):
     def kernel(h, u, edges, ends, L, k0, k1, reverse, a, live, B, p, q):
         zero, one, T = h.dtype.type(0), h.dtype.type(1), len(h) - 1
         for k in range(k0, k1):
-            for s in range(len(ends)):
-                first = (T - ends[s]) // L if reverse else 0
-                for j in range(edges[s], edges[s + 1]):
-                    B[k, j] = zero
-                    p[k, j], q[k, j] = (zero, zero) if u[j] == zero else (low, high)
-                    if k == first:
-                        p[k, j] = q[k, j] = h[0, j]
-                    if k < first:
-                        p[k, j], q[k, j] = -INFINITY, INFINITY
+            begin(h, u, edges, ends, L, k, reverse, low, high, B, p, q)
             for i in range(k * L, min(T, k * L + L)):
                 t = T - 1 - i if reverse else i
                 for s in range(len(ends)):
@@ -54,6 +45,25 @@ def compose(activation):
                         q_k[j] = phi(a_t[j] + u_s[j] * q_k[j], zero, one)
 
     return kernel
+
+
+@njit(rounding=AS_WRITTEN)
+def begin(h, u, edges, ends, L, k, reverse, low, high, B, p, q):
+    """Write B, p and q of chunk k before its first time step, for φ between low and high.
+
+    The chunk with a column's first step computes p = q from h0, and the chunks before it keep any
+    state.
+    """
+    zero, T = h.dtype.type(0), len(h) - 1
+    for s in range(len(ends)):
+        first = (T - ends[s]) // L if reverse else 0
+        for j in range(edges[s], edges[s + 1]):
+            B[k, j] = zero
+            p[k, j], q[k, j] = (zero, zero) if u[j] == zero else (low, high)
+            if k == first:
+                p[k, j] = q[k, j] = h[0, j]
+            if k < first:
+                p[k, j], q[k, j] = -INFINITY, INFINITY
 
 
 @njit(rounding=AS_WRITTEN)

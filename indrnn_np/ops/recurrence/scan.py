@@ -10,23 +10,27 @@ PASSES = 4  # of Newton's method; the columns that still change are computed ser
 LIMIT = 1e30  # largest |A| of a chunk's map; columns with larger ones are computed serially
 SHORTEST = 32  # steps
 COLUMNS = 2**17  # columns times chunks that fill a GPU
+LANES = 16  # chunks of a single column that one vector of a CPU holds (parallel_lanes.py)
 
 
 def chunk_length(T: int, columns: int) -> int:
-    """Return the number of time steps of a chunk, a power of two.
+    """Return the number of time steps of a chunk, a power of two; for one column a multiple of LANES.
 
     The chunks run at the same time, and C steps of `carry` run one after another: with L of about
     2 √T both are short. More chunks than fill a GPU only add work. The length depends on T and on
     the number of columns B·H, and not on the device or the number of threads, because the bits of
-    the results depend on it.
+    the results depend on it. The chunks of a single column fill vectors of LANES chunks, except for
+    the last few time steps.
 
     Examples
     --------
-    >>> chunk_length(10_000, 16), chunk_length(1_000_000, 1024)
-    (256, 8192)
+    >>> chunk_length(10_000, 16), chunk_length(1_000_000, 1024), chunk_length(1_000_000, 1)
+    (256, 8192, 2080)
     """
     least = max(SHORTEST, 2 * math.isqrt(T), T * columns // COLUMNS)
-    return 1 << (least - 1).bit_length()
+    chunk = 1 << (least - 1).bit_length()
+    vectors = T // chunk // LANES
+    return chunk if columns > 1 or vectors == 0 else T // (vectors * LANES) // LANES * LANES
 
 
 def note(report, T, chunk, passes, serial, exact):
