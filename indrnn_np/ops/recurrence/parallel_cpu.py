@@ -28,6 +28,9 @@ def forward(a, u, h0, activation="relu", lengths=None, reverse=False, out=None, 
     _check.floats("recurrence.forward", a=a)
     T, B, H = a.shape
     L = scan.chunk_length(T, B * H) if chunk is None else chunk
+    if L >= T:
+        scan.note(report, T, L, 1, np.zeros(B * H, bool), np.ones(B * H, bool))
+        return cpu.forward(a, u, h0, activation, lengths, reverse, out)
     h = empty((T + 1, B, H), a.dtype) if out is None else out
     h[0] = h0
     walk = ForwardPass(h, u, np.zeros_like(u), activation, lengths, reverse)
@@ -52,7 +55,7 @@ def compose(walk, a, L):
     C, N = scan.chunks_of(a, L), len(walk.u)
     live = zeros((C, len(ends)), np.int64)
     B, p, q = empty((3, C, N), a.dtype)
-    over_chunks(walk, "compose", L, C, a, live, B, p, q)
+    over_chunks(walk, "compose", L, C - 1, a, live, B, p, q)  # the map of the last chunk is not needed
     A = walk.u.astype(np.float64) ** np.repeat(live, np.diff(edges), axis=1)
     s, serial = empty((C, N), a.dtype), np.zeros(N, bool)
     kernels.carry(A, B, p, q, walk.h[0], s, serial, scan.LIMIT)
@@ -65,7 +68,7 @@ def shoot(walk, a, L):
     s, E, D = zeros((C, N), a.dtype), empty((C, N), a.dtype), empty((C, N), a.dtype)
     s[0], done, passes = walk.h[0], np.zeros(N, bool), 0
     while passes < scan.PASSES and not done.all():
-        over_chunks(walk, "slopes", L, C, a, s, E, D)
+        over_chunks(walk, "slopes", L, C - 1, a, s, E, D)
         kernels.correct(E, D, s, done, np.finfo(a.dtype).eps)
         passes += 1
     return s, passes, ~done
@@ -80,6 +83,9 @@ def backward(
     _check.floats("recurrence.backward", h=h)
     T, B, H = h.shape[0] - 1, h.shape[1], h.shape[2]
     L = scan.chunk_length(T, B * H) if chunk is None else chunk
+    if L >= T:
+        scan.note(report, T, L, 1, np.zeros(B * H, bool), np.ones(B * H, bool))
+        return cpu.backward(dh, h, u, dhT, activation, lengths, reverse, out)
     da = empty_like(h[1:]) if out is None else out
     walk = BackwardPass(h, u, dhT, activation, lengths, reverse)
     c, serial = compose_gradient(walk, dh, L)
@@ -103,7 +109,7 @@ def compose_gradient(walk, dh, L):
     def run(k0, k1):
         kernel(walk.h, walk.u, edges, ends, L, k0, k1, walk.reverse, dh_flat, A, B)
 
-    parallel_for(C, walk.h.size, run, grain=1)
+    parallel_for(C - 1, walk.h.size, run, grain=1)
     serial = np.zeros(N, bool)
     kernels.carry_gradient(A, B, walk.carry, c, serial, scan.LIMIT)
     return c, serial
@@ -128,7 +134,7 @@ def replay_gradient(walk, dh, da, c, L):
 
 
 def over_chunks(walk, name, L, C, *arrays):
-    """Call the kernel of a name for all chunks of a walk; the threads of the pool share them.
+    """Call the kernel of a name for the first C chunks of a walk; the threads of the pool share them.
 
     Chunks of a single column run in lanes (parallel_lanes.py), as far as they fill a vector.
     """
@@ -144,7 +150,7 @@ def over_chunks(walk, name, L, C, *arrays):
 
     if in_lanes:
         run(getattr(parallel_lanes, name)(walk.activation, width), 0, in_lanes, width)
-    run(getattr(kernels, name)(walk.activation), in_lanes, C - in_lanes, 1)
+    run(getattr(kernels, name)(walk.activation), in_lanes, max(0, C - in_lanes), 1)
 
 
 def columns_of(serial, lengths):
