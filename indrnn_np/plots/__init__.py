@@ -1,8 +1,9 @@
 """Figures of training runs, benchmarks and studies, drawn without a display.
 
-`learning_curve`, `reproduction`, `bench`, `crossover`, `crossover_time`, `ladder`, `depth` and `online_training` write
-a file. The others return a Figure: `curve` of a run, `ladder_figure` of a benchmark, `gradient_check` of a
-report of `ir.gradcheck`, and each other one of findings of `study` whose `kind` is its name.
+`learning_curve`, `reproduction`, `bench`, `crossover`, `crossover_time`, `ladder`, `depth`,
+`online_training` and `long_training` write a file. The others return a Figure: `curve` of a run,
+`ladder_figure` of a benchmark, `gradient_check` of a report of `ir.gradcheck`, and each other one of
+findings of `study` whose `kind` is its name.
 """
 
 from .attribution import attribution
@@ -18,7 +19,7 @@ from .memory import memory, memory_film
 from .neurons import one_neuron, ranking, traces
 from .noise import noise, noise_film
 from .online import online, online_film, online_training
-from .parallel import parallel
+from .parallel import long_training, parallel
 from .reproduction import reproduction
 from .speed import bench, crossover, crossover_time, ladder, ladder_figure
 from .step_sizes import step_sizes
@@ -29,7 +30,7 @@ from .updates import updates, updates_film
 __all__ = [
     "attribution", "bench", "bugs", "clipping", "closed_form", "crossover", "crossover_time", "curvature",
     "curvature_film", "curve", "depth", "explosion", "flow", "flow_film", "gradient_check", "ladder",
-    "ladder_figure", "learning_curve", "memory", "memory_film", "noise", "noise_film", "one_neuron", "online",
-    "online_film", "online_training", "parallel", "ranking", "reproduction", "step_sizes", "theme", "traces",
-    "truncation", "updates", "updates_film",
+    "ladder_figure", "learning_curve", "long_training", "memory", "memory_film", "noise", "noise_film",
+    "one_neuron", "online", "online_film", "online_training", "parallel", "ranking", "reproduction", "step_sizes",
+    "theme", "traces", "truncation", "updates", "updates_film",
 ]  # fmt: skip

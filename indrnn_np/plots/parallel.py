@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -87,3 +88,21 @@ def _draw_errors(axes: Any, finding: Any, k: int) -> None:
     exact, passes = f"{finding.exact_columns[k]:,} of {finding.columns[k]:,}", finding.passes[k]
     done = f"{passes} pass{'es' if passes > 1 else ''}; {exact} columns exact"
     style.dress(axes, "scan error / ulp", done, size=9)
+
+
+def long_training(result: dict[str, Any], path: str | Path) -> Path:
+    """Draw the results of benchmarks/long_adding.py into a PNG file: the error over the time, a line for each form."""
+    figure = style.empty(7.5, 4.2)
+    axes = style.grid(figure, 1, 1)[0, 0]
+    for run, color, dashes in zip(result["runs"], (GREY, BLUE, ORANGE), ("-", "-", "--"), strict=True):
+        minutes = [seconds / 60 for seconds in run["seconds"]]
+        axes.plot(minutes, run["errors"], color=color, linestyle=dashes, linewidth=1.3, label=run["form"])
+    axes.axhline(1 / 6, color=GREY, linestyle=":", linewidth=1, label="blind guess")
+    axes.set_yscale("log")
+    sizes = f"B = {result['batch']}, {result['layers']} layers of {result['hidden']} units"
+    style.dress(
+        axes, "mean squared error of the validation", f"adding problem, T = {result['steps']:,}; {sizes}"
+    )
+    axes.set_xlabel("minutes")
+    style.legend(figure, [axes], 4)
+    return style.save(figure, path)

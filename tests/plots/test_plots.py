@@ -120,3 +120,12 @@ def test_the_gradient_through_layers(tmp_path, figure):
     assert list(right.lines[0].get_xdata()) == [0, 50] and list(right.lines[0].get_ydata()) == [2.0, 2.0]
     assert right.lines[2].get_ydata()[0] > 0 and left.get_yscale() == "log"
     assert words(left) == ["a", "b", "c"] and size_of(tmp_path / "depth.png") == (1500, 630)
+
+
+def test_the_same_training_in_several_forms(tmp_path, figure):
+    runs = [{"form": form, "seconds": [60, 120], "errors": [0.2, 0.1]} for form in ("old", "serial", "scan")]
+    result = {"steps": 20_000, "batch": 1, "hidden": 16, "layers": 2, "runs": runs}
+    plots.long_training(result, tmp_path / "long.png")
+    (axes,) = figure[0].axes
+    assert [list(line.get_xdata()) for line in axes.lines[:3]] == [[1.0, 2.0]] * 3
+    assert axes.get_title(loc="left") == "adding problem, T = 20,000; B = 1, 2 layers of 16 units"
