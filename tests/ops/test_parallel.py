@@ -132,6 +132,16 @@ def test_exact_columns_have_the_bits_of_the_serial_form(name, activation, dtype,
 
 
 @each_scan
+@pytest.mark.parametrize("reverse", [False, True], ids=["forward", "reverse"])
+def test_chunks_beyond_a_sample_keep_its_state(ops, reverse):
+    """With u = 0, each time step forgets the state, and a chunk without time steps does not."""
+    a, h0, report = np.ones((32, 2, 1)), np.full((2, 1), -2.0), {}
+    h = ops.forward(a, np.zeros(1), h0, lengths=np.array([3, 0]), reverse=reverse, report=report, chunk=8)
+    assert (h[1:4, 0] == 1).all() and not h[4:].any() and not h[1:, 1].any()
+    assert report["exact columns"] == 2 and report["serial columns"] == 0
+
+
+@each_scan
 @each_activation
 @pytest.mark.parametrize("reverse", [False, True], ids=["forward", "reverse"])
 def test_in_place(ops, activation, reverse):

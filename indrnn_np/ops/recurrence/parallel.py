@@ -81,16 +81,15 @@ def forward(
 def compose(a, u, h0, live, L, φ):
     """Return A, B, p and q (C, N) of each chunk: h -> clip(A h + B, min(p, q), max(p, q)).
 
-    A time step that is not live keeps the state. h0 may lie outside of φ's range: the chunk with a
-    column's first step computes p = q from h0, and the chunks before it keep any state.
+    A time step that is not live keeps the state, and a chunk without live steps keeps any state. h0
+    may lie outside of φ's range: the chunk with a column's first step computes p = q from h0.
     """
     C, N = chunks_of(a, L), len(u)
     B, live_count = np.zeros((C, N), a.dtype), np.zeros((C, N))
     p, q = (np.full((C, N), limit, a.dtype) for limit in φ.limits)
     p[:, u == 0] = q[:, u == 0] = 0  # the product 0 · ∞ has no value
     k, first = np.arange(C)[:, None], np.argmax(live, axis=0) // L if len(live) else 0
-    p, q = np.where(k < first, -np.inf, p), np.where(k < first, np.inf, q)
-    p, q = np.where(k == first, h0, p).astype(a.dtype), np.where(k == first, h0, q).astype(a.dtype)
+    p, q = (np.where(k == first, h0, x).astype(a.dtype) for x in (p, q))
     for i in range(min(L, len(a))):
         a_i, on = a[i::L], live[i::L]  # step i of each chunk; the last chunk may be shorter
         c = len(a_i)
@@ -98,6 +97,7 @@ def compose(a, u, h0, live, L, φ):
         p[:c] = np.where(on, φ.array_phi(a_i + u * p[:c]), p[:c])
         q[:c] = np.where(on, φ.array_phi(a_i + u * q[:c]), q[:c])
         live_count[:c] += on
+    p[live_count == 0], q[live_count == 0] = -np.inf, np.inf
     return u.astype(np.float64) ** live_count, B, p, q
 
 

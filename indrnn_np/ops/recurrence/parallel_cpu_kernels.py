@@ -43,6 +43,9 @@ def compose(activation):
                         B_k[j] = a_t[j] + u_s[j] * B_k[j]
                         p_k[j] = phi(a_t[j] + u_s[j] * p_k[j], zero, one)
                         q_k[j] = phi(a_t[j] + u_s[j] * q_k[j], zero, one)
+            for s in range(len(ends)):
+                if live[k, s] == 0:  # keeps any state
+                    p[k, edges[s] : edges[s + 1]], q[k, edges[s] : edges[s + 1]] = -INFINITY, INFINITY
 
     return kernel
 
@@ -51,8 +54,7 @@ def compose(activation):
 def begin(h, u, edges, ends, L, k, reverse, low, high, B, p, q):
     """Write B, p and q of chunk k before its first time step, for φ between low and high.
 
-    The chunk with a column's first step computes p = q from h0, and the chunks before it keep any
-    state.
+    The chunk with a column's first step computes p = q from h0.
     """
     zero, T = h.dtype.type(0), len(h) - 1
     for s in range(len(ends)):
@@ -62,8 +64,6 @@ def begin(h, u, edges, ends, L, k, reverse, low, high, B, p, q):
             p[k, j], q[k, j] = (zero, zero) if u[j] == zero else (low, high)
             if k == first:
                 p[k, j] = q[k, j] = h[0, j]
-            if k < first:
-                p[k, j], q[k, j] = -INFINITY, INFINITY
 
 
 @njit(rounding=AS_WRITTEN)
