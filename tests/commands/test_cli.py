@@ -202,7 +202,7 @@ def test_resume_refuses_another_network(capsys):
 WRONG = [
     (
         ["train", "adding", "--hiden", "5"],
-        r"unknown option '--hiden' (did you mean --hidden or --tied or --help?), expected one of --help, --out",
+        r"unknown option '--hiden' (did you mean --hidden or --time or --tied?), expected one of --help, --out",
     ),
     (
         ["train", "mnist", "--steps", "5"],
