@@ -267,6 +267,7 @@ def test_divergence_is_found_in_the_pass_that_began_with_the_state(tmp_path):
             loop.iterate()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("memory_mode", ["keep", "recompute"])
 def test_the_memory_of_a_language_model_is_estimated(memory_mode):
     """As tests/training/test_memory_estimate.py does for networks of numbers."""

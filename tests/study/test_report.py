@@ -57,6 +57,7 @@ class Reader(html.parser.HTMLParser):
         return [attrs for name, attrs in self.seen if name == tag]
 
 
+@pytest.mark.slow
 def test_the_file_holds_all_that_it_shows(run, capsys):
     assert cli.main(["study", "report", str(run)]) == 0
     captured = capsys.readouterr()
@@ -83,6 +84,7 @@ def test_the_file_holds_all_that_it_shows(run, capsys):
         assert words in found.text
 
 
+@pytest.mark.slow
 def test_another_place_another_checkpoint_and_json(run, tmp_path, capsys):
     out = tmp_path / "deep" / "r.html"
     args = ["study", "report", str(run), "--out", str(out), "--which", "best", "--json", "--quiet"]
@@ -92,6 +94,7 @@ def test_another_place_another_checkpoint_and_json(run, tmp_path, capsys):
     assert out.stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_a_run_that_has_not_ended(run, tmp_path):
     """A checkpoint alone is enough: no summary, no curve."""
     (tmp_path / "checkpoints").mkdir()
