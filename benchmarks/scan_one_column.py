@@ -1,4 +1,4 @@
-"""Time of a time step of one column (B·H = 1): serial, by the scan in vector lanes, and by the scan without lanes.
+"""Time of a time step of one column (B·H = 1): serial, and by the scan in vector lanes.
 
     python benchmarks/scan_one_column.py [--out FILE.json]
 
@@ -18,28 +18,16 @@ import machine
 import numpy as np
 
 from indrnn_np._cpu.threads import set_threads
-from indrnn_np.ops.recurrence import cpu, parallel_cpu, parallel_lanes
+from indrnn_np.ops.recurrence import cpu, parallel_cpu
 
 STEPS, ACTIVATIONS, REPEATS = (100_000, 1_000_000), ("relu", "tanh"), 31
-
-
-def without_lanes(*arguments: object, **options: object) -> None:
-    """Run the scan with the kernels for any number of columns."""
-    width_for = parallel_lanes.width_for
-    parallel_lanes.width_for = lambda walk, L: 0
-    try:
-        parallel_cpu.forward(*arguments, **options)
-    finally:
-        parallel_lanes.width_for = width_for
 
 
 def times(T: int, activation: str) -> dict[str, float]:
     """Return the nanoseconds of a time step of each form."""
     a = np.random.default_rng(0).standard_normal((T, 1, 1), "float32")
     u, h0, h = np.array([0.9], "float32"), np.zeros((1, 1), "float32"), np.empty((T + 1, 1, 1), "float32")
-    forms: dict[str, Callable[..., object]] = {
-        "serial": cpu.forward, "scan in lanes": parallel_cpu.forward, "scan without lanes": without_lanes,
-    }  # fmt: skip
+    forms: dict[str, Callable[..., object]] = {"serial": cpu.forward, "scan in lanes": parallel_cpu.forward}
     samples: dict[str, list[float]] = {name: [] for name in forms}
     for _ in range(REPEATS + 1):
         for name, form in forms.items():

@@ -22,6 +22,7 @@ from .steps import FLUSH, row_before
 
 # Lanes of the vectors, by the bytes of a vector register. Loops are faster for longer rows.
 WIDTHS = {64: (1, 16, 32, 64), 32: (1, 16)}
+MOST = 64  # columns of a row
 COPIED = 64  # time steps that the in-place kernel copies at once
 
 
@@ -37,7 +38,7 @@ def widths():
 
 def width_for(row, block):
     """Return the width of a vector for a block of columns of a row, or None if a loop is to be used."""
-    if not 0 < row <= max(widths(), default=0):
+    if row > MOST or not 0 < row <= max(widths(), default=0):  # the first test is quick
         return None
     return next(width for width in widths() if block <= width)
 
