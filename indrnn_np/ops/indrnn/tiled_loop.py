@@ -16,9 +16,7 @@ from ..._cpu.arrays import room
 from ..._cpu.jit import njit
 from ..._cpu.threads import in_turns
 from ..._cpu.turns import end, wait
-from ..recurrence.cpu import backward_kernel as recurrence_backward
 from ..recurrence.cpu import flat
-from ..recurrence.cpu import forward_kernel as recurrence_forward
 from .chunks import CUTS, longest
 from .input_chunks import read
 from .tiled_products import ROWS, address, columns_block, rows_block, tile_for
@@ -26,7 +24,8 @@ from .tiled_products import ROWS, address, columns_block, rows_block, tile_for
 
 def forward(x, inputs, spans, W, recurrence):
     """Fill the states h of `recurrence`, a ForwardPass; arguments as in blas_loop.forward."""
-    kernel = forward_kernel(recurrence.activation, *tile_for(W.shape, W.itemsize), W.itemsize)
+    steps = recurrence.kernel(0, recurrence.B, True)
+    kernel = forward_kernel(steps, *tile_for(W.shape, W.itemsize), W.itemsize)
     n, spans, WT = len(inputs), _as_array(spans), np.ascontiguousarray(W.T)
     h, u, b, reverse = recurrence.h, recurrence.u, recurrence.b, recurrence.reverse
 
@@ -39,9 +38,8 @@ def forward(x, inputs, spans, W, recurrence):
 def backward(dh, x, inputs, spans, W, recurrence, mask, dx, work):
     """Fill dx (T, B, D) or None, scaled by mask (B, D) or None, and return dW."""
     (_, B, D), H, n = x.shape, len(W), len(inputs)
-    kernel = backward_kernel(
-        recurrence.activation, *tile_for(W.shape, W.itemsize), W.itemsize, dh is not None
-    )
+    steps = recurrence.kernel(0, B, dh is not None)
+    kernel = backward_kernel(steps, *tile_for(W.shape, W.itemsize), W.itemsize)
     da = room(work, "da", (n, longest(spans), B, H), x.dtype)  # each thread's current chunk
     dW = room(work, "dW of a thread", (n, H, D), W.dtype)
     r, array_of_spans, W = recurrence, _as_array(spans), np.ascontiguousarray(W)
@@ -61,15 +59,14 @@ def _as_array(spans):
 
 
 @functools.cache
-def forward_kernel(activation, rows, width, itemsize):
+def forward_kernel(steps, rows, width, itemsize):
     """Return a kernel for h[t+1] = φ(W x[t] + b + u h[t]) of the chunks k, k + n, ... of thread k.
 
     The thread owns the rows of h that belong to its chunks. Moves 2 words an element between memory
     and cache: x is read once and h is written once. `chunk` is an InputChunk, or None if x itself
-    is read.
+    is read. `steps` is the kernel of the recurrence, in place.
     """
     product = rows_block(rows, width, itemsize)
-    steps = recurrence_forward(activation, True)
 
     @njit
     def kernel(k, n, spans, x, chunk, WT, h, u, b, edges, ends, reverse, turns):
@@ -96,16 +93,16 @@ def forward_kernel(activation, rows, width, itemsize):
 
 
 @functools.cache
-def backward_kernel(activation, rows, width, itemsize, has_dh):
+def backward_kernel(steps, rows, width, itemsize):
     """Return a kernel for the backward pass over the chunks k, k + n, ... of thread k.
 
     da[t] = φ'(h[t+1]) (dh[t] + carry), then dx[t] = da[t] W and dW = Σ_t da[t]ᵀ x[t]. The thread
     owns `da` (one chunk), its rows of dx, and its dW. Moves 4 words an element between memory and
     cache: dh, h and x are read once and dx is written once. `chunk`, `dx` and `mask` may be None.
+    `steps` is the kernel of the recurrence.
     """
     product = rows_block(rows, width, itemsize)
     sum_up = columns_block(rows, width, itemsize)
-    steps = recurrence_backward(activation, has_dh)
 
     @njit
     def kernel(

@@ -92,10 +92,16 @@ class ForwardPass(Pass):
         super().__init__(h, u, activation, lengths, reverse)
         self.b = self.tiled(b)
 
+    def kernel(self, b0, b1, in_place):
+        """Return the kernel for samples b0 to b1."""
+        width = self.width(b0, b1)
+        if width:
+            return few_columns.forward_kernel(self.activation, in_place, width)
+        return forward_kernel(self.activation, in_place)
+
     def run(self, t0, t1, b0, b1, a=None):
         """Fill steps t0 to t1 from a (T, B, H) without bias; if `a` is None, h holds a in place."""
-        width, form = self.width(b0, b1), (self.activation, a is None)
-        kernel = few_columns.forward_kernel(*form, width) if width else forward_kernel(*form)
+        kernel = self.kernel(b0, b1, a is None)
         a = self.h if a is None else flat(a)
         edges, ends = self.whole if b1 - b0 == self.B else self.blocks(b0, b1)
         kernel(a, self.h, self.u, self.b, edges, ends, t0, t1, self.reverse)
@@ -111,10 +117,16 @@ class BackwardPass(Pass):
         self.partial = zeros((2, columns), h.dtype)
         self.total = zeros((2, columns), np.float64)
 
+    def kernel(self, b0, b1, has_dh):
+        """Return the kernel for samples b0 to b1."""
+        width = self.width(b0, b1)
+        if width:
+            return few_columns.backward_kernel(self.activation, has_dh, width)
+        return backward_kernel(self.activation, has_dh)
+
     def run(self, t0, t1, b0, b1, dh, da, origin=(0, 0)):
         """Fill da from dh (T, B, H) or None; `origin`: the time step and the sample of da[0, 0]."""
-        width, form = self.width(b0, b1), (self.activation, dh is not None)
-        kernel = few_columns.backward_kernel(*form, width) if width else backward_kernel(*form)
+        kernel = self.kernel(b0, b1, dh is not None)
         da, (t, b) = flat(da), origin
         dh = da if dh is None else flat(dh)
         edges, ends = self.whole if b1 - b0 == self.B else self.blocks(b0, b1)
