@@ -42,12 +42,13 @@ def train(tree: Path, folder: Path, iterations: int, every: int, *options: str) 
         *options,
     ]
     environment = os.environ | {"PYTHONPATH": str(tree)}
+    folder.mkdir()  # where the command runs: Python would take a package in the folder of this process first
     for run, shortened in (
         ("warm-up", [*command, "--iterations", "2", "--validate-every", "2"]),
         ("run", command),
     ):
         words = [*shortened, "--threads", "1", "--seed", "0", "--quiet", "--out", str(folder / run)]
-        subprocess.run(words, env=environment, check=True, capture_output=True)
+        subprocess.run(words, env=environment, cwd=folder, check=True, capture_output=True)
     lines = [json.loads(line) for line in (folder / "run" / "metrics.jsonl").read_text("utf-8").splitlines()]
     points = [line for line in lines if line["kind"] == "validation"]
     test = json.loads((folder / "run" / "summary.json").read_text("utf-8"))["final"]["test"]["mse"]
