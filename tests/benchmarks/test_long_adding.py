@@ -40,4 +40,5 @@ def test_the_memory_of_a_short_pass(monkeypatch):
     monkeypatch.setattr(long_memory, "STEPS", 6000)
     for form in long_memory.FORMS:
         found = long_memory.measure(form)
-        assert found["form"] == form and found["growth_mb"] >= 0 and found["seconds"] > 0
+        assert found["form"] == form and found["seconds"] > 0
+        assert found["growth_mb"] > -10  # Linux updates the peak and the present size at different times
