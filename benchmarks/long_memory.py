@@ -42,7 +42,7 @@ def measure(form: str) -> dict[str, Any]:
         grads = net.backward(np.ones_like(y), tape)[2]
         assert all(np.isfinite(gradient).all() for gradient in grads.values())
     seconds = time.perf_counter() - begin
-    return {"form": form, "growth_mb": round(resident("VmHWM") - before, 1), "seconds": round(seconds, 2)}
+    return {"form": form, "growth_mb": round(resident("VmHWM") - before, 1), "seconds": round(seconds, 4)}
 
 
 def main() -> None:
