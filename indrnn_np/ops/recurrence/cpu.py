@@ -94,10 +94,8 @@ class ForwardPass(Pass):
 
     def kernel(self, b0, b1, in_place):
         """Return the kernel for samples b0 to b1."""
-        width = self.width(b0, b1)
-        if width:
-            return few_columns.forward_kernel(self.activation, in_place, width)
-        return forward_kernel(self.activation, in_place)
+        width, form = self.width(b0, b1), (self.activation, in_place)
+        return few_columns.forward_kernel(*form, width) if width else forward_kernel(*form)
 
     def run(self, t0, t1, b0, b1, a=None):
         """Fill steps t0 to t1 from a (T, B, H) without bias; if `a` is None, h holds a in place."""
@@ -119,10 +117,8 @@ class BackwardPass(Pass):
 
     def kernel(self, b0, b1, has_dh):
         """Return the kernel for samples b0 to b1."""
-        width = self.width(b0, b1)
-        if width:
-            return few_columns.backward_kernel(self.activation, has_dh, width)
-        return backward_kernel(self.activation, has_dh)
+        width, form = self.width(b0, b1), (self.activation, has_dh)
+        return few_columns.backward_kernel(*form, width) if width else backward_kernel(*form)
 
     def run(self, t0, t1, b0, b1, dh, da, origin=(0, 0)):
         """Fill da from dh (T, B, H) or None; `origin`: the time step and the sample of da[0, 0]."""
