@@ -32,6 +32,7 @@ def test_the_serial_forms_make_the_same_updates_and_the_scan_nearly(tmp_path, mo
     assert all(run["seconds"] == sorted(run["seconds"]) for run in (old, serial, scan))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not Path("/proc/self/status").exists(), reason="memory is read from /proc, which Linux has"
 )
