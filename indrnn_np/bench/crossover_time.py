@@ -100,18 +100,15 @@ def run_point(point: Case, ops: Backend, seconds: float, rounds: int, parts: Par
 
 def check(point: Case, ops: Backend) -> Agreement:
     """Compare both passes of the scan with the reference on a few steps; raise WrongResult if they differ."""
-    data, reference = (
-        recurrence.draw(point, min(point.T, CHECKED_STEPS), ops.name),
-        get("reference").recurrence,
-    )
+    data = recurrence.draw(point, min(point.T, CHECKED_STEPS), ops.name)
+    reference = get("reference").recurrence
     scan, host = ops.parallel("recurrence"), ops.device.to_host
     a, u, h0, dh = (host(array).astype(np.float64) for array in (data.a, data.u, data.h0, data.dh))
     h = reference.forward(a, u, h0, point.activation)
-    expected = dict(
-        zip(("h", "da", "du", "dh0"), (h, *reference.backward(dh, h, u, None, point.activation)), strict=True)
-    )
+    exact = (h, *reference.backward(dh, h, u, None, point.activation))
     found = scan.forward(data.a, data.u, data.h0, point.activation)
     results = (found, *scan.backward(data.dh, found, data.u, None, point.activation))
+    expected = dict(zip(("h", "da", "du", "dh0"), exact, strict=True))
     return compare(point.name, len(a), expected, dict(zip(expected, map(host, results), strict=True)))
 
 

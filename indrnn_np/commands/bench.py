@@ -10,6 +10,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from ..bench import CASES, LEVELS, report, select
@@ -85,9 +86,7 @@ def _crossover(args: argparse.Namespace) -> Output:
     if args.cases:
         because = f"because --backend {args.backend} times a fixed grid of sizes"
         _check.fail("bench", f"--cases is {' '.join(args.cases)}", "none", because)
-    grid, backends = crossover.QUICK_GRID if args.quick else crossover.GRID, args.backend.split(",")
-    if options.simulated(backends):
-        grid = crossover.SIMULATED_GRID
+    backends, grid = _grid(args, crossover)
     with Bar() as progress:
         result = bench.run_crossover(backends, grid, progress=progress, **_turns(args))
     header = report.crossover_header(result)
@@ -103,14 +102,20 @@ def _crossover_time(args: argparse.Namespace) -> Output:
         option = "--ladder" if args.ladder else f"--cases {' '.join(args.cases)}"
         because = "because --crossover-time times a fixed grid of sizes"
         _check.fail("bench", f"{option} is set", "no such option", because)
-    grid, backends = crossover_time.QUICK_GRID if args.quick else crossover_time.GRID, args.backend.split(",")
-    if options.simulated(backends):
-        grid = crossover_time.SIMULATED_GRID
+    backends, grid = _grid(args, crossover_time)
     with Bar() as progress:
         result = bench.run_crossover_time(backends, grid, progress=progress, **_turns(args))
     result["time_table"] = crossover_time.time_table(result)
     cells = [row for case in result["cases"] for row in report.crossover_time_cells(case)]
     return result, report.CROSSOVER_TIME_HEADER, [cells]
+
+
+def _grid(args: argparse.Namespace, module: ModuleType) -> tuple[list[str], Any]:
+    """Return the names of the backends, and the sizes of a crossover's module that suit them."""
+    backends = args.backend.split(",")
+    if options.simulated(backends):
+        return backends, module.SIMULATED_GRID
+    return backends, module.QUICK_GRID if args.quick else module.GRID
 
 
 def _ladder(args: argparse.Namespace) -> Output:

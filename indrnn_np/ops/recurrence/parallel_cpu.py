@@ -2,7 +2,7 @@
 
 Numbers of chunks are arrays (C, N): a row for each chunk, a column for each neuron of each sample.
 A kernel of parallel_cpu_kernels.py computes the chunks k0 to k1, each time step as a flat row of N
-numbers, which vectorises. The replay of the backward pass is the serial kernel of cpu.py.
+numbers, which vectorises. The replay of the backward pass is a serial walk of cpu.py.
 """
 
 from __future__ import annotations
