@@ -66,6 +66,14 @@ def only_writer(where: str, folder: Path, new: bool = False, results: bool = Fal
                     empty.rmdir()
 
 
+def holder(folder: Path) -> str | None:
+    """Return the name of the process that trains, or was killed, in a folder; None without its lock file."""
+    try:
+        return (folder / RUN).read_text("utf-8", "replace")
+    except OSError:
+        return None
+
+
 def is_held(folder: Path) -> bool:
     """Return whether a training run writes into a folder, judged by its lock file without locking it.
 
@@ -74,11 +82,10 @@ def is_held(folder: Path) -> bool:
     """
     if os.environ.get(OFF) == "0":
         return True
-    try:
-        holder = (folder / RUN).read_text("utf-8", "replace")
-    except OSError:
+    text = holder(folder)
+    if text is None:
         return False
-    match = re.fullmatch(r"process (\d+) on (.*)", holder)
+    match = re.fullmatch(r"process (\d+) on (.*)", text)
     if match is None or match[2] != platform.node() or os.name != "posix":
         return True
     try:

@@ -146,7 +146,7 @@ def _write(result: dict[str, Any], folder: Path, name: str) -> list[str]:
         if "time_table" in result:
             files.append("time_table.json")
             _files.replace_text("bench", folder / files[1], json.dumps(result["time_table"], indent=2) + "\n")
-        plot = options.no_plot(f"{name}.png")
+        plot = plots.style.no_plot(f"{name}.png")
         plot = plot or f"plot: {getattr(plots, name)(result, folder / f'{name}.png')}"
         return [*(f"results: {folder / file}" for file in files), plot]
 

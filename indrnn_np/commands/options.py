@@ -3,12 +3,35 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
+import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+MOST_SEEDS = 10_000  # in a range on the command line
+
+
+def seeds(text: str) -> tuple[int, ...]:
+    """Parse seeds such as 0,1,2 or 0-4 into unique numbers."""
+    numbers: list[int] = []
+    for part in text.split(","):
+        match = re.fullmatch(r"(\d{1,20})(?:-(\d{1,20}))?", part.strip(), re.ASCII)
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, -1)
+        if not 0 <= last - first < MOST_SEEDS:
+            expected = f"numbers such as 0,1,2 or 0-4, in ranges of at most {MOST_SEEDS}"
+            raise argparse.ArgumentTypeError(f"seeds is {text!r}, expected {expected}")
+        numbers += range(first, last + 1)
+    return tuple(dict.fromkeys(numbers))
+
+
+def count(text: str) -> int:
+    """Parse a whole number of at least 1."""
+    if not re.fullmatch(r"0*[1-9]\d{0,3}", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"it is {text!r}, expected a whole number from 1 to 9999")
+    return int(text)
+
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "run_dir": {"metavar": "RUN_DIR", "help": "folder of a run, or one of its checkpoints"},
@@ -16,6 +39,18 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--data": {"metavar": "PATH", "help": "data of the task, if they have moved (docs/tasks.md)"},
     "--backend": {"metavar": "NAME", "help": "cpu, cuda or reference (default: that of the run, or cpu)"},
     "--threads": {"type": int, "default": 0, "help": "number of threads; 0: one per core (default: 0)"},
+    "--seeds": {
+        "type": seeds,
+        "default": (0,),
+        "metavar": "N,...",
+        "help": "such as 0,1,2 or 0-4 (default: 0)",
+    },
+    "--jobs": {
+        "type": count,
+        "default": 1,
+        "metavar": "N",
+        "help": "processes, which share the cores (default: 1)",
+    },
     "--json": {"action": "store_true", "help": "print the result as JSON"},
     "--quiet": {"action": "store_true", "help": "no progress on stderr"},
 }
@@ -70,10 +105,3 @@ def console(width: int) -> Any:
     from rich.console import Console
 
     return Console() if sys.stdout.isatty() else Console(width=width)
-
-
-def no_plot(name: str) -> str:
-    """Return the message that the plot `name` is missing, or "" if matplotlib is installed."""
-    if importlib.util.find_spec("matplotlib") is not None:
-        return ""
-    return f"no {name}: matplotlib is not installed (pip install 'indrnn-np[plot]')"

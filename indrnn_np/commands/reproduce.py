@@ -84,7 +84,7 @@ def _write(out: Path, reporter: Any, quiet: bool) -> list[dict[str, Any]]:
     with locks.only_writer("reproduce", out, results=True):  # the last of several processes reads all runs
         entries = reproduce.collect(reproduce.catalogue(), out)
         paths = reproduce.write(entries, out)
-        if message := options.no_plot("curves.png"):
+        if message := plots.style.no_plot("curves.png"):
             reporter.log(message)
         elif any(run["validation"] for entry in entries for run in entry["runs"]):
             paths.append(plots.reproduction(entries, out / "curves.png"))

@@ -13,8 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from .. import _renamed
-from ..settings import settings, tables
+from ..settings import assignments, settings, tables
 from . import options
 
 STEPS = 500  # default sequence length of the adding problem
@@ -101,24 +100,7 @@ def new_settings(args: argparse.Namespace, cell: str) -> dict[str, Any]:
     optional = {"backend": args.backend, "steps": steps, "data": args.data}
     chosen = {name: value for name, value in optional.items() if value is not None}
     chosen |= {"cell": cell, "seed": args.seed, "threads": args.threads}
-    return chosen | dict(_value(text) for text in args.set)
-
-
-def _value(text: str) -> tuple[str, Any]:
-    """Parse NAME=VALUE, with the value in the type of the setting."""
-    name, equals, value = text.partition("=")
-    name = name.strip().replace("-", "_")
-    new = _renamed.SETTINGS.get(name, name)
-    if not equals or new not in settings.BY_NAME:
-        known = ", ".join(settings.BY_NAME)
-        expected = f"NAME=VALUE with a setting of `indrnn train` ({known})"
-        raise ValueError(f"study: --set {text!r}, expected {expected}")
-    kind = settings.BY_NAME[new].kind
-    words = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
-    try:
-        return name, words[value.lower()] if kind is bool else kind(value)
-    except (KeyError, ValueError):
-        raise ValueError(f"study: --set {text!r}, expected a value of type {kind.__name__}") from None
+    return chosen | dict(assignments.one("study", text) for text in args.set)
 
 
 def train_quickly(args: argparse.Namespace) -> None:
@@ -186,6 +168,7 @@ def write(findings: Sequence[Any], args: argparse.Namespace, name: str) -> list[
     from .. import __version__, _files
     from .._cpu import provenance
     from .._files import locks
+    from ..plots import style
 
     out = _files.user_path("study", "out", args.out)
     about = {
@@ -199,7 +182,7 @@ def write(findings: Sequence[Any], args: argparse.Namespace, name: str) -> list[
             base = "-".join(part for part in (name, _file_name(finding.title)) if part)
             files += [str(finding.save(out / f"{base}{suffix}")) for suffix in (".npz", ".csv")]
         _files.replace_text("study", out / f"{name}.json", json.dumps(about, indent=2) + "\n")
-        plot = options.no_plot(f"{name}.png")
+        plot = style.no_plot(f"{name}.png")
         if not plot:
             findings[0].plot(*findings[1:], path=out / f"{name}.png", theme=args.theme)
     return [*files, str(out / f"{name}.json"), plot or str(out / f"{name}.png")]

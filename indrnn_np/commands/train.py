@@ -67,6 +67,7 @@ def _help(setting: settings.Setting) -> str:
 def run(args: argparse.Namespace) -> int:
     """Train the network, print the summary, and return 0, or 130 after Ctrl-C."""
     from .._cpu.threads import set_threads
+    from ..plots import live
     from ..settings import build
     from ..training.progress import Reporter
 
@@ -77,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
         set_threads(used["threads"])
     notes = [f"changed from the run: {change}" for change in changes]
     with _directory(args) as directory, _events(args, directory, done) as events:
-        reporter, curve = Reporter(not args.quiet, directory.log), _curve(directory, notes)
+        reporter, curve = Reporter(not args.quiet, directory.log), live.curve(directory.curve, notes)
         observers = [observer for observer in (curve, events) if observer is not None]
         result = build.fit(used, directory, args.resume, reporter, notes, observers)
         if curve is not None:
@@ -94,6 +95,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _used(args: argparse.Namespace, before: dict[str, Any]) -> dict[str, Any]:
     """Return the settings used: defaults < the resumed run < config file < command line."""
+    from ..settings import build
+
     names = {*settings.BY_NAME, *_renamed.SETTINGS}
     command = {name: value for name, value in vars(args).items() if name in names}
     stored = {} if args.config is None else settings.read(args.config)
@@ -103,13 +106,9 @@ def _used(args: argparse.Namespace, before: dict[str, Any]) -> dict[str, Any]:
         raise ValueError(f"indrnn train: TASK is {args.task!r}, expected one of {tasks}, or --resume RUN")
     command = settings.check(command, args.task, "indrnn train")
     stored = settings.check(stored, args.task, str(args.config))
-    used = settings.merge(args.task, before, stored, command)
-    small = settings.in_simulator(args.task, before | stored | command)
+    used, small = build.complete("indrnn train", args.task, before, stored, command)
     sizes = ", ".join(f"{name} {value}" for name, value in small.items())
     options.note_simulation("train", [used["backend"]], f"small defaults: {sizes or 'none'}")
-    if options.simulated([used["backend"]]):
-        used = settings.merge(args.task, small, before, stored, command)
-    settings.check_use(used, command, "indrnn train")
     return used
 
 
@@ -130,16 +129,6 @@ def _state_of(resume: str) -> tuple[dict[str, Any], int]:
     contents = run_directory.read_checkpoint(resume)
     used = settings.of_run("resume", contents.path, contents.header["meta"].get("settings"))
     return used, contents.header["iteration"]
-
-
-def _curve(directory: Any, notes: list[str]) -> Any:
-    """Return the observer that draws the learning curve; without matplotlib add a note and return None."""
-    from ..plots.live import LiveCurve
-
-    if message := options.no_plot("curve.png"):
-        notes.append(message)
-        return None
-    return LiveCurve(directory.curve)
 
 
 def _events(args: argparse.Namespace, directory: Any, done: int) -> AbstractContextManager[Any]:

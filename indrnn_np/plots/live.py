@@ -17,6 +17,14 @@ SECONDS = 10.0  # minimum time between two drawings
 SHARE = 0.02  # maximum share of the time that drawings take
 
 
+def curve(path: Path, notes: list[str]) -> LiveCurve | None:
+    """Return the observer that draws a run's curve; without matplotlib add a note and return None."""
+    if message := style.no_plot(path.name):
+        notes.append(message)
+        return None
+    return LiveCurve(path)
+
+
 class LiveCurve:
     """Observer that draws the learning curve into a file as training goes on.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,13 @@ NIGHT = {
     "ytick.color": "#d0d0d0", "axes.facecolor": "#16181d", "figure.facecolor": "#16181d",
     "savefig.facecolor": "#16181d", "axes.titlecolor": "#e6e6e6",
 }  # fmt: skip
+
+
+def no_plot(name: str) -> str:
+    """Return the message that the plot `name` is missing, or "" if matplotlib is installed."""
+    if importlib.util.find_spec("matplotlib") is not None:
+        return ""
+    return f"no {name}: matplotlib is not installed (pip install 'indrnn-np[plot]')"
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from ..training.metrics import LARGER_IS_BETTER
 from ..training.plan import Plan
 from ..training.result import Result
 from ..training.trainer import Callback, Observer
-from .settings import of_run, of_task
+from .settings import check_use, in_simulator, merge, of_run, of_task
 from .tables import DENSE, ENDLESS, INDRNN, RESIDUAL
 
 # Settings that every network takes as arguments.
@@ -27,6 +27,21 @@ OPTIONS = (
     "batchnorm", "norm_place", "per_step", "positions", "embedding", "tied", "embedding_dropout",
     "backend", "dtype", "seed",
 )  # fmt: skip
+
+
+def complete(where: str, task: str, *layers: Mapping[str, Any]) -> tuple[Json, Json]:
+    """Return all settings of a run, and its small defaults in numba's simulator, which are empty elsewhere.
+
+    Each layer takes precedence over the ones before it. The last one is the command line, and the
+    network must use all its settings.
+    """
+    used, small = merge(task, *layers), dict[str, Any]()
+    if backend.get(used["backend"]).device.simulated:
+        chosen = {name for layer in layers for name in layer}
+        small = in_simulator(task, dict.fromkeys(chosen))
+        used = merge(task, small, *layers)
+    check_use(used, layers[-1], where)
+    return used, small
 
 
 def task(used: Mapping[str, Any], data: str | None = None) -> tasks.Task:

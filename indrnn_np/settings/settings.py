@@ -74,17 +74,22 @@ def read(path: str | Path) -> dict[str, Any]:
 
 def check(content: Mapping[str, Any], task: str, where: str) -> dict[str, Any]:
     """Return settings from a file without the task's name, after checking their names and types."""
-    known = of_task(task)
+    settings = of_task(task)
     if content.get("task", task) != task:
         raise ValueError(f"{where}: task is {content['task']!r}, expected {task!r} as on the command line")
     renamed = _renamed.read(where, content, _renamed.SETTINGS)
-    return {name: _value(name, value, known, where) for name, value in renamed.items() if name != "task"}
+    return {name: _value(name, value, settings, where) for name, value in renamed.items() if name != "task"}
 
 
-def _value(name: str, value: Any, known: Mapping[str, Setting], where: str) -> Any:
-    if name not in known:
-        raise ValueError(f"{where}: {_unknown(name, known)}, expected one of " + ", ".join(known))
-    setting = known[name]
+def known(where: str, name: str, settings: Mapping[str, Setting]) -> Setting:
+    """Return the setting `name`; an error suggests similar names."""
+    if name not in settings:
+        raise ValueError(f"{where}: {_unknown(name, settings)}, expected one of " + ", ".join(settings))
+    return settings[name]
+
+
+def _value(name: str, value: Any, settings: Mapping[str, Setting], where: str) -> Any:
+    setting = known(where, name, settings)
     if setting.kind is float and type(value) is int:
         value = number(where, name, value)
     if type(value) is not setting.kind:
