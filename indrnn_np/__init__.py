@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ._gradcheck import GradientError as GradientError
     from ._gradcheck import check_function as check_function
     from ._gradcheck import gradcheck as gradcheck
+    from ._sweep.sweep import sweep as sweep
     from .backend import backends as backends
     from .backend import get_backend as get_backend
     from .gradients.online import online as online
@@ -94,6 +95,7 @@ _HOMES = {
     "_gradcheck": ("GradientError", "check_function", "gradcheck"),
     "training.fit": ("fit",),
     "training.plan": ("Plan",),
+    "_sweep.sweep": ("sweep",),
     "tasks.arrays": ("Data",),
     "training.checkpoint": ("load", "save"),
     "networks.interop": ("import_torch",),

@@ -24,6 +24,7 @@ from . import completion
 
 COMMANDS = {
     "train": ("train", "train a network on a task"),
+    "sweep": ("sweep", "train with every combination of settings and seeds"),
     "watch": ("watch", "draw the curves of runs in the terminal"),
     "eval": ("evaluate", "evaluate a run's checkpoint"),
     "export": ("export", "write a trained network as ONNX, safetensors or C"),

@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("rows", nargs="*", metavar="ROW", help=rows)
     full = "settings of the paper, which take hours to days (default: a shorter form)"
     parser.add_argument("--full", action="store_true", help=full)
-    parser.add_argument("--seeds", type=_seeds, default=(0,), metavar="N,...", help="(default: 0)")
+    options.add(parser, "--seeds", "--jobs")
     parser.add_argument("--out", metavar="DIR", default="runs/reproduce", help="(default: runs/reproduce)")
     minutes = "time limit; the same command continues later (default: no limit)"
     parser.add_argument("--minutes", type=float, default=0.0, metavar="M", help=minutes)
@@ -49,7 +49,9 @@ def run(args: argparse.Namespace) -> int:
             for row in rows
         ]
         out.mkdir(parents=True, exist_ok=True)
-        ended = reproduce.run(jobs, reporter, args.minutes, lambda job: _write(out, reporter, quiet=True))
+        ended = reproduce.run(
+            jobs, reporter, args.minutes, lambda job: _write(out, reporter, quiet=True), args.jobs
+        )
     entries = _write(out, reporter, quiet=False)
     chosen = {row.name for row in rows}
     shown = [entry for entry in entries if entry["row"] in chosen]
@@ -106,14 +108,3 @@ def _paths(texts: list[str]) -> dict[str, dict[str, str]]:
             raise ValueError(f"reproduce: data is {text!r}, expected TASK=PATH with TASK one of {tasks}")
         paths[task] = {"data": path}
     return paths
-
-
-def _seeds(text: str) -> tuple[int, ...]:
-    """Parse 0,1,2 into unique numbers."""
-    try:
-        seeds = tuple(dict.fromkeys(int(part) for part in text.split(",")))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"seeds is {text!r}, expected whole numbers such as 0,1,2") from None
-    if min(seeds) < 0:
-        raise argparse.ArgumentTypeError(f"seeds is {text!r}, expected numbers that are not negative")
-    return seeds

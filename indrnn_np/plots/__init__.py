@@ -2,8 +2,8 @@
 
 `learning_curve`, `reproduction`, `bench`, `crossover`, `crossover_time`, `ladder`, `depth`,
 `online_training` and `long_training` write a file. The others return a Figure: `curve` of a run,
-`ladder_figure` of a benchmark, `gradient_check` of a report of `ir.gradcheck`, and each other one of
-findings of `study` whose `kind` is its name.
+`ladder_figure` of a benchmark, `gradient_check` of a report of `ir.gradcheck`, `sweep` of the entries
+of an `ir.sweep`, and each other one of findings of `study` whose `kind` is its name.
 """
 
 from .attribution import attribution
@@ -24,6 +24,7 @@ from .reproduction import reproduction
 from .speed import bench, crossover, crossover_time, ladder, ladder_figure
 from .step_sizes import step_sizes
 from .style import theme
+from .sweep import sweep
 from .truncation import truncation
 from .updates import updates, updates_film
 
@@ -32,5 +33,5 @@ __all__ = [
     "curvature_film", "curve", "depth", "explosion", "flow", "flow_film", "gradient_check", "ladder",
     "ladder_figure", "learning_curve", "long_training", "memory", "memory_film", "noise", "noise_film",
     "one_neuron", "online", "online_film", "online_training", "parallel", "ranking", "reproduction", "step_sizes",
-    "theme", "traces", "truncation", "updates", "updates_film",
+    "sweep", "theme", "traces", "truncation", "updates", "updates_film",
 ]  # fmt: skip

@@ -55,12 +55,12 @@ def _panel(axes: Any, title: str, rows: Sequence[dict[str, Any]]) -> None:
             axes.fill_between(x, low, high, color=color, alpha=0.2, linewidth=0)
     for number, entry in enumerate(rows):
         points = {int(i): value for i, value in entry["paper's curve"].items() if int(i) <= 1.05 * end}
-        axes.plot(list(points), [_shown(v, metric) for v in points.values()], linestyle="", markersize=6,
+        axes.plot(list(points), [shown(v, metric) for v in points.values()], linestyle="", markersize=6,
                   marker=MARKERS[number % len(MARKERS)], color=COLORS[number % len(COLORS)], markerfacecolor="white",
                   label="paper" if points else None, zorder=4)  # fmt: skip
     baselines = {run.get("baseline") for entry in rows for run in entry["runs"]} - {None}
     for value in baselines:
-        axes.axhline(_shown(value, metric), color=style.GREY, linestyle="--", linewidth=1)
+        axes.axhline(shown(value, metric), color=style.GREY, linestyle="--", linewidth=1)
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.set_xlim(0, 1.04 * end)
@@ -71,7 +71,7 @@ def _panel(axes: Any, title: str, rows: Sequence[dict[str, Any]]) -> None:
     axes.legend(frameon=False, fontsize=8, title="model (seeds)", title_fontsize=8)
 
 
-def _shown(value: float, metric: str) -> float:
+def shown(value: float, metric: str) -> float:
     """Return a value to draw; accuracies become error rates in percent."""
     return 100 * (1 - value) if metric == "accuracy" else value
 
@@ -85,5 +85,5 @@ def _band(curves: Sequence[Any], metric: str) -> tuple[list[int], Any, Any, Any]
 
 
 def _number(value: float | None, metric: str) -> float:
-    shown = np.nan if value is None else _shown(value, metric)
-    return shown if shown > 0 else np.nan  # a logarithmic axis has no 0
+    number = np.nan if value is None else shown(value, metric)
+    return number if number > 0 else np.nan  # a logarithmic axis has no 0

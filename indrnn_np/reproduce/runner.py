@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from .. import _files
+from .._sweep import job as runs
+from .._sweep import pool
+from .._sweep.job import FINISHED, INTERRUPTED, WAITING, finished
 from .._types import Json
-from ..settings import build, settings
-from ..training import records, run_directory
+from ..settings import settings
 from ..training.progress import Reporter
 from ..training.run_directory import RunDirectory
 from ..training.trainer import Callback
 from .rows import Row
-
-INTERRUPTED = "interrupted"
 
 
 @dataclass(frozen=True)
@@ -43,15 +44,16 @@ class Job:
 
     def summary(self) -> Json | None:
         """Return the summary of the run, None if the run is unfinished or interrupted."""
-        path = self.directory.summary
-        if not path.is_file():
-            return None
-        summary = records.read_summary(path)
-        return None if summary["ended"] == INTERRUPTED else summary
+        return finished(self.directory)
 
     def begun(self) -> bool:
         """Return whether there is a checkpoint to resume from."""
         return bool(self.directory.files())
+
+    def plain(self, deadline: float = math.inf) -> runs.Job:
+        """Return the run as plain values, for any process; `deadline` as in `runs.Job`."""
+        note = f"{self.row.name}, seed {self.seed}, {self.form} form"
+        return runs.Job(self.settings(), str(self.directory.path), {}, "reproduce", note, False, deadline)
 
 
 def jobs(rows: Iterable[Row], form: str, seeds: Iterable[int], out: str | Path, options: Json) -> list[Job]:
@@ -61,9 +63,10 @@ def jobs(rows: Iterable[Row], form: str, seeds: Iterable[int], out: str | Path, 
 
 
 def run(
-    jobs: Iterable[Job], reporter: Reporter, minutes: float = 0.0, after: Callable[[Job], object] = lambda job: None
+    jobs: Iterable[Job], reporter: Reporter, minutes: float = 0.0, after: Callable[[Job], object] = lambda job: None,
+    processes: int = 1,
 ) -> bool:  # fmt: skip
-    """Run jobs in turn and return whether all have ended; a later call resumes unfinished jobs.
+    """Run jobs and return whether all have ended; a later call resumes unfinished jobs.
 
     Parameters
     ----------
@@ -72,19 +75,30 @@ def run(
     reporter : Reporter
         Shows the progress.
     minutes : float
-        Time limit: the current run is interrupted and no other starts. 0: no limit.
+        Time limit: the current runs are interrupted and no other starts. 0: no limit.
     after : callable
         Called with each job that has ended.
+    processes : int
+        Number of runs at the same time. 1: in this process.
+
+    Raises
+    ------
+    RuntimeError
+        If runs failed in one of several processes. The other runs have ended before.
     """
-    end = time.monotonic() + 60 * minutes if minutes else None
+    deadline, waiting = time.time() + 60 * minutes if minutes else math.inf, []
+    for job in jobs:
+        if job.summary() is None:
+            waiting.append(job)
+        else:
+            reporter.log(f"{_name(job)}: done before, {job.directory.path}")
+    if processes > 1:
+        return _run_together(waiting, reporter, deadline, after, processes)
 
     def over(iteration: int = 0) -> bool:
-        return end is not None and time.monotonic() >= end
+        return time.time() >= deadline
 
-    for job in jobs:
-        if job.summary() is not None:
-            reporter.log(f"{job.row.name} seed {job.seed}: done before, {job.directory.path}")
-            continue
+    for job in waiting:
         if over() or _run(job, reporter, over) == INTERRUPTED:
             return False
         after(job)
@@ -92,20 +106,33 @@ def run(
 
 
 def _run(job: Job, reporter: Reporter, over: Callback) -> str:
-    """Start or resume a job and return how it ended."""
-    used, directory = job.settings(), job.directory
-    resume = directory.path if job.begun() else None
-    with directory.writing(resume):
-        changes = [] if resume is None else _changes(job, used)
-        notes = [f"{job.row.name}, seed {job.seed}, {job.form} form", *changes]
-        return build.fit(used, directory, resume, reporter, notes, [over]).summary["ended"]
+    """Start or resume a job in this process and return how it ended."""
+    return runs.run(job.plain(), over, reporter)["ended"]
 
 
-def _changes(job: Job, used: Json) -> list[str]:
-    """Return the changed settings of a resumed run; raise if the row now defines a different run."""
-    contents = run_directory.read_checkpoint(job.directory.path)
-    before = settings.of_run("reproduce", contents.path, contents.header["meta"].get("settings"))
-    try:
-        return [f"changed from the run: {change}" for change in settings.changes(before, used)]
-    except ValueError as error:
-        raise ValueError(f"reproduce: {job.directory.path} holds another run; {error}") from error
+def _run_together(
+    jobs: list[Job], reporter: Reporter, deadline: float, after: Callable[[Job], object], processes: int
+) -> bool:
+    """Run jobs in several processes, which share the cores, and return whether all have ended."""
+    plain = {number: job.plain(deadline) for number, job in enumerate(jobs)}
+    for one in plain.values():
+        one.used["threads"] = one.used["threads"] or pool.threads_each(processes)
+    outcomes: dict[int, runs.Outcome] = {}
+
+    def report(number: int, outcome: runs.Outcome) -> None:
+        outcomes[number] = outcome
+        if outcome.state != WAITING:
+            reporter.log(f"{_name(jobs[number])}: {outcome.error or outcome.state}")
+        if outcome.state == FINISHED:
+            after(jobs[number])
+
+    pool.run_all(plain, report, processes)
+    if errors := [outcome.error for outcome in outcomes.values() if outcome.error]:
+        raise RuntimeError(
+            f"reproduce: {len(errors)} of {len(jobs)} runs failed; the first error: {errors[0]}"
+        )
+    return len(outcomes) == len(jobs) and all(outcome.state == FINISHED for outcome in outcomes.values())
+
+
+def _name(job: Job) -> str:
+    return f"{job.row.name} seed {job.seed}"

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .. import _files
+from .._sweep import cells
 from ..settings import settings
 from ..training.progress import duration
 from ..training.records import read_metrics
 from .rows import BUDGET, FORMS, Row
 from .runner import Job
 
-# Entries of a run's summary that table.json keeps.
-KEPT = ("ended", "iterations", "parameters", "final", "best", "baseline", "metric", "machine", "versions")
-UNITS = {"accuracy": "%", "softmax_cross_entropy": "nats", "mse": "", "bits": "bits", "perplexity": ""}
 HEAD = ("row", "form", "paper", "test", "validation", "expected", "iterations", "time", "seeds", "machine")
 LEGEND = (
     "Means over the seeds, with the range in parentheses. budget: a shorter run; compare its validation value",
@@ -79,8 +77,7 @@ def _run(job: Job) -> dict[str, Any] | None:
            "settings": _settings(job.directory.config)}  # fmt: skip
     if summary is None:
         return run
-    run |= {name: summary[name] for name in KEPT}
-    return run | {"minutes": summary["seconds"] / 60, "batch": summary["plan"]["batch"]}
+    return run | cells.kept(summary)
 
 
 def _settings(path: Path) -> dict[str, Any]:
@@ -93,10 +90,7 @@ def _entry(row: Row, form: str, runs: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the entry of a row in a form."""
     done = [run for run in runs if run["ended"] is not None]
     metric = done[0]["metric"] if done else None
-    values = {
-        split: [value for run in done if (value := run["final"].get(split, {}).get(metric)) is not None]
-        for split in ("test", "validation")
-    }
+    values = {split: cells.final(done, split) for split in ("test", "validation")}
     expected = row.expected if form == BUDGET else None
     inside = None
     if expected and values["validation"]:
@@ -122,40 +116,16 @@ def _cells(entry: dict[str, Any]) -> list[str]:
     """Return the cells of an entry in the order of HEAD."""
     metric, done = entry["metric"], [run for run in entry["runs"] if run["ended"] is not None]
     begun = [run for run in entry["runs"] if run["ended"] is None]
-    expected = "" if entry["expected"] is None else " to ".join(_value(v, metric) for v in entry["expected"])
+    expected = (
+        "" if entry["expected"] is None else " to ".join(cells.value(v, metric) for v in entry["expected"])
+    )
     if entry["as expected"] is not None:
         expected += ": yes" if entry["as expected"] else ": **no**"
-    machines = dict.fromkeys(_machine(run["machine"]) for run in done)
+    machines = dict.fromkeys(cells.machine(run["machine"]) for run in done)
     seeds = [str(run["seed"]) for run in done] + [f"({run['seed']}, unfinished)" for run in begun]
     return [
-        entry["row"], entry["form"], _value(entry["paper"], metric), _spread(entry["reached"]["test"], metric),
-        _spread(entry["reached"]["validation"], metric), expected,
-        _range([run["iterations"] for run in entry["runs"]], str),
-        _range([60 * run["minutes"] for run in done], duration), ", ".join(seeds), "; ".join(machines),
+        entry["row"], entry["form"], cells.value(entry["paper"], metric),
+        *(cells.spread(entry["reached"][split], metric) for split in ("test", "validation")), expected,
+        cells.extent([run["iterations"] for run in entry["runs"]], str),
+        cells.extent([60 * run["minutes"] for run in done], duration), ", ".join(seeds), "; ".join(machines),
     ]  # fmt: skip
-
-
-def _machine(machine: dict[str, Any]) -> str:
-    threads = machine["threads"]
-    return f"{machine['cpu']}, {threads} thread{'s' if threads > 1 else ''}"
-
-
-def _value(value: float | None, metric: str | None) -> str:
-    """Return a value with its unit; accuracies are in percent."""
-    if value is None:
-        return ""
-    if metric == "accuracy":
-        return f"{100 * value:.2f} %"
-    return f"{value:.4g} {UNITS.get(metric or '', '')}".strip()
-
-
-def _spread(values: Sequence[float], metric: str | None) -> str:
-    if not values:
-        return ""
-    mean, low, high = (_value(float(f(values)), metric) for f in (np.mean, np.min, np.max))
-    return mean if len(values) == 1 else f"{mean} ({low} to {high})"
-
-
-def _range(values: Sequence[float], form: Callable[[float], str]) -> str:
-    """Return the smallest and the largest value as text, or the only one."""
-    return " to ".join(dict.fromkeys(form(value) for value in (min(values), max(values)))) if values else ""

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from indrnn_np import reproduce
+from indrnn_np._sweep import cells
 from indrnn_np.commands import cli
-from indrnn_np.commands import reproduce as command
-from indrnn_np.reproduce import published, table
+from indrnn_np.reproduce import published
 from indrnn_np.reproduce.rows import BUDGET, FORMS, FULL, Row
 from indrnn_np.settings import settings
 from indrnn_np.training.progress import Reporter
@@ -165,6 +165,31 @@ def test_the_limit_of_minutes(tmp_path, tiny, capsys):
     assert entry["runs"][0]["ended"] == "iterations"
 
 
+def test_several_processes_reach_the_same_values(tmp_path, tiny):
+    values = []
+    for jobs in ("1", "2"):
+        out = tmp_path / jobs
+        assert call(out, "tiny", "--seeds", "1", "--jobs", jobs, "--quiet") == 0
+        entries = json.loads((out / "out" / "table.json").read_text())
+        values.append(
+            {run["directory"]: (run["final"], run["best"]) for entry in entries for run in entry["runs"]}
+        )
+    assert values[0] == values[1] and len(values[0]) == 2
+    assert "tiny/wide, seed 1, budget form" in (out / "out/budget/tiny/wide-seed1/log.txt").read_text()
+
+
+def test_a_row_that_fails_in_a_process_does_not_stop_the_others(tmp_path, capsys):
+    rows = row(full=SMALL | {"dropout_places": "nowhere=0.5"}), row("tiny/wide")
+    todo = reproduce.jobs(rows, BUDGET, [0], tmp_path, {})
+    with pytest.raises(RuntimeError, match=r"reproduce: 1 of 2 runs failed; the first error: .*nowhere"):
+        reproduce.run(todo, QUIET, processes=2)
+    assert [job.summary() is None for job in todo] == [True, False]
+
+
+def test_the_limit_of_minutes_in_processes(tmp_path):
+    assert not reproduce.run(reproduce.jobs([row()], BUDGET, [0], tmp_path, {}), QUIET, 1e-9, processes=2)
+
+
 def test_the_curves_are_drawn(tmp_path, tiny, figure, capsys):
     assert call(tmp_path, "all", "--seeds", "0,1", "--quiet") == 0
     panels = [axes for axes in figure[-1].axes if axes.get_visible()]
@@ -198,15 +223,6 @@ def test_what_is_wrong_is_said(tmp_path, tiny, capsys, arguments, message):
     assert message in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("text", "message"), [("a", "whole numbers"), ("-1", "not negative")])
-def test_seeds_are_numbers(text, message):
-    import argparse
-
-    assert command._seeds("2,0,2") == (2, 0)
-    with pytest.raises(argparse.ArgumentTypeError, match=message):
-        command._seeds(text)
-
-
 def test_values_are_written_in_their_unit():
-    assert table._value(0.9948, "accuracy") == "99.48 %" and table._value(1.26, "bits") == "1.26 bits"
-    assert table._value(None, "mse") == "" and table._spread([], "mse") == ""
+    assert cells.value(0.9948, "accuracy") == "99.48 %" and cells.value(1.26, "bits") == "1.26 bits"
+    assert cells.value(None, "mse") == "" and cells.spread([], "mse") == ""
