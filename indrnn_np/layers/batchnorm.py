@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -154,11 +155,16 @@ class BatchNorm(Layer):
         return y_dot, None, None
 
     def _update(self, mean: AnyArray, var: AnyArray, t0: int, x: AnyArray, ctx: Context) -> None:
-        """Update the running statistics; a variance over one value does not change them."""
+        """Update the running statistics, of a shard later; a variance over one value does not change them."""
         T, B, _ = x.shape
         counts = value_counts(T, B, ctx.run.lengths, self.per_step)
         momentum = self.momentum if ctx.run.momentum is None else ctx.run.momentum
-        ctx.ops.batchnorm.update(ctx.buffer("mean"), ctx.buffer("var"), mean, var, counts, t0, momentum)
+        running = ctx.buffer("mean"), ctx.buffer("var")
+        update = partial(ctx.ops.batchnorm.update, *running, mean, var, counts, t0, momentum)
+        if ctx.run.shard is None:
+            update()
+        elif momentum:
+            ctx.run.shard.updates.append(update)
 
 
 def value_counts(T: int, B: int, lengths: Array | None, per_step: bool) -> AnyArray:

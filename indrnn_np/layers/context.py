@@ -1,10 +1,10 @@
-"""Arguments of a pass: Pass, the options of all layers, and Context, the arrays of one layer."""
+"""Arguments of a pass: Pass, the options of all layers, Shard, and Context, the arrays of one layer."""
 
 from __future__ import annotations
 
 import dataclasses
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from .._types import AnyArray, Array, DType, DTypeLike, Probe
@@ -13,6 +13,26 @@ from .fusion import LastRow
 
 if TYPE_CHECKING:
     from ..backend import Backend
+
+
+@dataclasses.dataclass(frozen=True)
+class Shard:
+    """A part of a batch with a pass of its own (training/shards.py).
+
+    Parameters
+    ----------
+    number : int
+        Position in the batch, which the dropout masks depend on. Shard 0 has the masks of a whole
+        batch.
+    first : int
+        Position of its first sample in the batch.
+    updates : list of callables
+        The pass appends its updates of the running statistics instead of making them.
+    """
+
+    number: int = 0
+    first: int = 0
+    updates: list[Callable[[], object]] = dataclasses.field(default_factory=list)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +62,8 @@ class Pass:
     sequence_length : int, optional
         Time steps of the sequence, if the pass runs a window of it (networks/recompute.py). None:
         those of the pass.
+    shard : Shard, optional
+        Part of a batch that the pass runs. None: a whole batch.
     """
 
     lengths: Array | None = None
@@ -54,6 +76,7 @@ class Pass:
     running: bool = False
     probe: Probe | None = None
     sequence_length: int | None = None
+    shard: Shard | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,8 +150,11 @@ class Context:
         return self.work.array(name, shape, dtype, self.ops.device.empty)
 
     def key(self, purpose: str) -> tuple[int, int, int]:
-        """Return the key of this layer's random numbers in this iteration (ops/random)."""
-        return self.run.seed, zlib.crc32(f"{self.prefix}{purpose}".encode()), self.run.iteration
+        """Return the key of this layer's random numbers in this iteration and shard (ops/random)."""
+        name, shard = f"{self.prefix}{purpose}", self.run.shard
+        if shard is not None and shard.number:
+            name += f", shard {shard.number}"
+        return self.run.seed, zlib.crc32(name.encode()), self.run.iteration
 
     def dense(self, dy: AnyArray) -> AnyArray:
         """Return the gradient as an array (T, B, H); a LastRow is expanded."""

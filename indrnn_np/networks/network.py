@@ -16,7 +16,7 @@ from ..backend import get as get_backend
 from ..device import Device
 from ..layers import Embedding, Layer, Tied, fusion
 from ..layers.chain import Tape, check_layers, forward_layers, gathered, named_layers, network_input
-from ..layers.context import Context, Pass
+from ..layers.context import Context, Pass, Shard
 from ..parameters import Identity, Views, load_arrays, total_size
 from ..workspace import Workspace
 from . import tape_stamp
@@ -171,10 +171,11 @@ class Network:
         lengths: Array | None,
         training: bool,
         work: Workspace | None,
+        shard: Shard | None = None,
     ) -> tuple[AnyArray, tuple[State, ...], Tape]:
         """Run a checked x (T, B, D) through the layers; return output, final states and tape."""
         stamp = tape_stamp.begin(self.identity, work)
-        contexts = self.contexts(work, lengths=lengths, training=training)
+        contexts = self.contexts(work, lengths=lengths, training=training, shard=shard)
         x = network_input(x, contexts[0])
         y, after, tape = forward_layers(self.layers, x, states, contexts)
         tape_stamp.finish(stamp, tape, x, self.params, self.device)

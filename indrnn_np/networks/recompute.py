@@ -25,7 +25,7 @@ from .._cpu import threads
 from .._types import AnyArray, Array, Probe, Record, State, Value
 from ..layers import LastStep, Layer
 from ..layers.chain import Tape, backward_layers, forward_layers, named_layers, network_input
-from ..layers.context import Context
+from ..layers.context import Context, Shard
 from ..parameters import Views
 from ..workspace import Workspace
 from . import tape_stamp
@@ -89,7 +89,7 @@ class WindowsTape:
 
 def forward(
     net: Network, x: AnyArray, states: Sequence[State], lengths: Array | None, training: bool,
-    work: Workspace | None = None, window: int | None = None,
+    work: Workspace | None = None, window: int | None = None, shard: Shard | None = None,
 ) -> tuple[AnyArray, tuple[State, ...], WindowsTape]:  # fmt: skip
     """Run a checked x (T, B, D) in windows of `window` steps; return output, states and tape."""
     check("Sequential.forward", net.layers, training)
@@ -98,7 +98,7 @@ def forward(
     windows = cut(T, window or window_length(T, *sizes(net.layers, B, D)))
     work = Workspace() if work is None else work
     stamp = tape_stamp.begin(net.identity, work)
-    contexts = net.contexts(work, lengths=lengths, training=True)
+    contexts = net.contexts(work, lengths=lengths, training=True, shard=shard)
     tape = WindowsTape(net.device.bring(x), lengths, contexts, windows, work, x, stamp)
     after: tuple[State, ...] = tuple(states)
     for k, (t0, t1) in enumerate(windows):

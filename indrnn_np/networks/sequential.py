@@ -8,6 +8,7 @@ from .. import _check
 from .._check.sequences import TIME_MAJOR, batch_layout
 from .._types import AnyArray, Array, ArrayInput, Probe, State
 from ..layers.chain import Tape, backward_layers
+from ..layers.context import Shard
 from ..parameters import Views
 from ..workspace import Workspace
 from . import inference, recompute, summary, tangents, tape_stamp
@@ -53,6 +54,7 @@ class Sequential(Network):
         training: bool = True,
         work: Workspace | None = None,
         memory: str = "keep",
+        shard: Shard | None = None,
     ) -> tuple[AnyArray, tuple[State, ...], Tape | WindowsTape]:
         """Run x (T, B, D), or (T, B) symbols, through the layers.
 
@@ -70,6 +72,8 @@ class Sequential(Network):
         memory : str
             "keep", or "recompute" to store the states of few steps and recompute the others in
             backward (recompute.py).
+        shard : Shard, optional
+            Part of a batch that x is (training/shards.py). None: a whole batch.
 
         Returns
         -------
@@ -80,8 +84,8 @@ class Sequential(Network):
         _check.choice("Sequential.forward", "memory", memory, MEMORY)
         states = states_of(self, "Sequential.forward", "state", state)
         if memory == KEEP:
-            return self.run(x, states, lengths, training, work)
-        return recompute.forward(self, x, states, lengths, training, work)
+            return self.run(x, states, lengths, training, work, shard)
+        return recompute.forward(self, x, states, lengths, training, work, shard=shard)
 
     def backward(
         self,
