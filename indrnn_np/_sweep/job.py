@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from .._types import Json
 from ..settings import build, settings
 from ..training import records, run_directory
+from ..training.callbacks import Callback, Observer
 from ..training.progress import Reporter
 from ..training.run_directory import RunDirectory
-from ..training.trainer import Callback, Observer
 
 INTERRUPTED = "interrupted"
 FINISHED, FAILED, WAITING = "finished", "failed", "waiting"

@@ -20,7 +20,7 @@ from .. import __version__
 from .._cpu import environment
 from ..settings import settings
 from ..training import signals
-from . import completion
+from . import completion, launched
 
 COMMANDS = {
     "train": ("train", "train a network on a task"),
@@ -54,6 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     environment.configure()  # before anything loads numpy
     _prepare_streams()
+    launched.silence_others()
     with signals.as_ctrl_c() as received:
         try:
             try:

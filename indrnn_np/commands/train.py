@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import _renamed
 from ..settings import settings
-from . import options
+from . import launched, options
 
 
 class Help(argparse._HelpAction):
@@ -67,34 +67,52 @@ def _help(setting: settings.Setting) -> str:
 def run(args: argparse.Namespace) -> int:
     """Train the network, print the summary, and return 0, or 130 after Ctrl-C."""
     from .._cpu.threads import set_threads
+    from ..training.ranks import ranks_of
+
+    comm = launched.communicator()
+    ranks = ranks_of(comm)
+    with ranks.ending_together():
+        before, done = ({}, 0) if args.resume is None else _state_of(args.resume)
+        used = _used(args, before)
+        changes = settings.changes(before, used) if before else []
+        if used["threads"]:
+            set_threads(used["threads"])
+        notes = [f"changed from the run: {change}" for change in changes]
+        ended = (_follow if ranks.rank else _lead)(args, used, notes, done, comm)
+    return 130 if ended == "interrupted" else 0
+
+
+def _lead(args: argparse.Namespace, used: dict[str, Any], notes: list[str], done: int, comm: Any) -> str:
+    """Train as rank 0, which writes the files and prints the summary; return why the run ended."""
     from ..plots import live
     from ..settings import build
     from ..training.progress import Reporter
 
-    before, done = ({}, 0) if args.resume is None else _state_of(args.resume)
-    used = _used(args, before)
-    changes = settings.changes(before, used) if before else []
-    if used["threads"]:
-        set_threads(used["threads"])
-    notes = [f"changed from the run: {change}" for change in changes]
     with _directory(args) as directory, _events(args, directory, done) as events:
         reporter, curve = Reporter(not args.quiet, directory.log), live.curve(directory.curve, notes)
         observers = [observer for observer in (curve, events) if observer is not None]
-        result = build.fit(used, directory, args.resume, reporter, notes, observers)
+        result = build.fit(used, directory, args.resume, reporter, notes, observers, comm)
         if curve is not None:
             curve.draw(result.history, result.summary, reporter.log)
     if args.json:
         options.print_json(result.summary)
     else:
         sys.stdout.write(words(result.summary, directory.path))
-    if result.summary["ended"] != "interrupted":
-        return 0
-    _show_continuation(args, directory.path)
-    return 130
+    if result.summary["ended"] == "interrupted":
+        _show_continuation(args, directory.path)
+    return result.summary["ended"]
+
+
+def _follow(args: argparse.Namespace, used: dict[str, Any], notes: list[str], done: int, comm: Any) -> str:
+    """Train as another rank, which writes and prints nothing; return why the run ended."""
+    from ..settings import build
+    from ..training.progress import Reporter
+
+    return build.fit(used, None, args.resume, Reporter(show=False), comm=comm).summary["ended"]
 
 
 def _used(args: argparse.Namespace, before: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings used: defaults < the resumed run < config file < command line."""
+    """Return the settings used: defaults (of mpiexec) < the resumed run < config file < command line."""
     from ..settings import build
 
     names = {*settings.BY_NAME, *_renamed.SETTINGS}
@@ -106,7 +124,8 @@ def _used(args: argparse.Namespace, before: dict[str, Any]) -> dict[str, Any]:
         raise ValueError(f"indrnn train: TASK is {args.task!r}, expected one of {tasks}, or --resume RUN")
     command = settings.check(command, args.task, "indrnn train")
     stored = settings.check(stored, args.task, str(args.config))
-    used, small = build.complete("indrnn train", args.task, before, stored, command)
+    layers = [launched.defaults(), before, stored, command]
+    used, small = build.complete("indrnn train", args.task, *layers)
     sizes = ", ".join(f"{name} {value}" for name, value in small.items())
     options.note_simulation("train", [used["backend"]], f"small defaults: {sizes or 'none'}")
     return used

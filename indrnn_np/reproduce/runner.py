@@ -14,9 +14,9 @@ from .._sweep import pool
 from .._sweep.job import FINISHED, INTERRUPTED, WAITING, finished
 from .._types import Json
 from ..settings import settings
+from ..training.callbacks import Callback
 from ..training.progress import Reporter
 from ..training.run_directory import RunDirectory
-from ..training.trainer import Callback
 from .rows import Row
 
 

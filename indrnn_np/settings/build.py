@@ -13,12 +13,12 @@ from .. import _check, backend, networks, tasks
 from .._types import Json
 from ..optim import optimizers, schedules
 from ..training import records, windows
+from ..training.callbacks import Callback, Observer
 from ..training.checkpoint import Checkpoint
 from ..training.fit import train
 from ..training.metrics import LARGER_IS_BETTER
 from ..training.plan import Plan
 from ..training.result import Result
-from ..training.trainer import Callback, Observer
 from .settings import check_use, in_simulator, merge, of_run, of_task
 from .tables import DENSE, ENDLESS, INDRNN, RESIDUAL
 
@@ -174,14 +174,24 @@ def schedule(used: Mapping[str, Any], total: int, metric: str) -> schedules.Sche
 
 def fit(
     used: Mapping[str, Any], directory: Any, resume: Any, reporter: Any, notes: Sequence[str] = (),
-    callbacks: Sequence[Callback | Observer] = (),
+    callbacks: Sequence[Callback | Observer] = (), comm: Any = None,
 ) -> Result:  # fmt: skip
-    """Train with these settings into `directory`; `resume` is a run or checkpoint to resume."""
+    """Train with these settings into `directory`; `resume` is a run or checkpoint to resume.
+
+    Only rank 0 of the communicator `comm` has a directory.
+    """
     of = task(used)
     net, total = network(used, of), iterations(used, windows.cut(of, used["update_every"]))
-    about = f"{of.name}: {net.size} parameters, {net.backend}, {net.dtype}, into {directory.path}"
+    about = f"{of.name}: {net.size} parameters, {net.backend}, {net.dtype}"
+    if directory is not None:
+        about += f", into {directory.path}"
     chosen = {field.name: used[field.name] for field in fields(Plan) if field.name in used}
-    chosen |= {"iterations": total, "epochs": None, "schedule": schedule(used, total, of.metric)}
+    chosen |= {
+        "iterations": total,
+        "epochs": None,
+        "schedule": schedule(used, total, of.metric),
+        "comm": comm,
+    }
     return train(
         net, of, optimizer(used), Plan(**chosen), callbacks=callbacks, out=directory, resume=resume,
         progress=reporter, settings=dict(used), notes=[about, *notes],

@@ -10,7 +10,7 @@ earliest window in the forward pass, the latest window in the backward pass.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,7 @@ from ..workspace import Workspace
 from . import metrics
 
 if TYPE_CHECKING:
+    from .gradient_pass import Part
     from .updates import Update
 
 
@@ -68,7 +69,7 @@ def diverged(iteration: int, reason: str, places: list[Place], last: str) -> Div
 
 def find(
     net: Sequential, update: Update | None, loss: str | LossFunction, memory: str = KEEP,
-    work: Workspace | None = None,
+    work: Workspace | None = None, parts: Callable[[Batch, State], Iterable[Part]] | None = None,
 ) -> list[Place]:  # fmt: skip
     """Return the first non-finite parameter, if any, and the first non-finite value of the pass.
 
@@ -84,18 +85,36 @@ def find(
         "keep" or "recompute", as in the run.
     work : Workspace, optional
         Workspace of the run. The search reuses its memory.
+    parts : callable, optional
+        Cuts a batch as the run does (`GradientPass.parts`). None: the batch is one part.
     """
     host = net.device.to_host
     places = _named("parameter", ((name, host(array)) for name, array in net.params.items()))
     if update is None:
         return places
-    batch, state = update.batch, update.state
+    whole: list[Part] = [(update.batch, update.state, None)]
     try:
-        place = _forward(net, batch, memory, work, state) or _backward(net, batch, loss, memory, work, state)
+        for part in whole if parts is None else parts(update.batch, update.state):
+            empty = part[0].x.shape[1] == 0  # a shard of a small last batch
+            place = (
+                None
+                if empty
+                else _forward(net, part, memory, work) or _backward(net, part, loss, memory, work)
+            )
+            if place is not None:
+                return [*places, _in_batch(place, part)]
     finally:
         for name, array in update.buffers.items():
             net.device.assign(net.buffers[name], array)
-    return places + ([place] if place is not None else [])
+    return places
+
+
+def _in_batch(place: Place, part: Part) -> Place:
+    """Return a place in a part of a batch with the number of the sample in the whole batch."""
+    shard = part[2]
+    if shard is None or place.sample is None:
+        return place
+    return dataclasses.replace(place, sample=place.sample + shard.first)
 
 
 def describe(net: Sequential, name: str) -> str:
@@ -124,29 +143,27 @@ def _place(array: str, values: Array, layer: int | None = None, t0: int = 0) -> 
 Piece = tuple[int, AnyArray, Sequence[State], Sequence[Context]]
 
 
-def _pieces(
-    net: Sequential, batch: Batch, memory: str, work: Workspace | None, state: State
-) -> Iterator[Piece]:
+def _pieces(net: Sequential, part: Part, memory: str, work: Workspace | None) -> Iterator[Piece]:
     """Yield the sequence as the pass of the run processes it: whole, or in windows."""
+    batch, state, shard = part
     if memory == KEEP:
         lengths = check_input(net, batch.x, batch.lengths, True)
-        contexts = net.contexts(lengths=lengths, training=True)
+        contexts = net.contexts(lengths=lengths, training=True, shard=shard)
         yield 0, network_input(batch.x, contexts[0]), state or (None,) * len(contexts), contexts
         return
-    _, _, tape = net.forward(batch.x, state, batch.lengths, work=work, memory=memory)
+    _, _, tape = net.forward(batch.x, state, batch.lengths, work=work, memory=memory, shard=shard)
     assert isinstance(tape, WindowsTape)
     for k, (t0, _) in enumerate(tape.windows):
-        part, of_window = tape.window(k)
-        yield t0, part, tape.edges[k], of_window
+        x, of_window = tape.window(k)
+        yield t0, x, tape.edges[k], of_window
 
 
-def _forward(
-    net: Sequential, batch: Batch, memory: str, work: Workspace | None, state: State
-) -> Place | None:
+def _forward(net: Sequential, part: Part, memory: str, work: Workspace | None) -> Place | None:
+    batch = part[0]
     x = net.device.to_host(network_input(batch.x, net.contexts(lengths=batch.lengths)[0]))
     if not np.isfinite(x).all():
         return _place("the input x", x)
-    for t0, y, states, contexts in _pieces(net, batch, memory, work, state):
+    for t0, y, states, contexts in _pieces(net, part, memory, work):
         for name, values in _outputs(net.layers, y, states, contexts):
             if not np.isfinite(values).all():
                 return _place(f"the output of {describe(net, name)}", values, int(name.split(".")[0]), t0)
@@ -166,9 +183,10 @@ def _outputs(
 
 
 def _backward(
-    net: Sequential, batch: Batch, loss: str | LossFunction, memory: str, work: Workspace | None, state: State
+    net: Sequential, part: Part, loss: str | LossFunction, memory: str, work: Workspace | None
 ) -> Place | None:
-    y, _, tape = net.forward(batch.x, state, batch.lengths, work=work, memory=memory)
+    batch, state, shard = part
+    y, _, tape = net.forward(batch.x, state, batch.lengths, work=work, memory=memory, shard=shard)
     value, dy = metrics.loss_of(loss, y, batch, net.ops)
     dy_host = net.device.to_host(dy)
     if not np.isfinite(dy_host).all():

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import inspect
 import json
-import warnings
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from .. import _check
@@ -24,20 +24,13 @@ from ..tasks.arrays import DataOfFit
 from ..tasks.corpus import same_numbers
 from ..tasks.targets import Targets
 from . import checkpoint, keywords, records, room, run_directory, time_choice, windows
+from .callbacks import Callback, Observer
+from .facts import facts_of
 from .plan import Plan
 from .progress import Reporter
 from .result import Result, summary_of
 from .run_directory import RunDirectory
-from .trainer import Callback, Observer, Trainer
-
-# Keywords of version 0.1.0 that are not fields of a plan, and their replacements.
-OLD = {
-    "stop": "an entry of callbacks, which returns True to interrupt the run",
-    "watch": "an entry of callbacks",
-    "reporter": "progress",
-    "settings": "an argument of indrnn_np.training.fit.train",
-    "notes": "an argument of indrnn_np.training.fit.train",
-}
+from .trainer import Trainer
 
 
 def fit(
@@ -115,7 +108,7 @@ def fit(
     >>> result.summary["iterations"]
     6
     """
-    old = _old_keywords(fields)
+    old = keywords.replace_old(fields)
     _check_arguments(net, optimizer, callbacks, fields, seed)
     if loss is not None:
         fields["loss"] = loss
@@ -140,8 +133,11 @@ def train(
     notes : sequence of str
         First lines of the log.
     """
+    ranks = plan.ranks
     directory = out if isinstance(out, RunDirectory) or out is None else RunDirectory(out)
-    with nullcontext() if directory is None else directory.writing(resume):
+    if ranks.rank:
+        directory, progress = None, Reporter(show=False)
+    with ranks.ending_together(), nullcontext() if directory is None else directory.writing(resume):
         contents = None if resume is None else run_directory.read_checkpoint(resume)
         task = windows.cut(task, plan.update_every)
         whole = plan.complete(task, optimizer.lr, net.iteration if contents is None else 0)
@@ -155,6 +151,7 @@ def train(
             same_numbers("fit", task.describe(), meta["task"] or {}, contents.path)
             trainer.load(contents, RunDirectory(run_directory.run_of(contents.path)).best_of(contents))
         times = time_choice.settle(net, task, whole, contents)
+        ranks.check_equal("fit", partial(facts_of, trainer))
         notes = [*notes, *times, *trainer.step.gradient_pass.notes, room.check(net, task, optimizer, whole)]
         if directory is not None:
             directory.create()
@@ -163,31 +160,12 @@ def train(
         for note in notes:
             progress.log(note)
         _take_history(trainer, contents)
+        trainer.journal.history = ranks.first_true(trainer.journal.history)
         trainer.run()
         summary = summary_of(trainer)
         if directory is not None:
             directory.write(directory.summary, json.dumps(summary, indent=2) + "\n")
     return Result(net, trainer.journal.history, summary)
-
-
-def _old_keywords(fields: Json) -> Json:
-    """Remove the keywords of version 0.1.0 from `fields`, and return them as arguments of `train`."""
-    old = {name: fields.pop(name) for name in OLD if name in fields}
-    for name in old:
-        warnings.warn(f"fit: {name} is now {OLD[name]}", DeprecationWarning, stacklevel=3)
-    stop, watch = old.pop("stop", None), old.pop("watch", None)
-    for name in ("clip_norm", "clip_value"):
-        if name in fields and fields[name] is None:
-            del fields[name]  # None meant no limit
-
-    def callback(iteration: int) -> bool:
-        if watch is not None:
-            watch(iteration)
-        return stop is not None and stop()
-
-    if (reporter := old.pop("reporter", None)) is not None:
-        old["progress"] = reporter
-    return old | {"callbacks": [callback]}
 
 
 def _check_arguments(net: object, optimizer: object, callbacks: object, fields: Json, seed: int) -> None:

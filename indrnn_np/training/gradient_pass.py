@@ -1,54 +1,77 @@
-"""The two ways to the gradient of an update: back-propagation through time, and online gradients.
+"""The ways to the gradient of an update: back-propagation through time, and online gradients.
 
-Both are called with a batch and the state before it, and return the loss, the gradient and the
-state after the batch. `pass_of` chooses one at the beginning of a run.
+A pass is called with a batch and the state before it, and returns the loss, the gradient and the
+state after the batch. `pass_of` in step.py chooses one at the beginning of a run; shards.py has the
+pass that cuts a batch.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Iterator
 
 import numpy as np
 
 from .. import _check
 from .._types import AnyArray, State, Value
 from ..gradients.online import EXACT, TRACES, online
+from ..layers.context import Shard
 from ..networks.checks import check_input
 from ..networks.sequential import Sequential
 from ..parameters import Views
 from ..tasks import Batch
 from ..workspace import Workspace
 from . import metrics
-from .plan import ONLINE, RunPlan
+from .plan import RunPlan
+
+# A part of a batch: its samples, the initial states of the layers, and its shard, None for a whole batch.
+Part = tuple[Batch, State, Shard | None]
 
 
-class GradientPass(Protocol):
-    """Computes the gradient of an update.
+class GradientPass:
+    """Base class: a way to compute the gradient of an update.
 
     `about` describes the gradients in the summary of a run; `notes` are lines for its log.
     """
 
     about: str
-    notes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+    def __init__(self, net: Sequential) -> None:
+        self.net = net
 
     def __call__(self, batch: Batch, state: State) -> tuple[Value, Views, State]:
         """Return the loss, the gradient and the state after the batch."""
+        raise TypeError(f"{type(self).__name__}: the class does not define __call__, expected a method")
 
     def state_after(self, x: AnyArray) -> State:
         """Return the state after an input that begins a stream, whose form checkpoints are compared with."""
+        return self.net.infer(x)[1]
 
     def layer_states(self, state: State) -> State:
-        """Return the states of the layers in a state, as `Sequential.forward` takes them."""
+        """Return the states of the layers in a state, as `parts` takes them."""
+        return state
+
+    def own_state(self, state: State) -> State:
+        """Return the part that this pass continues from of the state of a whole batch."""
+        return state
+
+    def whole_state(self, state: State) -> State:
+        """Return the state of the whole batch; all ranks call this function together."""
+        return state
+
+    def parts(self, batch: Batch, state: State) -> Iterator[Part]:
+        """Yield the parts of a batch that run one after the other."""
+        yield batch, state, None
 
 
-class Bptt:
+class Bptt(GradientPass):
     """Back-propagation through time: a forward pass over all steps, and a backward pass."""
 
     about = "back-propagation through time"
-    notes: tuple[str, ...] = ()
 
     def __init__(self, net: Sequential, plan: RunPlan, work: Workspace) -> None:
-        self.net, self.plan, self._work = net, plan, work
+        super().__init__(net)
+        self.plan, self._work = plan, work
 
     def __call__(self, batch: Batch, state: State) -> tuple[Value, Views, State]:
         """Return the loss, a function during graph capture, the gradient and the state after the batch."""
@@ -58,16 +81,8 @@ class Bptt:
         _, _, grads = net.backward(dy, tape, input_gradient=False)
         return loss, grads, after
 
-    def state_after(self, x: AnyArray) -> State:
-        """Return the states of the layers after an input that begins a stream."""
-        return self.net.infer(x)[1]
 
-    def layer_states(self, state: State) -> State:
-        """Return `state`, which consists of the states of the layers."""
-        return state
-
-
-class OnlinePass:
+class OnlinePass(GradientPass):
     """Online gradients: the batch is fed step by step, and the state includes the traces.
 
     A batch that continues a stream continues its traces too. They began with earlier parameters,
@@ -81,7 +96,8 @@ class OnlinePass:
     """
 
     def __init__(self, net: Sequential, plan: RunPlan) -> None:
-        self.net, self._learner = net, online(net, plan.rule, plan.loss_name)
+        super().__init__(net)
+        self._learner = online(net, plan.rule, plan.loss_name)
         if missing := self._learner.missing:
             problem = f"rule is {plan.rule!r}, which has no gradient of {', '.join(missing)}"
             because = "because W of a lower layer would need (H, H, D) sensitivities"
@@ -91,7 +107,7 @@ class OnlinePass:
         when = f"every {plan.update_every} time steps" if plan.update_every else "at the end of a sequence"
         kind = "exact" if exact and not plan.update_every else "approximate"
         self.about = f"online gradients, rule {plan.rule!r}, an update {when}: {kind}"
-        self.notes: tuple[str, ...] = (f"gradients: {self.about}",)
+        self.notes = (f"gradients: {self.about}",)
 
     def __call__(self, batch: Batch, state: State) -> tuple[Value, Views, State]:
         """Return the loss, the gradient, and states and traces after the batch."""
@@ -122,8 +138,3 @@ class OnlinePass:
         for cell, arrays in zip(self._learner.stack.cells, state[:-1], strict=True):
             states[int(cell.u.split(".")[0])] = arrays[0]
         return tuple(states)
-
-
-def pass_of(net: Sequential, plan: RunPlan, work: Workspace) -> GradientPass:
-    """Return the pass that the plan names."""
-    return OnlinePass(net, plan) if plan.gradients == ONLINE else Bptt(net, plan, work)

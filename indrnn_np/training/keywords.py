@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import warnings
 from collections.abc import Iterable
 from dataclasses import fields
 
 from .. import _check
+from .._types import Json
 from .plan import Plan
 
 ELSEWHERE = {
@@ -22,6 +24,15 @@ ELSEWHERE = {
     "time": "set it in the network, as in ir.plain(..., time='parallel')",
 }  # fmt: skip
 
+# Keywords of version 0.1.0 that are not fields of a plan, and their replacements.
+OLD = {
+    "stop": "an entry of callbacks, which returns True to interrupt the run",
+    "watch": "an entry of callbacks",
+    "reporter": "progress",
+    "settings": "an argument of indrnn_np.training.fit.train",
+    "notes": "an argument of indrnn_np.training.fit.train",
+}
+
 
 def check(names: Iterable[str], known: Iterable[str]) -> None:
     """Check that additional keywords of `fit` are fields of a Plan; `known` are the parameters of `fit`."""
@@ -33,3 +44,23 @@ def check(names: Iterable[str], known: Iterable[str]) -> None:
             hint = ELSEWHERE.get(name) or (f"did you mean {' or '.join(close)}?" if close else "")
             problem, expected = f"an argument is called {name!r}", "one of " + ", ".join(possible)
             _check.fail("fit", problem, expected, f"({hint})" if hint else "", error=TypeError)
+
+
+def replace_old(fields: Json) -> Json:
+    """Remove the keywords of version 0.1.0 from `fields`, and return them as arguments of `train`."""
+    old = {name: fields.pop(name) for name in OLD if name in fields}
+    for name in old:
+        warnings.warn(f"fit: {name} is now {OLD[name]}", DeprecationWarning, stacklevel=3)
+    stop, watch = old.pop("stop", None), old.pop("watch", None)
+    for name in ("clip_norm", "clip_value"):
+        if name in fields and fields[name] is None:
+            del fields[name]  # None meant no limit
+
+    def callback(iteration: int) -> bool:
+        if watch is not None:
+            watch(iteration)
+        return stop is not None and stop()
+
+    if (reporter := old.pop("reporter", None)) is not None:
+        old["progress"] = reporter
+    return old | {"callbacks": [callback]}

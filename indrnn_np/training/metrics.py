@@ -33,6 +33,12 @@ def mask_of(batch: Batch, y: Array) -> Array | None:
     return counted(y, batch.lengths, batch.mask)
 
 
+def rows_of(batch: Batch, y: AnyArray) -> int:
+    """Return the number of targets of a batch that contribute; y (B, K) or (T, B, K) may be of a part of it."""
+    mask = mask_of(batch, y)
+    return int(mask.sum()) if mask is not None else batch.x.shape[1] * (len(y) if y.ndim == 3 else 1)
+
+
 def summed(y: Array, repeats: int) -> Array:
     """Return the mean scores (B, K) of each `repeats` consecutive samples of y (B · repeats, K)."""
     if repeats == 1:

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from .. import _check, _files
-from .._types import Json, LossFunction, Metric
-from ..gradients.online import EXACT, RULES
+from .._types import Json, LossFunction, Metric, Value
+from ..gradients.online import EXACT
 from ..networks.recompute import KEEP, MEMORY
 from ..optim.schedules import Constant, Plateau, Schedule
 from ..settings.tables import number
 from ..tasks import Task
 from ..tasks.targets import loss_name
-from . import metrics
+from . import metrics, plan_checks
+from .plan_checks import BPTT
+from .ranks import OneRank, ranks_of
 
-BPTT, ONLINE = GRADIENTS = ("bptt", "online")
-# Names in the lines of a run, which functions of the user cannot have.
-TAKEN = ("kind", "split", "iteration", *metrics.MEASURED, *metrics.LARGER_IS_BETTER)
 # Fields that may be None.
-LEFT_OPEN = ("iterations", "epochs", "loss", "metrics", "schedule", "validate_every", "time_table")
+LEFT_OPEN = (
+    "iterations",
+    "epochs",
+    "loss",
+    "metrics",
+    "schedule",
+    "validate_every",
+    "time_table",
+    "shards",
+    "comm",
+)
 
 
 @dataclass(frozen=True)
@@ -74,6 +83,11 @@ class Plan:
     time_table : str or Path, optional
         JSON file that replaces the table by which layers with time="auto" choose
         (layers/time_table.py).
+    shards : int, optional
+        Parts of a batch that run one after the other, or on the ranks of `comm`; their gradients are
+        added (docs/scale.md). None: one for each rank.
+    comm : mpi4py.MPI.Comm, optional
+        Communicator whose ranks share each batch. None: this process runs alone.
 
     Examples
     --------
@@ -103,6 +117,8 @@ class Plan:
     rule: str = EXACT
     update_every: int = 0
     time_table: str | Path | None = None
+    shards: int | None = None
+    comm: Value = None
 
     def __post_init__(self) -> None:
         _check.options("Plan", self)
@@ -118,46 +134,14 @@ class Plan:
         _check.choice("Plan", "memory", self.memory, MEMORY)
         if self.time_table is not None:
             _files.user_path("Plan", "time_table", self.time_table)
-        self._check_gradients()
-        self._check_functions()
+        plan_checks.gradients(self)
+        plan_checks.functions(self)
+        plan_checks.shards(self)
 
-    def _check_gradients(self) -> None:
-        """Check the fields about online gradients, and the fields that do not go with them."""
-        _check.choice("Plan", "gradients", self.gradients, GRADIENTS)
-        _check.choice("Plan", "rule", self.rule, RULES)
-        needed: Json = {"rule": EXACT, "update_every": 0}
-        because = f"because gradients={BPTT!r} has no such option"
-        if self.gradients == ONLINE:
-            needed = {"memory": KEEP, "graph": False}
-            because = f"because gradients={ONLINE!r} stores no states over time and has no kernels for a GPU"
-        for name, expected in needed.items():
-            if getattr(self, name) != expected:
-                _check.fail("Plan", f"{name} is {getattr(self, name)!r}", repr(expected), because)
-        if self.gradients == ONLINE and callable(self.loss):
-            because = "because online gradients add up the losses of single time steps"
-            _check.fail("Plan", f"loss is the function {loss_name(self.loss)}", "the name of a loss", because)
-
-    def _check_functions(self) -> None:
-        """Check the functions of the user and their names, which are keys in the lines of a run."""
-        functions: object = {} if self.metrics is None else self.metrics
-        if not isinstance(functions, Mapping):
-            expected = 'a dict of functions, such as {"largest error": f}'
-            _check.fail("Plan", f"metrics is a {type(functions).__name__}", expected, error=TypeError)
-        taken = {*TAKEN}
-        if callable(self.loss):
-            self._check_name("the loss", loss_name(self.loss), taken)
-            taken.add(loss_name(self.loss))
-        for name, function in functions.items():
-            self._check_name("a metric", name, taken)
-            if not callable(function):
-                expected = "a function f(y, target)"
-                _check.fail("Plan", f"metric {name} is {function!r:.40}", expected, error=TypeError)
-
-    @staticmethod
-    def _check_name(kind: str, name: object, taken: Iterable[str]) -> None:
-        if not isinstance(name, str) or name in taken:
-            because = "because the lines of a run have entries of that name"
-            _check.fail("Plan", f"{kind} is called {name!r:.40}", "another name", because)
+    @property
+    def ranks(self) -> OneRank:
+        """The ranks of `comm`, or the one of this process."""
+        return ranks_of(self.comm)
 
     def complete(self, task: Task, lr: float, done: int = 0) -> RunPlan:
         """Return the plan of a run on `task`, in which each field but `epochs` has a value.
@@ -178,6 +162,7 @@ class Plan:
         fields = vars(self) | {
             "iterations": done + self._length(task), "epochs": None, "loss": self.loss or task.loss,
             "schedule": self.schedule or Constant(lr), "validate_every": every,
+            "shards": self.shards or self.ranks.size,
         }  # fmt: skip
         return RunPlan(**fields)
 
@@ -214,6 +199,7 @@ class RunPlan(Plan):
     loss: str | LossFunction
     schedule: Schedule
     validate_every: int
+    shards: int
 
     @property
     def loss_name(self) -> str:
@@ -226,8 +212,9 @@ class RunPlan(Plan):
         return self.loss_name if self.loss != task.loss and from_loss else task.metric
 
     def spec(self) -> Json:
-        """Return the fields as JSON, without the schedule and `epochs`; functions by their names."""
-        fields = {name: value for name, value in vars(self).items() if name not in ("epochs", "schedule")}
+        """Return the fields as JSON, without schedule, `epochs` and `comm`; functions by their names."""
+        left_out = ("epochs", "schedule", "comm")
+        fields = {name: value for name, value in vars(self).items() if name not in left_out}
         fields |= {"loss": self.loss_name, "metrics": sorted(self.metrics or ())}
         table = fields.pop("time_table")
         return fields if table is None else fields | {"time_table": str(table)}  # TOML has no None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections.abc import Callable
 
@@ -13,7 +14,8 @@ from ..networks.sequential import Sequential
 from ..optim.optimizers import Optimizer
 from ..tasks import Batch, Task
 from . import memory_estimate, online_memory
-from .plan import BPTT, ONLINE, RunPlan
+from .plan import RunPlan
+from .plan_checks import BPTT, ONLINE
 from .step import arrays_of, check_batch
 
 Need = Callable[[str, int], int]  # bytes for (memory, batch)
@@ -79,18 +81,25 @@ def require(need: Need, mode: str, batch: int, free: tuple[int | None, str], win
 
 
 def _need(net: Sequential, example: Batch, optimizer: Optimizer, plan: RunPlan) -> Need:
-    """Return the required memory: training, one evaluation beside its buffers, and the batch of a graph."""
+    """Return the required memory: training, one evaluation beside its buffers, and the batch of a graph.
+
+    With shards it is a pass of one shard, the whole batch, and the gradients that wait for others.
+    """
     (steps, samples), lengths = example.x.shape[:2], example.lengths is not None
     # Arrays of the size of the parameters: moments, decay mask, rate factors.
     moments = len(optimizer.moments) + bool(optimizer.weight_decay) + bool(optimizer.lr_of)
-    _check_least(net, steps, samples, moments, plan)
+    _check_least(net, steps, -(-samples // plan.shards), moments, plan)
     in_graph = sum(array.nbytes for array in arrays_of(example)) if plan.graph else 0
     besides = memory_estimate.evaluation(net, steps, plan.evaluation_batch, plan.bn_batch, lengths)
 
     def need(mode: str, batch: int) -> int:
         if plan.gradients == ONLINE:
             return online_memory.estimate(net, plan.rule, example, batch, moments) + besides
-        inside = memory_estimate.estimate(net, steps, batch, mode, moments, lengths)
+        shard = -(-batch // plan.shards)
+        inside = memory_estimate.estimate(net, steps, shard, mode, moments, lengths)
+        if plan.shards > 1:
+            others = (batch - shard) * steps * memory_estimate.input_bytes(net)
+            inside += others + math.ceil(math.log2(plan.shards)) * net.flat.nbytes
         return inside + besides + in_graph * batch // samples
 
     return need
@@ -99,9 +108,10 @@ def _need(net: Sequential, example: Batch, optimizer: Optimizer, plan: RunPlan) 
 def _check_least(net: Sequential, steps: int, samples: int, moments: int, plan: RunPlan) -> None:
     """Compare lower bounds with the free memory before the estimate runs batches of these sizes."""
     free, width = net.device.memory(), memory_estimate.input_bytes(net)
+    part = "batch" if plan.shards == 1 else "shard"
     statistics = plan.bn_batch if net.buffers else 0
     for what, needed in (
-        (f"a batch of {samples}", memory_estimate.least(net, steps, samples, moments)),
+        (f"a {part} of {samples}", memory_estimate.least(net, steps, samples, moments)),
         (f"evaluation_batch={plan.evaluation_batch}", steps * plan.evaluation_batch * width),
         (f"bn_batch={statistics}", steps * statistics * width),
     ):

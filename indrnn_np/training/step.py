@@ -19,8 +19,10 @@ from ..optim.optimizers import Optimizer
 from ..parameters import Views
 from ..tasks import Batch
 from ..workspace import Workspace
-from .gradient_pass import pass_of
+from .gradient_pass import Bptt, GradientPass, OnlinePass
 from .plan import RunPlan
+from .plan_checks import ONLINE
+from .shards import ShardedPass
 
 
 @dataclass(frozen=True)
@@ -187,6 +189,13 @@ class GraphStep(Step):
 
     def reset(self) -> None:
         self.net.device.assign(self._stop, np.zeros(1, np.int32))
+
+
+def pass_of(net: Sequential, plan: RunPlan, work: Workspace) -> GradientPass:
+    """Return the pass that the plan names."""
+    if plan.gradients == ONLINE:
+        return OnlinePass(net, plan)
+    return Bptt(net, plan, work) if plan.shards == 1 else ShardedPass(net, plan, work)
 
 
 def step_of(net: Sequential, optimizer: Optimizer, plan: RunPlan, work: Workspace) -> Step:

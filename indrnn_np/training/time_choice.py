@@ -77,7 +77,7 @@ def _by_table(
 ) -> tuple[dict[str, str], str]:
     """Return the choice of the table for each layer by path, and a text about its source."""
     table = time_table.shipped() if plan.time_table is None else time_table.read(plan.time_table)
-    T, B = task.steps, task.batch(net.iteration, plan.batch).x.shape[1]
+    T, B = task.steps, -(-task.batch(net.iteration, plan.batch).x.shape[1] // plan.shards)
     times = {
         path: table.choice(net.backend, layer.activation, T, B * layer.state_size)
         for path, layer in auto.items()

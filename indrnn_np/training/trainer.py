@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import NoReturn, Protocol, runtime_checkable
+from typing import NoReturn
 
 from .._types import Json, State
 from ..networks.sequential import Sequential
@@ -22,6 +22,7 @@ from ..optim.schedules import Plateau
 from ..tasks import Task
 from ..workspace import Workspace
 from . import carried, checkpoint, diagnose, metrics, records, single_values
+from .callbacks import Callback, Observer
 from .checkpoint import Contents
 from .journal import Journal, Totals
 from .plan import RunPlan
@@ -31,16 +32,6 @@ from .signals import Interrupt
 from .snapshot import Snapshot
 from .step import step_of
 from .updates import Update, Updates
-
-Callback = Callable[[int], object]
-
-
-@runtime_checkable
-class Observer(Protocol):
-    """A callback that is called with each line of the metrics instead of each iteration."""
-
-    def observe(self, trainer: Trainer, line: Json) -> None:
-        """Read a line after it was written. The trainer must not be changed."""
 
 
 class Trainer:
@@ -64,10 +55,11 @@ class Trainer:
     ) -> None:
         self.net, self.task, self.optimizer, self.plan = net, task, optimizer, plan
         self.schedule, self.directory, self.extra = plan.schedule, directory, extra or {}
-        self.metric = plan.metric(task)
+        self.metric, self.ranks = plan.metric(task), plan.ranks
         self.callbacks = [callback for callback in callbacks if not isinstance(callback, Observer)]
         observers = [partial(each.observe, self) for each in callbacks if isinstance(each, Observer)]
         self.journal = Journal(directory, reporter or Reporter(show=False), plan.iterations, observers)
+        self._saves = self.ranks.first_true(directory is not None)
         self.best: dict[str, float] | None = None
         self.ended, self._work = "", Workspace()
         self.step = step_of(net, optimizer, plan, self._work)
@@ -75,7 +67,7 @@ class Trainer:
         self._carried: State = None  # the state after the last batch
         self._snapshot = Snapshot(net, optimizer)
         self._saved, self._loss = -1, math.nan  # of the newest checkpoint and update
-        self._warning = single_values.check(net, task, plan.batch)
+        self._warning = single_values.check(net, task, plan.batch, plan.shards)
         if self._warning:
             warnings.warn(self._warning, UserWarning, stacklevel=3)
 
@@ -95,11 +87,12 @@ class Trainer:
         checkpoint.restore(contents, self.net, self.optimizer)
         self.optimizer.lr = contents.header["optimizer"]["spec"]["lr"]  # of the last update, for the summary
         batch = self.task.batch(self.net.iteration, self.plan.batch)
-        self._carried = carried.load(self.net, contents, batch, self.step.gradient_pass.state_after)
+        whole = carried.load(self.net, contents, batch, self.step.gradient_pass.state_after)
+        self._carried = self.step.gradient_pass.own_state(whole)
         self.journal.totals, self.best = Totals(**meta["totals"]), meta["best"]
         self.journal.start = time.perf_counter() - meta["elapsed"]
         self.schedule.load_state_dict(meta["schedule"])
-        if self.directory is not None and self.directory.holds(contents.path):
+        if self.ranks.first_true(self.directory is not None and self.directory.holds(contents.path)):
             self._saved = self.net.iteration
 
     def run(self) -> None:
@@ -110,7 +103,7 @@ class Trainer:
     def _run(self) -> None:
         self.journal.reporter.start(self.net.iteration, self.plan.iterations)
         try:
-            if self.directory is not None and self._saved != self.net.iteration:
+            if self._saved != self.net.iteration:
                 self._save()  # from here on a valid checkpoint always exists
             stop = self._call_back()
             with Interrupt() as interrupt:
@@ -131,14 +124,14 @@ class Trainer:
         return any(requests)
 
     def _end(self, interrupted: bool) -> str:
-        if interrupted:
-            self.ended = "interrupted"
-        elif self.net.iteration >= self.plan.iterations:
-            self.ended = "iterations"
-        elif self.plan.minutes and self.journal.elapsed() >= 60 * self.plan.minutes:
-            self.ended = "minutes"
-        elif isinstance(self.schedule, Plateau) and self.schedule.exhausted:
-            self.ended = "schedule"
+        """Return why the run ends, "" if it goes on; a reason of one rank ends all."""
+        reasons = {
+            "interrupted": interrupted,
+            "iterations": self.net.iteration >= self.plan.iterations,
+            "minutes": 0 < 60 * self.plan.minutes <= self.journal.elapsed(),
+            "schedule": isinstance(self.schedule, Plateau) and self.schedule.exhausted,
+        }
+        self.ended = self.ranks.first_true(next((reason for reason, holds in reasons.items() if holds), ""))
         return self.ended
 
     def iterate(self) -> float:
@@ -183,13 +176,13 @@ class Trainer:
             length = self.task.epoch_length(plan.batch)
             epoch = None if length is None else iteration / length
             self.journal.train(iteration, plan.loss_name, self.optimizer.lr, epoch, self.metric)
-        if ((validate and self._validate()) or save) and self.directory is not None:
+        if (validate and self._validate()) or save:
             self._save()
 
     def evaluate(self, split: str) -> dict[str, float]:
         """Return loss and metric of a split; batch norm uses the statistics of `plan.bn_batch` samples."""
         with metrics.large_batch_statistics(self.net, self.task, self.plan.bn_batch, self.net.iteration):
-            return self._means(split)
+            return self.ranks.first_true(self._means(split))
 
     def _means(self, split: str) -> dict[str, float]:
         """Return loss and metric of a split with the current running statistics."""
@@ -218,7 +211,7 @@ class Trainer:
         if self.ended != "interrupted" and self.plan.bn_batch and self.net.buffers:
             metrics.set_statistics(self.net, self.task, self.plan.bn_batch, self.net.iteration)
             self._saved = -1
-        if self.directory is not None and self._saved != self.net.iteration:
+        if self._saved != self.net.iteration:
             self._save()
         if self.ended == "interrupted":
             self.journal.log(f"interrupted after iteration {self.net.iteration}")
@@ -228,23 +221,29 @@ class Trainer:
             self.journal.final(self.net.iteration, split, known or self._means(split))
 
     def _save(self) -> None:
-        assert self.directory is not None
+        """Write a checkpoint if the run has a folder; all ranks call this function together."""
+        self._saved = self.net.iteration
+        if not self._saves:
+            return
         best = self.best is not None and self.best["iteration"] == self.net.iteration
         continues = self.task.batch(self.net.iteration, self.plan.batch).carry
-        nesting, arrays = carried.pack(self.net.device, self._carried if continues else None)
-        self.directory.save(self.net, self.optimizer, best, self.state() | {"carried": nesting}, arrays)
-        self._saved = self.net.iteration
+        state = self.step.gradient_pass.whole_state(self._carried if continues else None)
+        nesting, arrays = carried.pack(self.net.device, state)
+        if self.directory is not None:
+            self.directory.save(self.net, self.optimizer, best, self.state() | {"carried": nesting}, arrays)
 
     def _diverged(self, update: Update | None, reason: str) -> NoReturn:
         """Save the last finite state, and raise Diverged with the position of the first non-finite value.
 
         The search repeats the pass of `update`; None searches only the parameters.
         """
-        places = diagnose.find(self.net, update, self.plan.loss, self.plan.memory, self._work)
+        parts = self.step.gradient_pass.parts
+        places = diagnose.find(self.net, update, self.plan.loss, self.plan.memory, self._work, parts)
+        places = self.ranks.first_true(places)
+        if update is not None and self.net.ops.finite.first(self.net.flat) < 0:
+            self._save()
         if self.directory is None:
             last = f"the network has the state {'after' if update is None else 'before'} this update"
         else:
-            if update is not None and self.net.ops.finite.first(self.net.flat) < 0:
-                self._save()
             last = f"the last good state is in {self.directory.checkpoint_of(self._saved)}"
         raise diagnose.diverged(self.net.iteration, reason, places, last)

@@ -15,7 +15,7 @@ from indrnn_np.parameters import Views
 from indrnn_np.settings import settings
 from indrnn_np.tasks import Batch
 from indrnn_np.training import online_memory
-from indrnn_np.training.plan import GRADIENTS
+from indrnn_np.training.plan_checks import GRADIENTS
 
 T, N, D, H, K = 10, 6, 2, 4, 3
 
