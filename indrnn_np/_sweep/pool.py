@@ -12,7 +12,7 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future, wait
 from concurrent.futures.process import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -105,24 +105,26 @@ def _on_processes(
         before = {number: locks.holder(job.directory.path) for number, job in waiting.items()}
         with _processes(min(count, len(waiting))) as (executor, stop):
             lost = _collect(executor, waiting, report, interrupt, watch, stop)
-        # A killed process leaves the lock file of its run.
-        killed = {
-            number
-            for number in lost
-            if locks.holder(waiting[number].directory.path) not in (None, before[number])
-        }
+        killed = _killed(waiting, lost, before)
         if lost and not killed and not interrupt.requested:
-            expected = (
-                'a program whose main module may be imported: `if __name__ == "__main__":` around its calls'
-            )
-            command = waiting[min(lost)].command
-            raise RuntimeError(
-                f"{command}: the worker processes ended before any run began, expected {expected}"
-            )
+            problem = f"{waiting[min(lost)].command}: the worker processes ended before any run began"
+            guard = '`if __name__ == "__main__":` around its calls'
+            raise RuntimeError(f"{problem}, expected a program whose main module may be imported: {guard}")
         for number in killed:
             text = "the process of the run was killed, perhaps for its memory; the same command resumes it"
             report(number, Outcome(error=text))
         waiting = {number: job for number, job in waiting.items() if number in set(lost) - killed}
+
+
+def _killed(jobs: Jobs, lost: Collection[int], before: Mapping[int, str | None]) -> set[int]:
+    """Return the lost jobs that had begun: a killed process leaves the lock file of its run.
+
+    `before` holds the texts of lock files that were there before. If no lost job has a new one
+    (INDRNN_LOCKS=0) although others have ended, any of them may have begun.
+    """
+    holders = {number: locks.holder(jobs[number].directory.path) for number in lost}
+    begun = {number for number, text in holders.items() if text not in (None, before[number])}
+    return begun or (set(lost) if len(lost) < len(jobs) else set())
 
 
 def _collect(

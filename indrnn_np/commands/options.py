@@ -43,7 +43,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "type": seeds,
         "default": (0,),
         "metavar": "N,...",
-        "help": "such as 0,1,2 or 0-4 (default: 0)",
+        "help": "seeds, such as 0,1,2 or 0-4 (default: 0)",
     },
     "--jobs": {
         "type": count,
