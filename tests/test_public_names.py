@@ -114,6 +114,11 @@ assert ir.configure() == {}
 """)
 
 
+def test_the_command_can_configure_before_numpy_is_loaded():
+    loaded = python("import sys, indrnn_np.commands.cli; print(*sys.modules)").split()
+    assert "indrnn_np.commands.cli" in loaded and not {"numpy", "numba"} & set(loaded)
+
+
 def test_asking_for_names_compiles_nothing_and_looks_for_no_gpu():
     python("""
 import numba, sys

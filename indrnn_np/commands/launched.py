@@ -7,8 +7,6 @@ import os
 import sys
 from typing import Any
 
-from .. import _check
-
 # Variables in which a launcher tells a process its rank, and the number of processes.
 LAUNCHERS = (("PMI_RANK", "PMI_SIZE"), ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"))
 
@@ -40,6 +38,8 @@ def communicator() -> Any:
     size = rank_and_size()[1]
     if size == 1:
         return None
+    from .. import _check
+
     _check.optional("indrnn train", "mpi4py", "mpi")
     comm = importlib.import_module("mpi4py.MPI").COMM_WORLD  # the import starts MPI
     if comm.Get_size() != size:
@@ -47,6 +47,13 @@ def communicator() -> Any:
         problem = f"MPI.COMM_WORLD has {comm.Get_size()} ranks"
         _check.fail("indrnn train", problem, f"{size} as mpiexec started", because, error=RuntimeError)
     return comm
+
+
+def refuse_ranks(command: str, instead: str) -> None:
+    """Check that mpiexec did not start several processes of a command, which would all do the same work."""
+    size = rank_and_size()[1]
+    if size > 1:
+        raise ValueError(f"{command}: mpiexec started {size} processes, expected one process, or {instead}")
 
 
 def defaults() -> dict[str, int]:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from . import options
+from . import launched, options
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,6 +35,7 @@ def run(args: argparse.Namespace) -> int:
     if not args.rows and not args.table:
         sys.stdout.write(listing(reproduce.catalogue()))
         return 0
+    launched.refuse_ranks("reproduce", "--jobs N")
     rows = reproduce.find(args.rows or ["all"])
     form = reproduce.FORMS[args.full]
     reporter = Reporter(not args.quiet)

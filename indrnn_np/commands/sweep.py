@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from ..settings import assignments, settings
-from . import options
+from . import launched, options
 
 SOME_FAILED, INTERRUPTED = 1, 130  # exit codes
 
@@ -34,6 +34,7 @@ def run(args: argparse.Namespace) -> int:
     from .._sweep import pool, product, sweep
     from .._sweep.job import FAILED
 
+    launched.refuse_ranks("sweep", "`python -m mpi4py.futures` with ir.sweep (docs/scale.md)")
     out = product.out_of(args.task, args.out)
     jobs = product.jobs_of(args.task, _sets(args), args.seeds, out, args.config, pool.threads_each(args.jobs))
     if args.dry:

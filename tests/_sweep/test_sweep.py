@@ -235,6 +235,14 @@ def test_processes_that_cannot_start_are_an_error(tmp_path, monkeypatch):
         ir.sweep("adding", {}, out=tmp_path / "out", config=tmp_path / "tiny.toml", progress=False)
 
 
+@pytest.mark.parametrize("command", ["sweep adding", "reproduce adding-100"])
+def test_several_ranks_are_refused(capsys, monkeypatch, command):
+    monkeypatch.setenv("PMI_RANK", "0")
+    monkeypatch.setenv("PMI_SIZE", "3")
+    assert main(command.split()) == 2
+    assert "mpiexec started 3 processes, expected one process, or" in capsys.readouterr().err
+
+
 def test_dry_lists_the_runs_and_starts_none(tmp_path, capsys):
     threaded({"lr": [1e-3]}, tmp_path)
     assert command(tmp_path, "--set", "lr=1e-3,1e-2", "--dry", "--jobs", "2") == 0
