@@ -83,20 +83,19 @@ class MpiRanks(OneRank):
         self.comm, self.rank, self.size = comm, comm.Get_rank(), comm.Get_size()
 
     def add(self, loss: float, gradient: Array) -> float:
-        mine, sums = np.array([loss]), gradient
-        distance = 1
+        total, distance = np.array([loss]), 1
         while distance < self.size:
-            other = self.rank ^ distance
-            mine, sums[...] = (self._added(array, other) for array in (mine, sums))
+            for array in total, gradient:
+                self._add(array, self.rank ^ distance)
             distance *= 2
-        return float(mine[0])
+        return float(total[0])
 
-    def _added(self, array: Array, other: int) -> Array:
-        """Return the sum of an array and the same array of another rank."""
+    def _add(self, array: Array, other: int) -> None:
+        """Replace an array in place by its sum with that of another rank, lower rank + higher rank."""
         received = np.empty_like(array)
         self.comm.Sendrecv(array, other, recvbuf=received, source=other)
         lower, higher = (array, received) if self.rank < other else (received, array)
-        return np.add(lower, higher, out=received)
+        np.add(lower, higher, out=array)
 
     def in_turn(self, change: Callable[[Array], Array], array: Array) -> Array:
         array = np.array(array)
@@ -151,9 +150,13 @@ def ranks_of(comm: Value) -> OneRank:
 
 def digest(value: Value) -> str:
     """Return the SHA-256 of a NumPy array, or of JSON that may contain arrays."""
+
+    def plain(part: Value) -> str:
+        return digest(part) if isinstance(part, np.ndarray) else repr(part)
+
     if isinstance(value, np.ndarray):
         return hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()
-    return hashlib.sha256(json.dumps(value, sort_keys=True, default=digest).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=plain).encode()).hexdigest()
 
 
 def check_communicator(where: str, comm: Value) -> None:

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 import queue
 import shutil
 import subprocess
@@ -19,7 +20,11 @@ from indrnn_np.training.ranks import MpiRanks
 from indrnn_np.training.run_directory import RunDirectory
 
 ROOT = Path(__file__).parents[2]
-INSTALLED = importlib.util.find_spec("mpi4py") is not None and shutil.which("mpiexec") is not None
+# The extra installs mpiexec beside Python, which is not on the path without an active environment.
+MPIEXEC = shutil.which(
+    "mpiexec", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+)
+INSTALLED = importlib.util.find_spec("mpi4py") is not None and MPIEXEC is not None
 needs_mpi = pytest.mark.skipif(not INSTALLED, reason="the extra mpi is not installed")
 
 
@@ -149,7 +154,7 @@ def test_mpiexec_without_mpi4py_is_an_error_that_names_the_extra(monkeypatch, ca
 
 def mpiexec(size, *arguments):
     """Run Python with arguments on ranks, and return the completed process."""
-    command = ["mpiexec", "-n", str(size), sys.executable, *arguments]
+    command = [MPIEXEC, "-n", str(size), sys.executable, *arguments]
     return subprocess.run(command, cwd=ROOT / "tests", capture_output=True, text=True, timeout=120)
 
 
