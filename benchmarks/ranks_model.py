@@ -2,12 +2,12 @@
 
     python benchmarks/ranks_model.py
 
-    t(1) = f / r                             f = 6 W T B operations of the products, W weights, r operations per second
-    t(N) = t(1) / N + log2(N) (a + 4 W / b)  a latency and b bandwidth of a link, weights of 4 bytes
+    t(1) = f / r                             f operations of the products, r operations per second
+    t(N) = t(1) / N + log2(N) (a + 4 W / b)  a latency and b bandwidth of a link, W weights of 4 bytes
 
-N ranks pay while t(1) / t(N) is at least 3/4 of N. Each rank is one thread with rate r, that of the network of
-sequential MNIST in results/data-parallel-time.json. The model leaves out the update, which every rank makes by itself,
-batches that every rank generates, and products that slow down with fewer samples.
+N ranks pay while t(1) / t(N) is at least 3/4 of N. Each rank is one thread with rate r, that of the iteration in
+results/iteration-profile-1-thread.json. The model leaves out the update, which every rank makes by itself, batches that
+every rank generates, and products that slow down with fewer samples.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-MEASURED = Path(__file__).parent / "results" / "data-parallel-time.json"
+MEASURED = Path(__file__).parent / "results" / "iteration-profile-1-thread.json"
 EFFICIENCY = 0.75  # smallest share of N that still pays
 MOST = 64  # ranks
 # Link: seconds of latency of a message, bytes a second. Usual values, not measured.
@@ -44,8 +44,8 @@ class Case:
 
     @property
     def operations(self) -> int:
-        """Operations of the products of an iteration: forward, and twice backward."""
-        return 6 * self.weights * self.T * self.B
+        """Operations of the products of an iteration: forward, and twice backward except for the input."""
+        return (6 * self.weights - 2 * self.D * self.H) * self.T * self.B
 
 
 CASES = {
@@ -75,10 +75,10 @@ def paying(case: Case, rate: float, link: tuple[float, float]) -> int:
 
 
 def measured_rate() -> float:
-    """Return the operations a second of one thread, from the measured network."""
+    """Return the operations a second of one thread, from a measured iteration without its small read-out."""
     found = json.loads(MEASURED.read_text(encoding="utf-8"))
-    case = Case(1, found["hidden"], 10, found["layers"], found["T"], found["B"])
-    return case.operations / (1e-3 * found["medians"]["one thread, 1 shard"])
+    T, B, D, H = found["shape"]
+    return Case(D, H, 0, found["layers"], T, B).operations / (1e-3 * found["median_ms"]["iteration"])
 
 
 def main() -> None:
