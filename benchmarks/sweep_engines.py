@@ -5,15 +5,13 @@
     python benchmarks/sweep_engines.py dask FOLDER                       # needs dask[distributed]
     python benchmarks/sweep_engines.py compare FOLDER --out benchmarks/results/sweep-engines.json
 
-Each engine has two workers of one thread. Times include the start of the workers and, in a new kernel cache,
-compilation. Tables are compared without their times.
+Each engine has two workers of one thread. Tables are compared without their times.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import time
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
@@ -49,22 +47,20 @@ def executor_of(engine: str) -> Iterator[Executor | None]:
 
 
 def run(engine: str, folder: Path) -> None:
-    """Run the sweep on an engine, and write its time and its versions beside its table."""
+    """Run the sweep on an engine, and write its versions beside its table."""
     import indrnn_np as ir
 
-    out, begin = folder / engine, time.perf_counter()
+    out = folder / engine
     if out.exists():
         raise FileExistsError(f"{out} exists, expected a new folder because finished runs would be skipped")
     with executor_of(engine) as executor:
         result = ir.sweep("adding", SETS, SEEDS, out=out, jobs=WORKERS, executor=executor)
-    seconds = round(time.perf_counter() - begin, 1)
-    about = {"seconds": seconds, "versions": {name: version(name) for name in ENGINES[engine]}}
-    (out / "engine.json").write_text(json.dumps(about))
-    print(result, f"{seconds} s")
+    (out / "engine.json").write_text(json.dumps({name: version(name) for name in ENGINES[engine]}))
+    print(result)
 
 
 def compare(folder: Path) -> dict[str, Any]:
-    """Return the engines with their times, and whether all tables are equal."""
+    """Return the engines with their versions, and whether all tables are equal."""
     import machine
 
     engines = [engine for engine in ENGINES if (folder / engine / "engine.json").is_file()]
