@@ -36,9 +36,6 @@ def shards(plan: Value) -> None:
     ranks.check_communicator("Plan", plan.comm)
     size = plan.ranks.size
     count = size if plan.shards is None else plan.shards
-    if size & (size - 1):
-        because = "because the ranks add their gradients in pairs"
-        _check.fail("Plan", f"comm has {size} ranks", "a power of two", because)
     if count % size:
         because = f"because each of the {size} ranks computes as many shards"
         _check.fail("Plan", f"shards is {count}", f"a multiple of {size}", because)

@@ -49,9 +49,21 @@ class OneRank:
         """Replace the gradient (P,) in place by its sum over the ranks, and return the sum of the losses."""
         return loss
 
+    def relay(self, change: Callable[[Array], Array], array: Array, step: int = 1) -> Array:
+        """Return the array after this rank changed it, from its value after the rank before.
+
+        The order is from rank 0 to the last rank with step 1, and back with step -1. The first rank
+        changes its own `array`; those of the others have the same shape.
+        """
+        return change(array)
+
     def in_turn(self, change: Callable[[Array], Array], array: Array) -> Array:
         """Return the array after all ranks changed it, in the order of the ranks."""
         return change(array)
+
+    def gather_arrays(self, *arrays: Array) -> list[Array]:
+        """Return each array (...) of all ranks as (N, ...), in the order of the ranks."""
+        return [array[None] for array in arrays]
 
     def gather(self, values: list[T]) -> list[T]:
         """Return the values of all ranks, in the order of the ranks."""
@@ -97,15 +109,30 @@ class MpiRanks(OneRank):
         lower, higher = (array, received) if self.rank < other else (received, array)
         np.add(lower, higher, out=array)
 
-    def in_turn(self, change: Callable[[Array], Array], array: Array) -> Array:
-        array = np.array(array)
-        if self.rank > 0:
-            self.comm.Recv(array, self.rank - 1)
+    def relay(self, change: Callable[[Array], Array], array: Array, step: int = 1) -> Array:
+        array, before, after = np.array(array), self.rank - step, self.rank + step
+        if 0 <= before < self.size:
+            self.comm.Recv(array, before)
         array = np.array(change(array))
-        if self.rank < self.size - 1:
-            self.comm.Send(array, self.rank + 1)
+        if 0 <= after < self.size:
+            self.comm.Send(array, after)
+        return array
+
+    def in_turn(self, change: Callable[[Array], Array], array: Array) -> Array:
+        array = self.relay(change, array)
         self.comm.Bcast(array, self.size - 1)
         return array
+
+    def gather_arrays(self, *arrays: Array) -> list[Array]:
+        own = np.frombuffer(b"".join(array.tobytes() for array in arrays), np.uint8)
+        every = np.empty((self.size, len(own)), np.uint8)
+        self.comm.Allgather(own, every)  # one message for all arrays
+        edges = np.cumsum([array.nbytes for array in arrays])[:-1]
+        parts = zip(arrays, np.split(every, edges, axis=1), strict=True)
+        return [
+            np.frombuffer(part.tobytes(), array.dtype).reshape(self.size, *array.shape)
+            for array, part in parts
+        ]
 
     def gather(self, values: list[T]) -> list[T]:
         return [value for part in self.comm.allgather(values) for value in part]
@@ -160,7 +187,11 @@ def digest(value: Value) -> str:
 
 
 def check_communicator(where: str, comm: Value) -> None:
-    """Check that `comm` is a communicator or None."""
+    """Check that `comm` is a communicator of 1, 2, 4, ... ranks, or None."""
     if comm is not None and not all(hasattr(comm, name) for name in ("Get_rank", "Sendrecv", "allgather")):
         expected = "a communicator of mpi4py, such as MPI.COMM_WORLD"
         _check.fail(where, f"comm is {comm!r:.60}", expected, error=TypeError)
+    size = ranks_of(comm).size
+    if size & (size - 1):
+        because = "because the ranks add their gradients in pairs"
+        _check.fail(where, f"comm has {size} ranks", "a power of two", because)

@@ -1,66 +1,19 @@
 """Ranks: the tree between them, what they agree on, and runs under mpiexec with the bits of one process."""
 
-import importlib.util
 import json
-import os
 import queue
-import shutil
-import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import numpy as np
 import pytest
+from mpi_ranks import ThreadComm, mpiexec, needs_mpi
 from sharded_runs import PROBLEMS
 
 import indrnn_np as ir
 from indrnn_np.commands import cli
 from indrnn_np.training.ranks import MpiRanks
 from indrnn_np.training.run_directory import RunDirectory
-
-ROOT = Path(__file__).parents[2]
-# The extra installs mpiexec beside Python, which is not on the path without an active environment.
-MPIEXEC = shutil.which(
-    "mpiexec", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-)
-INSTALLED = importlib.util.find_spec("mpi4py") is not None and MPIEXEC is not None
-needs_mpi = pytest.mark.skipif(not INSTALLED, reason="the extra mpi is not installed")
-
-
-class ThreadComm:
-    """The communicator of mpi4py, as `MpiRanks` calls it, between threads of one process."""
-
-    def __init__(self, rank, size, mail):
-        self.rank, self.size, self.mail = rank, size, mail
-
-    def Get_rank(self):
-        return self.rank
-
-    def Get_size(self):
-        return self.size
-
-    def Send(self, array, to):
-        self.mail[self.rank, to].put(np.array(array))
-
-    def Recv(self, array, source):
-        array[...] = self.mail[source, self.rank].get(timeout=30)
-
-    def Sendrecv(self, array, to, recvbuf, source):
-        self.Send(array, to)
-        self.Recv(recvbuf, source)
-
-    def Bcast(self, array, root):
-        for to in range(self.size):
-            if self.rank == root != to:
-                self.Send(array, to)
-        if self.rank != root:
-            self.Recv(array, root)
-
-    def allgather(self, value):
-        for to in range(self.size):
-            self.mail[self.rank, to].put(value)
-        return [self.mail[source, self.rank].get(timeout=30) for source in range(self.size)]
 
 
 def on_ranks(function, size=4):
@@ -150,12 +103,6 @@ def test_mpiexec_without_mpi4py_is_an_error_that_names_the_extra(monkeypatch, ca
     monkeypatch.setitem(sys.modules, "mpi4py", None)
     assert cli.main(["train", "adding"]) == 2
     assert "mpi4py is not installed, expected the package of the extra 'mpi'" in capsys.readouterr().err
-
-
-def mpiexec(size, *arguments):
-    """Run Python with arguments on ranks, and return the completed process."""
-    command = [MPIEXEC, "-n", str(size), sys.executable, *arguments]
-    return subprocess.run(command, cwd=ROOT / "tests", capture_output=True, text=True, timeout=120)
 
 
 def state_of(folder):
