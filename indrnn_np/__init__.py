@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from .tasks.arrays import Data as Data
     from .training.checkpoint import load as load
     from .training.checkpoint import save as save
+    from .training.distributed import TimeSplit as TimeSplit
     from .training.fit import fit as fit
     from .training.plan import Plan as Plan
     from .workspace import Workspace as Workspace
@@ -93,6 +94,7 @@ _HOMES = {
     "networks.generate": ("sample",),
     "backend": ("backends", "get_backend"),
     "_gradcheck": ("GradientError", "check_function", "gradcheck"),
+    "training.distributed": ("TimeSplit",),
     "training.fit": ("fit",),
     "training.plan": ("Plan",),
     "_sweep.sweep": ("sweep",),

@@ -21,7 +21,7 @@ SURFACE = """
     Embedding LayerNorm Tied Layer Parameter Task Batch sample
     mse softmax_cross_entropy binary_cross_entropy length_mask SGD Adam clip_norm clip_value
     Constant StepDecay Plateau Cosine OneCycle recurrent_bound gradcheck check_function GradientError
-    online fit sweep Plan Data save load import_torch backends get_backend configure set_threads __version__
+    online fit sweep Plan TimeSplit Data save load import_torch backends get_backend configure set_threads __version__
 """.split()
 
 
