@@ -87,7 +87,8 @@ class TimeSplit:
         self._layers = tuple(
             Piece(layer, self.ranks) if isinstance(layer, Independent) else layer for layer in net.layers
         )
-        self.ranks.check_equal("TimeSplit", lambda: {"layers": net.spec(), "parameters": net.flat})
+        facts = {"layers, steps or seed": net.spec(), "parameters": net.flat}
+        self.ranks.check_equal("TimeSplit", lambda: facts)
 
     def forward(self, x: Array) -> tuple[Array, Tape]:
         """Run the piece of this rank through the layers, as a training pass.
