@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 from mpi_ranks import ThreadComm, mpiexec, needs_mpi
+from strategies import GPUS
 from tolerances import assert_close
 
 import indrnn_np as ir
@@ -113,6 +114,13 @@ def test_arguments_are_checked():
         split.forward(np.zeros((0, B, D), np.float32))
     with pytest.raises(TypeError, match=r"TimeSplit\.backward: the tape is a tuple"):
         split.backward(np.zeros((T, B, H), np.float32), ())
+
+
+@pytest.mark.parametrize("backend", GPUS)
+def test_a_network_on_a_gpu_is_refused(backend):
+    net = ir.Sequential([ir.IndRNN(D, H)], T, backend)
+    with pytest.raises(ValueError, match="TimeSplit: the network is on 'cuda', expected 'cpu' or 'reference'"):
+        ir.TimeSplit(net, None)
 
 
 class Shapes:
