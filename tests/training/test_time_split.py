@@ -119,7 +119,9 @@ def test_arguments_are_checked():
 @pytest.mark.parametrize("backend", GPUS)
 def test_a_network_on_a_gpu_is_refused(backend):
     net = ir.Sequential([ir.IndRNN(D, H)], T, backend)
-    with pytest.raises(ValueError, match="TimeSplit: the network is on 'cuda', expected 'cpu' or 'reference'"):
+    with pytest.raises(
+        ValueError, match="TimeSplit: the network is on 'cuda', expected 'cpu' or 'reference'"
+    ):
         ir.TimeSplit(net, None)
 
 
