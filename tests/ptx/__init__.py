@@ -3,7 +3,8 @@
 numba-cuda and NVVM compile a kernel to PTX for the types that the launcher passes. The PTX is translated to C, where
 one function runs one thread. Registers are a struct, and each access to memory is a call that checks the access and a
 point at which another thread may continue. Threads of a block run in an order that depends on the seed, from barrier to
-barrier. Blocks run in a random order.
+barrier. Blocks run in a random order, one after another. In a kernel with fences, whose blocks may wait for each other,
+a few of them are resident at a time and alternate; a clock for each thread says which accesses it is certain to see.
 
     pytest --ptx tests/ops -k cuda          a finding fails the test and names the line of PTX
 
@@ -18,7 +19,8 @@ Kinds of findings:
     bounds            an access outside of every array of the launch, or of the shared arrays
     alignment         an address that is no multiple of the size of the access
     uninitialised     a load of bytes that no thread has written, or their copy to the CPU
-    race              two threads access an address, one of them writes, and no barrier is between them
+    race              two threads access an address, one of them writes, and nothing orders them: no barrier between
+                      them, and no fence, atomic access of the same word by both, and fence again
     barrier           threads wait at different barriers, or wait while others have returned
     hang              too many jumps
     division by zero  of integers
@@ -30,11 +32,11 @@ Files, in the order in which a kernel passes through them:
     compile.py        kernel -> PTX
     reader.py         PTX -> parameters, registers, shared arrays, instructions
     operands.py, arithmetic.py, c_writer.py             instructions -> C
-    runtime.h, arithmetic.h, scheduler.h                the C around them
+    runtime.h, clocks.h, arithmetic.h, scheduler.h      the C around them
     memory.py         emulated arrays; fake_device.py puts them and the launches in the place of the GPU's
     program.py        compiles the C, launches it, and turns its reports into findings
     plugin.py         `pytest --ptx`
 
-Limits: warps have no lockstep and no shuffles, memory is sequentially consistent, atomics order nothing, and
+Limits: warps have no lockstep and no shuffles, memory is sequentially consistent, and
 approximate functions have the CPU's last bits (`settings.ulps` perturbs them).
 """

@@ -59,6 +59,7 @@ class Launch(ctypes.Structure):
         *_numbers("accesses", "barriers", "ulps"), ("fuel", ctypes.c_int64),
         ("budget", ctypes.c_int64), *_numbers("epoch", "current_block"),
         *_pointers("junk"), *_numbers("junk_bytes"), *_pointers("executed"),
+        *_numbers("resident", "threads"), *_pointers("clocks", "more_clocks"),
     ]  # fmt: skip
 
 

@@ -98,7 +98,8 @@ class Writer:
         return f"T->resume = {number}; T->barrier = {instruction.line}; return BARRIER; resume_{number}:;"
 
     def fence(self, instruction: Instruction) -> str:
-        return ";"
+        """Order accesses between blocks; a fence of the block alone orders nothing that a barrier does not."""
+        return "fence(L, HEAD(T)->number);" if instruction.is_wide_fence else ";"
 
     def move(self, instruction: Instruction) -> str:
         """Split 64 bits into two registers of 32, join them, or copy a register."""

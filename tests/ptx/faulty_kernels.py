@@ -139,3 +139,62 @@ def shared_bytes(x, y):
     shared[t] = x[t]
     cuda.syncthreads()
     y[t] = shared[N - 1 - t]
+
+
+def chain(ticket=True, acquire=True, first_barrier=True, second_barrier=True, release=True, atomic=True):
+    """Return a kernel whose blocks of 2 threads wait for each other: block k adds x to what block k - 1 has found.
+
+    flags[0] holds the number of tickets, and flags[k + 1] whether block k has written. False leaves a part out.
+    """
+
+    def kernel(x, y, flags):
+        number, t = cuda.shared.array(1, np.int64), cuda.threadIdx.x
+        if t == 0:
+            number[0] = cuda.atomic.add(flags, 0, 1) if ticket else cuda.blockIdx.x
+            while number[0] > 0 and cuda.atomic.add(flags, number[0], 0) == 0:
+                pass
+            if acquire:
+                cuda.threadfence()
+        if first_barrier:
+            cuda.syncthreads()
+        k = number[0]
+        y[2 * k + t] = x[2 * k + t] + (y[2 * k - 1 - t] if k > 0 else 0)
+        if second_barrier:
+            cuda.syncthreads()
+        if t == 0:
+            if release:
+                cuda.threadfence()
+            if atomic:
+                cuda.atomic.exch(flags, k + 1, 1)
+            else:
+                flags[k + 1] = 1
+
+    return kernel
+
+
+def reuse(wait=True):
+    """Return a kernel of 2 blocks of 1 thread: the second one writes where the first, and it itself, have read."""
+
+    def kernel(x, y, flags):
+        k = cuda.atomic.add(flags, 0, 1)
+        y[k] = x[0]
+        cuda.threadfence()
+        if k == 0:
+            cuda.atomic.exch(flags, 1, 1)
+        else:
+            while wait and cuda.atomic.add(flags, 1, 0) == 0:
+                pass
+            cuda.threadfence()
+            x[0] = 2
+
+    return kernel
+
+
+def meet(x, y, flags):
+    """Each of 2 blocks waits for the other one."""
+    k = cuda.blockIdx.x
+    y[k] = x[k]
+    cuda.atomic.exch(flags, k, 1)
+    while cuda.atomic.add(flags, 1 - k, 0) == 0:
+        pass
+    cuda.threadfence()

@@ -16,7 +16,7 @@ from .findings import Finding, record
 
 ADDRESS_BITS = 40  # as in runtime.h: an address is the allocation's number and 40 bits of offset
 SPARSE_BYTES = 2**28  # larger allocations hold only the pages that are used, and are not checked
-CELL_BYTES = 48  # size of Cell in runtime.h
+CELL_BYTES = 64  # size of Cell in runtime.h
 PADDING = 16  # bytes after an allocation, for a vector access that begins inside
 _numbers = itertools.count(1)
 

@@ -18,7 +18,7 @@ from . import c_writer, reader, settings
 from .compile import ptx_of
 from .findings import Finding, record
 from .launch_arguments import memory_row, memory_table, parameter_bits
-from .memory import ADDRESS_BITS, CELL_BYTES, Array
+from .memory import ADDRESS_BITS, Array
 
 KINDS = (
     "bounds",
@@ -30,6 +30,7 @@ KINDS = (
     "division by zero",
 )  # as in runtime.h
 MOST_THREADS = 1024  # of a block
+MOST_CLOCKS = 4096  # threads of a launch with fences: each has a clock for each
 LARGEST_BLOCK = (1024, 1024, 64)
 LARGEST_GRID = (2**31 - 1, 65535, 65535)
 SUB_WORDS = re.compile(r"\b(ld|st|atom|red)\.shared.*[usb](8|16)\s")
@@ -86,7 +87,7 @@ class Program:
         # These arrays must live until the launch has run.
         parameters = parameter_bits(self.name, self.ptx.parameters, arguments)
         memories, _allocations = memory_table(arguments)
-        shared, _shared_arrays = self._shared_memory()
+        shared, _shared_ranges = self._shared_memory()
         reports = (c.Report * c.MOST_REPORTS)()
         blocks = self._blocks(grid, block, arguments)
         junk = np.random.default_rng(settings.seed + 99).integers(0, 256, 4096, dtype=np.uint8)
@@ -97,6 +98,7 @@ class Program:
             shared=shared and ctypes.addressof(shared), shared_bytes=self.ptx.shared_bytes,
             reports=ctypes.addressof(reports), most_reports=len(reports),
             junk=junk.ctypes.data, junk_bytes=junk.size, executed=self.covered.ctypes.data,
+            resident=_resident(), threads=self._threads_with_clocks(grid, block),
         )  # fmt: skip
         self.library.run_launch(ctypes.byref(launch))
         _epoch = launch.last_epoch + 1
@@ -107,16 +109,21 @@ class Program:
             record(Finding(KINDS[report.kind], self.name, text, report.line))
 
     def _shared_memory(self) -> tuple[c.Memory | None, Any]:
-        """Return the shared memory of a block, and the arrays that it points to."""
-        nbytes = self.ptx.shared_bytes
-        if not nbytes:
+        """Return the shared memory of a block, without its bytes, and the table of ranges that it points to."""
+        if not self.ptx.shared_bytes:
             return None, None
         shift = 0 if any(SUB_WORDS.search(line) for line in self.lines) else 2
-        base, written = np.zeros((2, nbytes + 16), np.uint8)
-        cells = np.zeros(((nbytes >> shift) + 16) * CELL_BYTES, np.uint8)
         ranges = [(start, start + size) for start, size in self.ptx.shared.values()]
-        memory, table = memory_row(0, base, written, cells, shift, ranges)
-        return memory, (table, base, written, cells)
+        return memory_row(0, None, None, None, shift, ranges)
+
+    def _threads_with_clocks(self, grid: Any, block: Any) -> int:
+        """Return the number of threads of a launch whose blocks may wait for each other, and 0 of any other."""
+        threads = math.prod(grid) * math.prod(block) if self.ptx.has_fences else 0
+        if threads > MOST_CLOCKS:
+            raise reader.Unsupported(
+                f"{self.name}: {threads} threads of a kernel with fences, at most {MOST_CLOCKS}"
+            )
+        return threads
 
     def _blocks(self, grid: Any, block: Any, arguments: tuple[Any, ...]) -> np.ndarray:
         """Return the numbers of the blocks that run, in the order in which they run."""
@@ -160,6 +167,11 @@ def _three(sizes: Any) -> tuple[int, int, int]:
 def _order() -> int:
     """Return the number of the order of threads, as in scheduler.h."""
     return settings.ORDERS.index(settings.order) if settings.order else settings.seed % len(settings.ORDERS)
+
+
+def _resident() -> int:
+    """Return how many blocks of a kernel with fences run at the same time."""
+    return settings.resident or settings.RESIDENT[settings.seed % len(settings.RESIDENT)]
 
 
 def _refused(grid: Sequence[int], block: Sequence[int]) -> str:

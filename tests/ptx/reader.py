@@ -12,6 +12,7 @@ LABEL = re.compile(r"(\$?\w+):")
 INSTRUCTION = re.compile(r"(?:@(!?)(%p\d+)\s+)?([a-z][\w.:]*)\s*(.*?);")
 OPERAND = re.compile(r"\{[^}]*\}|[^,{\s][^,]*")
 ACCESSES = [("ld",), ("st",), ("atom",), ("red",)]
+FENCES = [("membar",), ("fence",)]
 SKIPPED = (".reg", ".param", ".pragma", ".loc")  # in a kernel's body
 
 
@@ -34,6 +35,11 @@ class Instruction:
     def accesses_memory(self) -> bool:
         """Whether it loads, stores or changes global or shared memory."""
         return self.parts[:1] in ACCESSES and self.parts[1] in ("global", "shared")
+
+    @property
+    def is_wide_fence(self) -> bool:
+        """Whether it orders the accesses of a thread for all blocks."""
+        return self.parts[:1] in FENCES and self.parts[-1] in ("gl", "sys", "gpu")
 
 
 @dataclass
@@ -62,6 +68,11 @@ class Kernel:
     def shared_bytes(self) -> int:
         """Bytes of shared memory with the gaps between arrays; 0 without shared arrays."""
         return max((start + size + GUARD_BYTES for start, size in self.shared.values()), default=0)
+
+    @property
+    def has_fences(self) -> bool:
+        """Whether blocks may wait for each other."""
+        return any(instruction.is_wide_fence for instruction in self.instructions)
 
     @property
     def accesses(self) -> list[int]:

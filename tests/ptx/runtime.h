@@ -5,7 +5,8 @@
 
    Time is counted in epochs. A launch begins with an epoch that no earlier launch has reached, and each barrier of a
    block begins the next epoch of the block. Two accesses of a block in different epochs have a barrier between them;
-   two of different blocks of a launch never have one. Epochs before the launch's first belong to earlier launches. */
+   two of different blocks of a launch never have one. Epochs before the launch's first belong to earlier launches.
+   In a kernel with fences each thread has its own epochs, and clocks.h says which accesses it has seen. */
 
 #include <fenv.h>
 #include <math.h>
@@ -28,7 +29,10 @@ typedef struct {
   u64 write_epoch, read_epoch;
   u32 write_block, write_thread, write_line, atomic;
   u32 read_block, read_thread, read_line, several_blocks;
+  u64 *released, *readers; /* clocks of the atomic accesses, and of several readers */
 } Cell;
+
+typedef struct Clock { struct Clock *before; u64 times[]; } Clock; /* an epoch of each thread */
 
 typedef struct { u64 start, stop; } Range;
 
@@ -49,6 +53,9 @@ typedef struct {
   u64 epoch, current_block;
   u8 *junk; u64 junk_bytes; /* contents of registers and shared memory before they are written */
   u8 *executed; /* lines of PTX whose access has run */
+  u64 resident; /* blocks that run at the same time */
+  u64 threads, *clocks; /* of all blocks, and what they have seen; NULL in a kernel without fences */
+  Clock *more_clocks;
 } Launch;
 
 #define ThreadHead u32 resume, number, barrier, thread[3], block[3]
@@ -82,15 +89,22 @@ static void report_race(Launch *L, u32 line, u32 thread, u64 address, u32 other_
   new->other_thread = other_thread;
 }
 
+#include "clocks.h"
+
 /* Whether an access of a cell by (block, thread) in an epoch is ordered with the current thread's by nothing. */
 static int unordered(Launch *L, u64 epoch, u32 block, u32 other_thread, u32 thread) {
   if (epoch < L->first_epoch) return 0;
+  if (L->clocks) {
+    u64 number = thread_number(L, L->current_block, thread), other = thread_number(L, block, other_thread);
+    return other != number && epoch > clock_of(L, SEEN, number)[other];
+  }
   return block != L->current_block || (epoch == L->epoch && other_thread != thread);
 }
 
 static void check_read(Launch *L, Cell *c, u32 thread, u64 address, u32 line) {
   if (unordered(L, c->write_epoch, c->write_block, c->write_thread, thread))
     report_race(L, line, thread, address, c->write_line, c->write_block, c->write_thread);
+  if (L->clocks) { note_reader(L, c, thread, line); return; }
   int new_launch = c->read_epoch < L->first_epoch;
   if (!new_launch && c->read_block == L->current_block && c->read_epoch == L->epoch) {
     if (c->read_thread != thread) c->read_thread = SEVERAL;
@@ -107,8 +121,10 @@ static void check_write(Launch *L, Cell *c, u32 thread, u64 address, u32 line, u
   if (!(atomic && c->atomic) && unordered(L, c->write_epoch, c->write_block, c->write_thread, thread))
     report_race(L, line, thread, address, c->write_line, c->write_block, c->write_thread);
   int read_elsewhere = c->read_epoch >= L->first_epoch && c->several_blocks;
+  if (L->clocks) read_elsewhere = read_elsewhere && !has_seen_readers(L, c, thread);
   if (read_elsewhere || unordered(L, c->read_epoch, c->read_block, c->read_thread, thread))
     report_race(L, line, thread, address, c->read_line, c->read_block, c->read_thread);
+  if (L->clocks && atomic) share_clock(L, c, thread);
   c->write_epoch = L->epoch;
   c->write_block = L->current_block;
   c->write_thread = thread;

@@ -1,8 +1,10 @@
-/* Run the blocks of a launch one after another, and the threads of each in an order that the seed selects.
+/* Run the blocks of a launch, and the threads of each in an order that the seed selects.
 
    `run` (c_writer.py) runs a thread until it ends, reaches a barrier or has used up its budget of accesses. When all
-   threads of a block have stopped, the barrier opens. */
+   threads of a block have stopped, the barrier opens. The blocks run one after another. Those of a kernel with fences
+   may wait for each other: `resident` of them take turns, and the next one starts where one has ended. */
 
+enum { PADDING = 16 }; /* bytes after shared memory, for a vector access that begins inside */
 enum { ASCENDING, DESCENDING, RANDOM, WARPS }; /* settings.ORDERS */
 
 typedef struct {
@@ -11,11 +13,14 @@ typedef struct {
   u32 *running; /* numbers of the threads that can run */
   u32 count;
   u64 random;
+  u64 number;
+  Memory shared;
 } Block;
 
 /* Run a thread for a number of accesses; returns 0 if the launch hangs. */
 static int advance(Launch *L, Block *B, u32 thread, s64 budget) {
   L->budget = budget;
+  if (L->clocks) set_epoch(L, thread);
   u32 reason = run(B->threads + thread, L);
   B->state[thread] = reason == YIELD ? 0 : reason;
   return reason != STUCK;
@@ -78,8 +83,9 @@ static int open_barrier(Launch *L, Block *B) {
     if (B->state[thread] == BARRIER) B->state[thread] = 0;
   }
   if (waiting < B->count) report(L, DIVERGED, line, 0, first, 0);
-  L->epoch++;
   L->barriers++;
+  if (L->clocks) share_in_block(L, B->count);
+  else L->epoch++;
   if (L->epoch > L->last_epoch) L->last_epoch = L->epoch;
   return 1;
 }
@@ -93,8 +99,15 @@ static void fill_with_junk(Launch *L, u8 *start, u64 bytes, u64 shift) {
   }
 }
 
+/* Make a block the one that runs. */
+static void enter(Launch *L, Block *B) {
+  L->current_block = B->number;
+  if (L->shared) L->shared = &B->shared;
+}
+
 static void start_block(Launch *L, Block *B, u64 block) {
-  L->current_block = block;
+  B->number = block;
+  enter(L, B);
   L->epoch = L->first_epoch;
   if (L->shared) {
     memset(L->shared->written, 0, L->shared_bytes);
@@ -114,17 +127,80 @@ static void start_block(Launch *L, Block *B, u64 block) {
   }
 }
 
-void run_launch(Launch *L) {
-  u32 count = L->block[0] * L->block[1] * L->block[2];
-  Block B = {malloc(count * sizeof(Thread)), malloc(4 * count), malloc(4 * count), count, L->seed * 7919 + 17};
-  L->last_epoch = L->first_epoch;
+static void run_one_after_another(Launch *L, Block *B) {
   int runs = 1;
   for (u64 i = 0; i < L->block_count && runs; i++) {
-    start_block(L, &B, L->blocks[i]);
-    do runs = run_to_barrier(L, &B);
-    while (runs && open_barrier(L, &B));
+    start_block(L, B, L->blocks[i]);
+    do runs = run_to_barrier(L, B);
+    while (runs && open_barrier(L, B));
   }
-  free(B.threads);
-  free(B.state);
-  free(B.running);
+}
+
+/* Every thread of a block that can run gets some accesses. Returns how many can run afterwards, or -1: a hang. */
+static int take_turns(Launch *L, Block *B) {
+  int can_run = 0;
+  for (u32 i = 0; i < B->count; i++) {
+    u32 thread = L->order == DESCENDING ? B->count - 1 - i : i;
+    if (B->state[thread]) continue;
+    if (!advance(L, B, thread, 1 + random_bits(&B->random) % 16)) return -1;
+    can_run += !B->state[thread];
+  }
+  return can_run;
+}
+
+/* Blocks take turns of random length. */
+static void run_together(Launch *L, Block *blocks, u64 resident) {
+  u64 started = 0, random = L->seed * 104729 + 7;
+  for (u64 i = 0; i < resident; i++) start_block(L, blocks + i, L->blocks[started++]);
+  while (resident) {
+    Block *B = blocks + random_bits(&random) % resident;
+    enter(L, B);
+    int can_run = 1;
+    for (u64 turns = 1 + random_bits(&random) % 64; turns && can_run > 0; turns--) can_run = take_turns(L, B);
+    if (can_run < 0) return;
+    if (can_run || open_barrier(L, B)) continue;
+    if (started < L->block_count) {
+      start_block(L, B, L->blocks[started++]);
+    } else {
+      Block last = blocks[--resident];
+      blocks[resident] = *B; /* freed with the others */
+      *B = last;
+    }
+  }
+}
+
+static void allocate_block(Launch *L, Block *B, u64 number) {
+  B->count = L->block[0] * L->block[1] * L->block[2];
+  B->threads = malloc(B->count * sizeof(Thread));
+  B->state = malloc(4 * B->count);
+  B->running = malloc(4 * B->count);
+  B->random = (L->seed + number) * 7919 + 17;
+  if (!L->shared) return;
+  B->shared = *L->shared;
+  B->shared.base = calloc(L->shared_bytes + PADDING, 1);
+  B->shared.written = calloc(L->shared_bytes + PADDING, 1);
+  B->shared.cells = calloc((L->shared_bytes >> L->shared->shift) + PADDING, sizeof(Cell));
+}
+
+static void free_block(Launch *L, Block *B) {
+  free(B->threads);
+  free(B->state);
+  free(B->running);
+  if (!L->shared) return;
+  free(B->shared.base);
+  free(B->shared.written);
+  free(B->shared.cells);
+}
+
+void run_launch(Launch *L) {
+  u64 resident = L->resident < L->block_count ? L->resident : L->block_count;
+  Block *blocks = calloc(resident, sizeof(Block));
+  for (u64 i = 0; i < resident; i++) allocate_block(L, blocks + i, i);
+  L->last_epoch = L->first_epoch;
+  if (L->threads) start_clocks(L);
+  if (L->clocks) run_together(L, blocks, resident);
+  else run_one_after_another(L, blocks);
+  for (u64 i = 0; i < resident; i++) free_block(L, blocks + i);
+  free(blocks);
+  end_clocks(L);
 }
