@@ -82,7 +82,8 @@ def dtypes(kernel: launch.Kernel) -> tuple[str, ...]:
     """What `real` stands for in the kernel's arguments, or the dtype of its arrays; else one empty word."""
     if re.search(r"\breal\b", kernel.signature):
         return "float32", "float64"
-    return ("float32",) if kernel.signature.startswith("float32[") else ("",)
+    first = kernel.signature.partition("[")[0]
+    return (first,) if first in ("float32", "float64") else ("",)
 
 
 # one kernel

@@ -19,6 +19,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 from stop_flag_check import wrong_flags
 
 SECONDS = 60.0
@@ -88,9 +89,29 @@ def run_cases() -> int:
         print(f"{title}: {outcome.status} {outcome.detail}", flush=True)
         differs += outcome.status == "failed"
     cuda_form.force_form = None
-    wrong = wrong_flags()
-    print(f"stop flag: {'; '.join(wrong) or 'passed'}", flush=True)
-    return 1 if differs or wrong else 0
+    wrong = {"stop flag": wrong_flags(), "scan in a single pass": wrong_scans()}
+    for title, details in wrong.items():
+        print(f"{title}: {'; '.join(details) or 'passed'}", flush=True)
+    return 1 if differs or any(wrong.values()) else 0
+
+
+def wrong_scans() -> list[str]:
+    """Return the passes of the recurrence whose scan in a single pass differs from the reference."""
+    from indrnn_np._gradcheck.hosted import hosted
+    from indrnn_np.ops.catalogue import Draw, entries
+    from indrnn_np.ops.recurrence import single_pass
+
+    single_pass.force, wrong = True, []
+    for entry in (
+        entry for entry in entries() if entry.op == "recurrence" and entry.name in ("forward", "backward")
+    ):
+        arguments = entry.arguments(Draw(np.random.default_rng(0), "float32", **SIZES), **entry.variants()[0])
+        expected = entry.function(hosted("reference"))(**arguments)
+        found = getattr(hosted("cuda").parallel("recurrence"), entry.name)(**arguments, chunk=2)
+        pairs = zip(found, expected, strict=True) if isinstance(expected, tuple) else [(found, expected)]
+        wrong += [entry.name for pair in pairs if not np.allclose(*pair, rtol=1e-4, atol=1e-4)]
+    single_pass.force = None
+    return wrong
 
 
 def main() -> int:

@@ -25,7 +25,7 @@ from indrnn_np.ops.layernorm.cuda import ONE_THREAD
 from indrnn_np.optim.losses import LOSSES
 from indrnn_np.tasks.adding import Adding
 
-from .forms import CHOSEN, forms
+from .forms import CHOSEN, forms, scan_forms
 from .judge import Judge
 from .part import Part
 from .plan import SHORTEST
@@ -149,7 +149,8 @@ def function(judge: Judge, entry: Entry, d: Draw) -> None:
         if (entry.op, entry.name) in SCANS:
             scan = getattr(hosted("cuda").parallel(entry.op), entry.name)
             scan = functools.partial(scan, chunk=max(1, d.T // CHUNKS))
-            judge.calls(f"{name}, scan", entry, scan, title, arguments, expected)
+            for form in scan_forms(entry.name, arguments["activation"]):
+                judge.calls(f"{name}, scan", entry, scan, f"{form} {title}", arguments, expected)
         for number, arrays_of_forms in enumerate(
             zip(*results, strict=True) if entry.op == "recurrence" else ()
         ):

@@ -8,16 +8,22 @@ from indrnn_np.backend import get
 from indrnn_np.bench import recurrence as bench
 from indrnn_np.bench.report import figures
 from indrnn_np.ops.recurrence.activation import ACTIVATIONS
-from indrnn_np.ops.recurrence.scan import PASSES, chunk_length
+from indrnn_np.ops.recurrence.scan import PASSES
 
 from .clock import dram_copy, ms, queued, values
+from .forms import SINGLE, THREE, scan_forms
 from .gpu_state import cell
 from .judge import Judge
 from .part import Part, Table
 from .recurrence import draw
 
 ARRAYS = 4.2  # of T·B·H numbers: a, dh, h, da, and small ones
-WORDS = {bench.OUT_OF_PLACE: 3, bench.BACKWARD: 5}  # moved per element by a scan in one pass
+WORDS = {  # moved per element
+    (bench.OUT_OF_PLACE, THREE): 3,
+    (bench.BACKWARD, THREE): 5,
+    (bench.OUT_OF_PLACE, SINGLE): 2,
+    (bench.BACKWARD, SINGLE): 3,
+}
 ROWS = 64  # first and last time steps that are compared
 
 
@@ -25,8 +31,8 @@ def scan(part: Part) -> None:
     """Time both passes of relu and tanh, serially and as a scan, and compare the results."""
     rate = dram_copy(part)
     header = (
-        "T, B, H", "activation", "pass", "chunk", "serial ms", "scan ms", "quartiles", "times as fast", "of copy",
-        "serial columns", "exact columns", "SM clock, throttling",
+        "T, B, H", "activation", "pass", "form", "chunk", "serial ms", "scan ms", "quartiles", "times as fast",
+        "of copy", "serial columns", "exact columns", "SM clock, throttling",
     )  # fmt: skip
     table, judge = (
         part.table("The scan over time, float32", *header),
@@ -43,7 +49,7 @@ def measure(
     part: Part, table: Table, judge: Judge, shape: tuple[int, int, int], activation: str, rate: float
 ) -> None:
     """Time and compare both passes of one activation at one shape; nothing if the arrays do not fit in memory."""
-    (T, B, H), nbytes = shape, 4 * shape[0] * shape[1] * shape[2]
+    nbytes = 4 * shape[0] * shape[1] * shape[2]
     data = draw_if_it_fits(part, shape, activation, nbytes)
     if data is None:
         return
@@ -60,23 +66,26 @@ def measure(
         bench.BACKWARD: (data.backward, backward, data.da),
     }
     for name, (serial, parallel, result) in passes.items():
-        report: dict[str, Any] = {}
-        times = [queued(part, serial, launches=2)]
+        serial_time = queued(part, serial, launches=2)
         expected = ends(result)
-        times.append(queued(part, parallel, launches=4 + 2 * PASSES))
-        parallel(report)
-        judge.compare(
-            f"recurrence.{name}, scan", f"{activation} {shape}", *zip(ends(result), expected, strict=True)
-        )
-        factor = times[0].median / times[1].median
-        one_pass = name == bench.BACKWARD or ACTIVATIONS[activation].limits is not None
-        share = WORDS[name] * nbytes / times[1].median / rate if one_pass else None
-        table.row(
-            ", ".join(map(str, shape)), activation, name, chunk_length(T, B * H), ms(times[0])[0], *ms(times[1]),
-            figures(factor), "-" if share is None else f"{share:.0%}", report["serial columns"],
-            report["exact columns"], cell(), shape=list(shape), activation=activation, what=name, factor=factor,
-            share_of_copy=share, serial_seconds=times[0].median, report=report, **values(times[1]),
-        )  # fmt: skip
+        has_maps = name == bench.BACKWARD or ACTIVATIONS[activation].limits is not None
+        for form in scan_forms(name, activation):
+            report: dict[str, Any] = {}
+            time = queued(part, parallel, launches=4 + 2 * PASSES)
+            parallel(report)
+            judge.compare(
+                f"recurrence.{name}, scan",
+                f"{form}, {activation} {shape}",
+                *zip(ends(result), expected, strict=True),
+            )
+            factor = serial_time.median / time.median
+            share = WORDS[name, form] * nbytes / time.median / rate if has_maps else None
+            table.row(
+                ", ".join(map(str, shape)), activation, name, form, report["chunk"], ms(serial_time)[0], *ms(time),
+                figures(factor), "-" if share is None else f"{share:.0%}", report["serial columns"],
+                report["exact columns"], cell(), shape=list(shape), activation=activation, what=name, form=form,
+                factor=factor, share_of_copy=share, serial_seconds=serial_time.median, report=report, **values(time),
+            )  # fmt: skip
 
 
 def draw_if_it_fits(

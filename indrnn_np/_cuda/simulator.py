@@ -37,13 +37,42 @@ def in_turn() -> Iterator[None]:
         simulator.BlockManager.run = threaded
 
 
+_users: dict[
+    int, list[Any]
+] = {}  # of the globals of a module: how many threads are inside, and what stood there before
+_lock = threading.Lock()
+
+
+@contextlib.contextmanager
+def _swapped(function: Any, simulated: Any) -> Iterator[None]:
+    """Put the simulated `cuda` in the place of numba's in the function's module, until the last thread has left it.
+
+    numba restores it when the first thread has left, although another one may wait at a barrier in a function there.
+    """
+    names, cuda = function.__globals__, importlib.import_module("numba.cuda")
+    with _lock:
+        count, before = _users.get(id(names), (0, {}))
+        before = before or {name: value for name, value in names.items() if value is cuda}
+        _users[id(names)] = [count + 1, before]
+        names.update(dict.fromkeys(before, simulated))
+    try:
+        yield
+    finally:
+        with _lock:
+            _users[id(names)][0] -= 1
+            if _users[id(names)][0] == 0:
+                names.update(_users.pop(id(names))[1])
+
+
 def start_one_by_one() -> None:
     """Start simulated threads one after another, each up to its first barrier, without warnings of NumPy.
 
     Two threads that create a shared array at the same moment would get two arrays. A list of recorded warnings may not
     grow while another thread reads it.
     """
-    thread = importlib.import_module("numba.cuda.simulator.kernel").BlockThread
+    simulator: Any = importlib.import_module("numba.cuda.simulator.kernel")
+    simulator.swapped_cuda_module = _swapped
+    thread = simulator.BlockThread
     run = thread.run
 
     def start(self: Any) -> None:

@@ -22,11 +22,29 @@ from tolerances import assert_close, nan_filled
 
 from indrnn_np._cpu import threads, tiles
 from indrnn_np._gradcheck.hosted import hosted
-from indrnn_np.ops.recurrence import parallel_lanes, scan
+from indrnn_np.ops.recurrence import parallel_lanes, scan, single_pass
 
 NAMES = BACKENDS
 SCANS = [hosted(name).parallel("recurrence") for name in NAMES]
 each_scan = pytest.mark.parametrize("ops", SCANS, ids=NAMES)
+
+
+class SinglePass:
+    """The CUDA scan with chunks that pass their states on in one launch, however few the columns."""
+
+    def __getattr__(self, name):
+        def call(*arguments, **options):
+            single_pass.force = True
+            try:
+                return getattr(hosted("cuda").parallel("recurrence"), name)(*arguments, **options)
+            finally:
+                single_pass.force = None
+
+        return call
+
+
+FORMS = [*SCANS, SinglePass()] if "cuda" in NAMES else SCANS
+each_form = pytest.mark.parametrize("ops", FORMS, ids=[*NAMES, "single pass"][: len(FORMS)])
 chunks = st.sampled_from([1, 2, 5, 16, 64])
 
 
@@ -61,7 +79,7 @@ def test_the_signature_is_that_of_the_serial_form_and_two_options(ops, name):
     assert list(inspect.signature(getattr(ops, name)).parameters) == [*serial, "report", "chunk"]
 
 
-@each_scan
+@each_form
 @given(problem=recurrences(), L=chunks)
 def test_agrees_with_the_serial_form(ops, problem, L):
     report = {}
@@ -131,7 +149,7 @@ def test_exact_columns_have_the_bits_of_the_serial_form(name, activation, dtype,
         assert L == 8 or report["exact columns"] == 12
 
 
-@each_scan
+@each_form
 @pytest.mark.parametrize("reverse", [False, True], ids=["forward", "reverse"])
 def test_chunks_beyond_a_sample_keep_its_state(ops, reverse):
     """With u = 0, each time step forgets the state, and a chunk without time steps does not."""
@@ -141,7 +159,7 @@ def test_chunks_beyond_a_sample_keep_its_state(ops, reverse):
     assert report["exact columns"] == 2 and report["serial columns"] == 0
 
 
-@each_scan
+@each_form
 @each_activation
 @pytest.mark.parametrize("reverse", [False, True], ids=["forward", "reverse"])
 def test_in_place(ops, activation, reverse):
@@ -159,7 +177,7 @@ def test_in_place(ops, activation, reverse):
         assert np.isfinite(da).all()
 
 
-@each_scan
+@each_form
 @each_activation
 @each_dtype
 @pytest.mark.parametrize("reverse", [False, True], ids=["forward", "reverse"])
@@ -180,7 +198,7 @@ def test_nan_and_inf_pass_as_in_the_serial_form(ops, activation, dtype, reverse)
         assert_close(one, other)
 
 
-@each_scan
+@each_form
 def test_columns_without_a_safe_map_are_computed_serially(ops):
     """u^L beyond LIMIT; NaN; and states that Newton's method does not find in PASSES passes."""
     rng, report = np.random.default_rng(0), {}
@@ -195,7 +213,7 @@ def test_columns_without_a_safe_map_are_computed_serially(ops):
     assert_close(h, REFERENCE.recurrence.forward(0.01 * np.nan_to_num(a), u, h0, "tanh"))
 
 
-@each_scan
+@each_form
 @each_activation
 def test_a_column_depends_on_no_other_column(ops, activation):
     rng = np.random.default_rng(2)

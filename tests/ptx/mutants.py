@@ -17,6 +17,7 @@ from ptx.program import Program
 FEW, MANY = 2, 20  # mutants of a kind of each kernel
 FUEL = 1_000_000  # jumps; a loop without an end is found after them
 WINDOW = 6  # lines after the computation of an address in which its access is looked for
+TICKET = re.compile(r"\s*atom\.global\.add\.u32\s+(%r\d+), \[%rd\d+\], 1;")
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def assert_found(calls: Iterable[Call], patch: pytest.MonkeyPatch, prefix: str =
     missed = [mutant for mutant in changed if not is_found(mutant, expected, patch)]
     program.counts["mutants"] += len(changed)
     program.counts["mutants found"] += len(changed) - len(missed)
-    assert changed and not missed
+    assert changed and not missed, missed
 
 
 def is_found(mutant: Mutant, expected: list[tuple[Call, bytes]], patch: pytest.MonkeyPatch) -> bool:
@@ -66,10 +67,14 @@ def is_found(mutant: Mutant, expected: list[tuple[Call, bytes]], patch: pytest.M
 
 
 def mutants(program: Program, most: int) -> Iterator[Mutant]:
-    """Yield mutants whose changed line was executed: all barriers, and at most `most` of each other kind."""
+    """Yield mutants whose changed line was executed: all barriers, fences and tickets, `most` of each other kind."""
     for line, text in enumerate(program.lines):
-        if "bar.sync" in text:
-            yield Mutant(program.name, line, "", "no barrier")
+        if "bar.sync" in text or "membar" in text:
+            yield Mutant(program.name, line, "", "no barrier, or no fence")
+        if ticket := TICKET.match(text) if program.ptx.has_fences else None:
+            yield Mutant(
+                program.name, line, f"mov.u32 {ticket[1]}, %ctaid.x;", "the number of the block as its ticket"
+            )
     for kind in (_wrong_addresses, _wrong_loops):
         found = list(kind(program))
         yield from found[:: max(1, -(-len(found) // most))]

@@ -74,7 +74,7 @@ def forward(
     replay(a[:, serial], u[serial], start[None, serial], live[:, serial], max(1, T), φ, alone)
     ends = replay(a, u, s, live, L, φ, outputs)
     outputs[:, serial] = alone
-    note(report, T, L, passes, serial, np.all(ends[:-1] == s[1:], axis=0))
+    note(report, T, L, passes, serial, serial | np.all(ends[:-1] == s[1:], axis=0))
     return h
 
 

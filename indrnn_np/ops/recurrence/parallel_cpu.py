@@ -45,7 +45,7 @@ def forward(a, u, h0, activation="relu", lengths=None, reverse=False, out=None, 
     over_chunks(walk, "replay", L, len(s), flat(a), ends)
     for b, n, h_b in columns:
         h[1:, b, n] = h_b[1:, 0]
-    scan.note(report, T, L, passes, serial, (ends[:-1] == s[1:]).all(axis=0))
+    scan.note(report, T, L, passes, serial, serial | (ends[:-1] == s[1:]).all(axis=0))
     return h
 
 
@@ -95,7 +95,7 @@ def backward(
         dh_b, h_b, dhT_b = pick(dh, b, n), pick(h, b, n), pick(dhT, b, n)
         da_b, du[b, n], dh0_b = cpu.backward(dh_b, h_b, u[n], dhT_b, activation, lengths_b, reverse)
         da[:, b, n], dh0[b, n] = da_b[:, 0], dh0_b[0]
-    scan.note(report, T, L, 1, serial, (ends[:-1] == c[1:]).all(axis=0))
+    scan.note(report, T, L, 1, serial, serial | (ends[:-1] == c[1:]).all(axis=0))
     return da, du.sum(axis=0).astype(h.dtype), dh0
 
 

@@ -1,4 +1,4 @@
-"""CUDA twin of parallel.py: the recurrence as a scan over time, in three launches.
+"""CUDA twin of parallel.py: the recurrence as a scan over time, in one launch or in three.
 
     compose    a thread for each column and chunk reads its time steps and writes the map of the chunk
     carry      a thread for each column applies the maps in order: the state s_k before each chunk
@@ -21,7 +21,7 @@ from ... import _check
 from ..._cuda import arrays
 from ..._cuda.arrays import ends_of
 from ..._cuda.launch import on_device
-from . import contract
+from . import contract, single_pass, single_pass_forward
 from .activation import ACTIVATIONS
 from .parallel_cuda_backward import backward
 from .parallel_cuda_backward import kernels as backward_kernels
@@ -48,15 +48,24 @@ def forward(
     contract.check_forward(where, a, u, h0, activation, lengths, reverse, out)
     contract.check_scan(where, report, chunk)
     T, B, H = a.shape
-    L = chunk_length(T, B * H) if chunk is None else chunk
+    has_maps = ACTIVATIONS[activation].limits is not None
+    if chunk is not None:
+        L = chunk
+    else:
+        L = single_pass.chosen_length(T, B * H, 1) if has_maps else chunk_length(T, B * H)
     h = arrays.empty((T + 1, B, H), a.dtype) if out is None else out
-    in_place = out is not None and _check.shares_memory(a, out)
-    s, finals, passes = launch_forward(h if in_place else a, h, u, h0, activation, lengths, reverse, L)
+    a = h if out is not None and _check.shares_memory(a, out) else a
+    if has_maps and single_pass.serves(L, B * H, h.dtype, 1):
+        boundaries = single_pass_forward.launch(a, h, u, h0, activation, lengths, reverse, L)
+        if report is not None:
+            note(report, T, L, 1, *single_pass.serial_and_exact(*boundaries))
+        return h
+    s, finals, passes = launch_forward(a, h, u, h0, activation, lengths, reverse, L)
     if report is not None:
         taken = passes.to_host()
         most = int(np.where(taken == 0, PASSES, taken).max(initial=0))
         passes_of_all = 1 if ACTIVATIONS[activation].limits else most
-        note(report, T, L, passes_of_all, taken == 0, equal_ends(s, finals))
+        note(report, T, L, passes_of_all, taken == 0, (taken == 0) | equal_ends(s, finals))
     return h
 
 
@@ -97,3 +106,4 @@ def kernels():
     for activation, φ in ACTIVATIONS.items():
         yield slopes_kernel(activation) if φ.limits is None else compose_kernel(activation)
         yield replay_kernel(activation)
+    yield from single_pass_forward.kernels()

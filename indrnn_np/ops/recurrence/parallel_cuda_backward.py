@@ -1,4 +1,4 @@
-"""CUDA twin of parallel_backward.py: the backward pass of the scan over time, in three launches and a sum."""
+"""CUDA twin of parallel_backward.py: the backward pass of the scan over time, in one launch or in three, and a sum."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ..._cuda.launch import kernel, on_device
 from ..._cuda.reduction import launch_columns
 from ..._cuda.target import cuda
 from ..._cuda.vector_access import MAX_COLUMNS, owned_columns, store_zeros
-from . import contract
+from . import contract, single_pass, single_pass_backward
 from .activation import ACTIVATIONS
 from .cuda_steps import DPHI, GROUP, backprop_all
 from .cuda_sums import sum_kernel
 from .parallel_cuda_kernels import carry_kernel, equal_ends
-from .parallel_cuda_steps import STATE, gradient_step, steps_of, walk
-from .scan import chunk_length, chunks_of, note
+from .parallel_cuda_steps import GRADIENT_STEPS, STATE, gradient_step, steps_of, walk
+from .scan import chunks_of, note
 
 
 def backward(
@@ -30,11 +30,17 @@ def backward(
     contract.check_backward(where, dh, h, u, dhT, activation, lengths, reverse, out)
     contract.check_scan(where, report, chunk)
     T, B, H = h.shape[0] - 1, h.shape[1], h.shape[2]
-    L = chunk_length(T, B * H) if chunk is None else chunk
+    L = single_pass.chosen_length(T, B * H, 2) if chunk is None else chunk
     da = arrays.empty_like(h[1:]) if out is None else out
+    if single_pass.serves(L, B * H, h.dtype, 2):
+        du, dh0, *boundaries = single_pass_backward.launch(dh, h, u, dhT, da, activation, lengths, reverse, L)
+        if report is not None:
+            note(report, T, L, 1, *single_pass.serial_and_exact(*boundaries))
+        return da, du, dh0
     du, dh0, c, finals, passes = launch_backward(dh, h, u, dhT, da, activation, lengths, reverse, L)
     if report is not None:
-        note(report, T, L, 1, passes.to_host() == 0, equal_ends(c, finals))
+        serial = passes.to_host() == 0
+        note(report, T, L, 1, serial, serial | equal_ends(c, finals))
     return da, du, dh0
 
 
@@ -60,10 +66,6 @@ def launch_backward(dh, h, u, dhT, da, activation, lengths, reverse, L):
     return du, dh0, c, finals, passes
 
 
-# Arrays dh and h, and what both kernels share.
-STEPS = "real[::1], real[::1], int64, int64, int64, int64, real[::1], int64[::1], boolean, "
-
-
 @functools.cache
 def compose_gradient_kernel(activation, has_dh):
     """Map c -> A c + B of each chunk but the last, counted from the last time step: A = Π u φ' in float64.
@@ -72,7 +74,10 @@ def compose_gradient_kernel(activation, has_dh):
     """
     step = gradient_step(activation, has_dh)
 
-    @kernel(STEPS + "float64[::1], real[::1]", f"recurrence.scan.compose_gradient[{activation}, dh={has_dh}]")
+    @kernel(
+        GRADIENT_STEPS + "float64[::1], real[::1]",
+        f"recurrence.scan.compose_gradient[{activation}, dh={has_dh}]",
+    )
     def compose_gradient(dh, h, T, L, chunks, columns, u, ends, reverse, products, maps):
         g = cuda.grid(1)
         if g >= (chunks - 1) * columns:
@@ -99,7 +104,7 @@ def replay_gradient_kernel(activation, has_dh):
     """
     dphi, wide = DPHI[activation], False
 
-    @kernel(STEPS + "real[::1], int32[::1], real[::1], real[::1], real[::1], float64[::1]",
+    @kernel(GRADIENT_STEPS + "real[::1], int32[::1], real[::1], real[::1], real[::1], float64[::1]",
             f"recurrence.scan.replay_gradient[{activation}, dh={has_dh}]")  # fmt: skip
     def replay_gradient(dh, h, T, L, chunks, columns, u, ends, reverse, c, passes, da, finals, dh0, sums):
         g = cuda.grid(1)
@@ -139,3 +144,4 @@ def kernels():
         for has_dh in (False, True):
             yield compose_gradient_kernel(activation, has_dh)
             yield replay_gradient_kernel(activation, has_dh)
+    yield from single_pass_backward.kernels()

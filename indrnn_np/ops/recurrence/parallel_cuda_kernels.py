@@ -42,19 +42,26 @@ def compose_kernel(activation):
         j, n = g % columns, ends[g % columns // u.size]
         first, m, _ = steps_of(g // columns, L, T, n, reverse)
         u_j, state, product = u[j % u.size], cuda.local.array(STATE, u.dtype), cuda.local.array(1, np.float64)
-        product[0], state[0], state[1], state[2] = 1.0, 0, least, largest
-        if m == 0:  # keeps any state
-            state[1], state[2] = -math.inf, math.inf
-        elif first + m == n if reverse else first == 0:  # the sample begins here
-            state[1] = state[2] = h0[j]
-        elif u_j == 0:  # the product 0 · ∞ has no value
-            state[1] = state[2] = 0
+        begins = first + m == n if reverse else first == 0
+        first_map(state, product, m, begins, h0[j], u_j, least, largest)
         if m > 0:
             p = (first + m - 1 if reverse else first) * columns + j + start
             walk(step, False, m, a, p, a, p, -columns if reverse else columns, u_j, state, product)
         products[g], maps[g], maps[size + g], maps[2 * size + g] = product[0], state[0], state[1], state[2]
 
     return compose
+
+
+@device
+def first_map(state, product, m, begins, h0_j, u_j, least, largest):
+    """Set the map before the first of a chunk's m time steps; with `begins`, a sample begins there."""
+    product[0], state[0], state[1], state[2] = 1.0, 0, least, largest
+    if m == 0:  # keeps any state
+        state[1], state[2] = -math.inf, math.inf
+    elif begins:
+        state[1] = state[2] = h0_j
+    elif u_j == 0:  # the product 0 · ∞ has no value
+        state[1] = state[2] = 0
 
 
 @device

@@ -20,6 +20,9 @@ from ..._cuda.target import cuda
 from ..._cuda.vector_access import copy_rows, mul_rn
 from .cuda_steps import ALL, DPHI, PHI, prefetch
 
+# Types of dh, h, T, L, chunks, columns, u, ends, reverse, with which the kernels of the backward pass begin.
+GRADIENT_STEPS = "real[::1], real[::1], int64, int64, int64, int64, real[::1], int64[::1], boolean, "
+
 AHEAD = 16  # loads that a thread has in flight
 STATE = 3  # numbers in `state`
 
