@@ -41,11 +41,11 @@ def targets(parts: list[dict[str, Any]]) -> Iterator[tuple[str, str, str, str]]:
         wanted = {"shape": list(shape), "what": "forward", "activation": "relu"}
         for form in ("three launches", "single pass"):
             factor = value(parts, "scan", "factor", form=form, **wanted)
-            name = f"scan forward at {shape} in {form} against the serial recurrence"
+            name = f"scan forward at {shape}, {form}, against the serial recurrence"
             yield at_least(name, factor, least, "{:.2f} times")
         share = value(parts, "scan", "share_of_copy", form="three launches", **wanted)
     yield at_least(
-        f"scan forward at {shape} in three launches, share of the copy rate", share, SCAN_SHARE, "{:.0%}"
+        f"scan forward at {shape}, three launches, share of the copy rate", share, SCAN_SHARE, "{:.0%}"
     )
     for T, least in LSTM_FACTORS.items():
         own, other = fastest(parts, "layers", T), fastest(parts, "lstm", T)

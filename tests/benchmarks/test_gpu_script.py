@@ -105,7 +105,7 @@ def test_every_part_in_the_simulator(tmp_path):
         "| a graph of 3 launches, 3 times | equal bits |", "| forward, in place | chosen | cold |",
         "| backward | 8 ahead | warm |", "| backward | wide | cold |", "| recurrence.backward |",
         "| indrnn_np | graph replay |", "| indrnn_np | launches, wall clock |", "| 1 argument |", "| tiled |",
-        "| 70, 1, 3 | tanh | backward | 32 |", "| recurrence.backward, scan |",
+        "| 70, 1, 3 | tanh | backward | single pass | 32 |", "| recurrence.backward, scan |",
         "| batch on the GPU |", "| cpu ms | cuda ms |", "| graphs |",
     ):  # fmt: skip
         assert words in page, words
