@@ -195,7 +195,8 @@ def pass_of(net: Sequential, plan: RunPlan, work: Workspace) -> GradientPass:
     """Return the pass that the plan names."""
     if plan.gradients == ONLINE:
         return OnlinePass(net, plan)
-    return Bptt(net, plan, work) if plan.shards == 1 else ShardedPass(net, plan, work)
+    shards = plan.shards or plan.ranks.size  # a Plan that is not complete may leave them out
+    return Bptt(net, plan, work) if shards == 1 else ShardedPass(net, plan, work)
 
 
 def step_of(net: Sequential, optimizer: Optimizer, plan: RunPlan, work: Workspace) -> Step:
