@@ -422,7 +422,7 @@ def test_the_memory_that_a_run_asks_for_holds_a_graphs_batch(monkeypatch):
     batch, asked = task.batch(0, B), []
     monkeypatch.setattr(room, "require", lambda need, mode, samples, *_: need(mode, samples))
     for graph in (False, True):
-        plan = Plan(9, B, "softmax_cross_entropy", graph=graph, evaluation_batch=2)
+        plan = Plan(9, B, "softmax_cross_entropy", graph=graph, evaluation_batch=2, shards=1)
         asked.append(room.check(small(), task, ir.Adam(0.01), plan))
     assert asked[1] - asked[0] == batch.x.nbytes + batch.target.nbytes
 
