@@ -10,9 +10,11 @@ import numpy as np
 from .. import _check, init
 from .._types import AnyArray, Array, Record, State, StateForm
 from ..ops.indrnn import Norm
+from . import shared_statistics
 from .base import COUNT, Layer, Parameter, sequence
 from .context import Context
 from .fusion import NORM, Normalised
+from .shared_statistics import Gather
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,10 @@ class BatchNorm(Layer):
                 mean, var = (ctx.ops.batchnorm.rows(running, t0, len(x)) for running in (mean, var))
             y = ctx.ops.batchnorm.apply(x, mean, var, scale, shift, self.eps, ctx.run.lengths, out)
             return y, after, (x, mean, var)
+        if ctx.shared:
+            mean, var = self._shared_statistics(x, ctx, ctx.shared)
+            y = ctx.ops.batchnorm.apply(x, mean, var, scale, shift, self.eps, ctx.run.lengths, out)
+            return y, after, (x, mean, var)
         y, mean, var = ctx.ops.batchnorm.forward(
             x, scale, shift, self.eps, ctx.run.lengths, self.per_step, out
         )
@@ -126,7 +132,9 @@ class BatchNorm(Layer):
 
     def _normalised(self, x: AnyArray, ctx: Context) -> tuple[AnyArray, State, Record]:
         """Return x and its normalisation, which a later layer applies chunk by chunk."""
-        if ctx.run.training:
+        if ctx.run.training and ctx.shared:
+            mean, var = self._shared_statistics(x, ctx, ctx.shared)
+        elif ctx.run.training:
             mean, var = ctx.ops.batchnorm.statistics(x)
             self._update(mean, var, 0, x, ctx)
         else:
@@ -138,10 +146,12 @@ class BatchNorm(Layer):
         self, dy: AnyArray, tape: Record, dstate: State, ctx: Context
     ) -> tuple[AnyArray, State, dict[str, AnyArray]]:
         x, mean, var = tape
-        dx, dscale, dshift = ctx.ops.batchnorm.backward(
-            ctx.dense(dy), x, mean, var, ctx.param("scale"), self.eps, ctx.run.lengths, self.per_step,
-            ctx.scratch.array("dx", x.shape),
-        )  # fmt: skip
+        arguments = ctx.dense(dy), x, mean, var, ctx.param("scale"), self.eps, ctx.run.lengths
+        out = ctx.scratch.array("dx", x.shape)
+        if ctx.shared:
+            dx, dscale, dshift = shared_statistics.backward(*arguments, ctx.ops, ctx.shared, out)
+        else:
+            dx, dscale, dshift = ctx.ops.batchnorm.backward(*arguments, self.per_step, out)
         return dx, None, {"scale": dscale, "shift": dshift}
 
     def tangent(
@@ -153,6 +163,17 @@ class BatchNorm(Layer):
             ctx.run.lengths, self.per_step,
         )  # fmt: skip
         return y_dot, None, None
+
+    def _shared_statistics(self, x: AnyArray, ctx: Context, gather: Gather) -> tuple[AnyArray, AnyArray]:
+        """Return mean and var over the shards of all ranks, and update the running statistics."""
+        if self.per_step:
+            because = "because statistics of single time steps are not shared by ranks"
+            _check.fail("BatchNorm.forward", "sync_bn is True with per_step=True", "False", because)
+        n, mean, var = shared_statistics.statistics(x, ctx.run.lengths, ctx.ops, gather)
+        momentum = self.momentum if ctx.run.momentum is None else ctx.run.momentum
+        running = ctx.buffer("mean"), ctx.buffer("var")
+        ctx.ops.batchnorm.update(*running, mean, var, np.array([n], np.int64), 0, momentum)
+        return mean, var
 
     def _update(self, mean: AnyArray, var: AnyArray, t0: int, x: AnyArray, ctx: Context) -> None:
         """Update the running statistics, of a shard later; a variance over one value does not change them."""

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from .._types import AnyArray, Array, DType, DTypeLike, Probe
+from .._types import AnyArray, Array, DType, DTypeLike, Probe, Value
 from ..workspace import Workspace
 from .fusion import LastRow
 
@@ -28,11 +28,15 @@ class Shard:
         Position of its first sample in the batch.
     updates : list of callables
         The pass appends its updates of the running statistics instead of making them.
+    gather : callable, optional
+        Returns the values of the shards of all ranks, in their order, from a list of this rank's.
+        Batch norm then has the statistics of all shards (shared_statistics.py).
     """
 
     number: int = 0
     first: int = 0
     updates: list[Callable[[], object]] = dataclasses.field(default_factory=list)
+    gather: Callable[[list[Value]], list[Value]] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,6 +141,11 @@ class Context:
         Ops take a context as their workspace (`work=`).
         """
         return self._take(f"{self.prefix}{name}", shape, dtype)
+
+    @property
+    def shared(self) -> Callable[[list[Value]], list[Value]] | None:
+        """The function that gathers values of all shards, if batch norm has the statistics of all."""
+        return self.run.shard.gather if self.run.shard else None
 
     @property
     def scratch(self) -> Scratch:

@@ -195,6 +195,7 @@ SETTINGS = (
     Setting("epochs", float, None, "length of the run in passes through the data", tasks=FINITE, above=True),
     Setting("minutes", float, 0.0, "time limit of the run in minutes; 0: no limit"),
     Setting("batch", int, 32, "sequences in a batch", least=1),
+    Setting("sync_bn", bool, False, "batch norm over the shards of all ranks of mpiexec, one shard each"),
     Setting("shards", int, 1, "parts of a batch whose gradients are added; by default one a rank of mpiexec", least=1),
     Setting("validate_every", int, None, "iterations between two validations; an epoch if not set"),
     Setting("log_every", int, 100, "iterations between two lines of the log", least=1),

@@ -86,6 +86,8 @@ class Plan:
     shards : int, optional
         Parts of a batch that run one after the other, or on the ranks of `comm`; their gradients are
         added (docs/scale.md). None: one for each rank.
+    sync_bn : bool
+        Batch norm uses the statistics of the shards of all ranks, each of which has one shard.
     comm : mpi4py.MPI.Comm, optional
         Communicator whose ranks share each batch. None: this process runs alone.
 
@@ -118,6 +120,7 @@ class Plan:
     update_every: int = 0
     time_table: str | Path | None = None
     shards: int | None = None
+    sync_bn: bool = False
     comm: Value = None
 
     def __post_init__(self) -> None:

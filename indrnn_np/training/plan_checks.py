@@ -42,6 +42,9 @@ def shards(plan: Value) -> None:
     if count > plan.batch:
         because = "because each shard needs a sample"
         _check.fail("Plan", f"shards is {count} with batch {plan.batch}", f"at most {plan.batch}", because)
+    if plan.sync_bn and count != size:
+        because = "because the shards whose statistics are shared run at the same time, one on each rank"
+        _check.fail("Plan", f"shards is {count} with sync_bn=True and ranks: {size}", f"{size}", because)
     if count > 1:
         _need(plan, {"graph": False}, f"because shards is {count}, and a graph runs the whole batch")
         _need(

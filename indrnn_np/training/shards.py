@@ -10,7 +10,8 @@ the part of the tree over its S/N shards, and the upper levels of the tree are b
 buffers: memory holds the activations of one shard, and log2(S/N) + 1 gradients.
 
 Batch norm uses the statistics of the shard. The running statistics move by the statistics of shard
-0, then of shard 1, and so on. Each shard has its own dropout masks.
+0, then of shard 1, and so on. With `sync_bn` each rank has one shard, and batch norm uses the
+statistics of all of them (layers/shared_statistics.py). Each shard has its own dropout masks.
 """
 
 from __future__ import annotations
@@ -99,18 +100,26 @@ class ShardedPass(GradientPass):
         self.about = f"back-propagation through time, in {plan.shards} shards of a batch"
         ranks = "" if self.ranks.size == 1 else f" on {self.ranks.size} ranks"
         notes = [f"shards: {plan.shards} of up to {-(-plan.batch // plan.shards)} samples{ranks}"]
-        if net.buffers:
+        if net.buffers and plan.sync_bn:
+            self._check_device()
+            notes.append("batch norm: statistics of all shards")
+        elif net.buffers:
             notes.append("batch norm: statistics by shard, running statistics in the order of the shards")
         self.notes = tuple(notes)
 
     def __call__(self, batch: Batch, state: State) -> tuple[Value, Views, State]:
         """Return the loss and the gradient of the whole batch, and the states of this rank's shards."""
+        self._check_samples(batch)
         net, shards = self.net, self._shards(batch, state)
         after: list[State] = []
         updates: list[Callable[[], object]] = []
 
         def next_shard() -> Sum:
             part, before, shard = next(shards)
+            if (
+                self.plan.sync_bn
+            ):  # not in `parts`: a search for the first wrong number may end on one rank before others
+                shard = replace(shard, gather=self.ranks.gather)
             share, reached = self._shard(part, before, shard, batch)
             after.append(mapped(reached, net.device.copy))  # the next shard overwrites the buffers
             updates.extend(shard.updates)
@@ -131,12 +140,30 @@ class ShardedPass(GradientPass):
             part.x, state, part.lengths, work=self._work, memory=plan.memory, shard=shard
         )
         count, total = metrics.rows_of(part, y), metrics.rows_of(batch, y)
-        if count == 0 < total:
+        empty = count == 0 < total
+        if empty and not shard.gather:
             return nothing, after
-        loss, dy = metrics.loss_of(plan.loss, y, part, net.ops)
+        loss, dy = (0.0, np.zeros_like(y)) if empty else metrics.loss_of(plan.loss, y, part, net.ops)
+        weight = count / total
+        if shard.gather:  # the gradients of all shards meet in batch norm
+            dy = dy * dy.dtype.type(weight)
         gradient = net.device.to_host(net.backward(dy, tape, input_gradient=False)[2].flat)
-        gradient *= gradient.dtype.type(count / total)
-        return Sum(loss * (count / total), gradient), after
+        if not shard.gather:
+            gradient *= gradient.dtype.type(weight)
+        return Sum(loss * weight, gradient), after
+
+    def _check_device(self) -> None:
+        """Check that batch norm over the shards of all ranks can run where the network is."""
+        if not isinstance(self.net.flat, np.ndarray):
+            because = "because the statistics of all ranks are joined on the CPU"
+            _check.fail("fit", "sync_bn is True on backend 'cuda'", "'cpu' or 'reference'", because)
+
+    def _check_samples(self, batch: Batch) -> None:
+        """Check that with `sync_bn` each rank has a sample, because all ranks exchange statistics."""
+        samples = batch.x.shape[1]
+        if self.plan.sync_bn and samples < self.plan.shards:
+            because = "because each rank takes part in batch norm; choose another batch size"
+            _check.fail("fit", f"samples in a batch: {samples}", f"at least {self.plan.shards}", because)
 
     def _move_statistics(self, updates: list[Callable[[], object]]) -> None:
         """Make the updates of the running statistics in the order of the shards of all ranks."""

@@ -67,7 +67,7 @@ class Trainer:
         self._carried: State = None  # the state after the last batch
         self._snapshot = Snapshot(net, optimizer)
         self._saved, self._loss = -1, math.nan  # of the newest checkpoint and update
-        self._warning = single_values.check(net, task, plan.batch, plan.shards)
+        self._warning = single_values.check(net, task, plan.batch, 1 if plan.sync_bn else plan.shards)
         if self._warning:
             warnings.warn(self._warning, UserWarning, stacklevel=3)
 
