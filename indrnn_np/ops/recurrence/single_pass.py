@@ -40,9 +40,7 @@ from .parallel_cuda_kernels import apply_map
 from .parallel_cuda_steps import prefetch_both, take_steps
 from .scan import TILE, chunk_length
 
-FEWEST = (
-    256  # columns; with fewer, a state takes longer from the first chunk to the last than three launches do
-)
+FEWEST = 256  # columns: with fewer, three launches are faster than states on their way through all chunks
 LOADS = 32  # that a thread has in flight while it fills its tile
 LOOK_BACK = 16  # chunks of which a thread reads the flags at once
 MAP, MAPPED, REPLAYED = 1, 2, 3
