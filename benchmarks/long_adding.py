@@ -57,6 +57,13 @@ def learn(steps: int, iterations: int, rate: float, start: np.ndarray | None, **
     return {"flat": net.flat.tolist(), "test": result.summary["final"]["test"]["mse"], **curve}
 
 
+def last_lesson(steps: int, iterations: int, folder: Path, form: str) -> dict[str, Any]:
+    """Train from the parameters in a folder; without `form`, in the only form of the earlier commit."""
+    start = np.load(folder / "start.npy")
+    found = learn(steps, iterations, RATE, start, **({"time": form} if form else {}))
+    return {name: value for name, value in found.items() if name != "flat"}
+
+
 def run(tree: Path, folder: Path, form: str) -> dict[str, Any]:
     """Train at STEPS with the package in `tree`, after a few iterations that compile its kernels."""
     words = [sys.executable, __file__, "--worker", str(folder), "--form", form]
@@ -82,10 +89,7 @@ def main() -> None:
     parser.add_argument("--iterations", type=int, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.worker is not None:
-        options = {"time": args.form} if args.form else {}
-        found = learn(STEPS, args.iterations, RATE, np.load(args.worker / "start.npy"), **options)
-        del found["flat"]
-        print(json.dumps(found))
+        print(json.dumps(last_lesson(STEPS, args.iterations, args.worker, args.form)))
         return
     start, lessons, runs = None, [], []
     for lesson in LESSONS:

@@ -5,7 +5,6 @@ import json
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -16,20 +15,14 @@ def scripts(monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
 
 
-def short(long_adding, folder, form):
-    """The last lesson with 70 time steps and 4 iterations, in this process."""
-    start = np.load(folder / "start.npy")
-    found = long_adding.learn(70, 4, 1e-3, start, **({"time": form} if form else {}))
-    del found["flat"]
-    return found
-
-
 @pytest.mark.slow
 def test_the_serial_forms_make_the_same_updates_and_the_scan_nearly(tmp_path, monkeypatch):
     long_adding = importlib.import_module("long_adding")
     monkeypatch.setattr(long_adding, "LESSONS", ((20, 3, 1e-3), (30, 3, 1e-3)))
     monkeypatch.setattr(long_adding, "unpack", lambda commit, folder: ROOT)
-    monkeypatch.setattr(long_adding, "run", lambda tree, folder, form: short(long_adding, folder, form))
+    monkeypatch.setattr(
+        long_adding, "run", lambda tree, folder, form: long_adding.last_lesson(70, 4, folder, form)
+    )
     monkeypatch.setattr(sys, "argv", ["long_adding.py", "HEAD", "--out", str(tmp_path / "a.json")])
     long_adding.main()
     old, serial, scan = json.loads((tmp_path / "a.json").read_text())["runs"]
