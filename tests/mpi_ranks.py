@@ -2,9 +2,11 @@
 
 import importlib.util
 import os
+import queue
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +54,22 @@ class ThreadComm:
         for to in range(self.size):
             self.mail[self.rank, to].put(value)
         return [self.mail[source, self.rank].get(timeout=30) for source in range(self.size)]
+
+
+def on_threads(size, function):
+    """The results of function(comm) on ranks that are threads of this process."""
+    mail = {(a, b): queue.Queue() for a in range(size) for b in range(size)}
+    results = [None] * size
+
+    def go(rank):
+        results[rank] = function(ThreadComm(rank, size, mail))
+
+    threads = [threading.Thread(target=go, args=(rank,)) for rank in range(size)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
 
 
 def mpiexec(size, *arguments):

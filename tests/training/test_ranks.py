@@ -1,13 +1,11 @@
 """Ranks: the tree between them, what they agree on, and runs under mpiexec with the bits of one process."""
 
 import json
-import queue
 import sys
-import threading
 
 import numpy as np
 import pytest
-from mpi_ranks import ThreadComm, mpiexec, needs_mpi
+from mpi_ranks import ThreadComm, mpiexec, needs_mpi, on_threads
 from sharded_runs import PROBLEMS
 
 import indrnn_np as ir
@@ -18,18 +16,7 @@ from indrnn_np.training.run_directory import RunDirectory
 
 def on_ranks(function, size=4):
     """The results of function(ranks) on each rank."""
-    mail = {(a, b): queue.Queue() for a in range(size) for b in range(size)}
-    results = [None] * size
-
-    def go(rank):
-        results[rank] = function(MpiRanks(ThreadComm(rank, size, mail)))
-
-    threads = [threading.Thread(target=go, args=(rank,)) for rank in range(size)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return results
+    return on_threads(size, lambda comm: function(MpiRanks(comm)))
 
 
 def test_the_sum_over_ranks_is_the_tree_on_each_rank():

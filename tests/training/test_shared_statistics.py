@@ -1,11 +1,8 @@
 """Batch norm over the shards of all ranks: the numbers of one process without shards, and equal bits on all ranks."""
 
-import queue
-import threading
-
 import numpy as np
 import pytest
-from mpi_ranks import ThreadComm
+from mpi_ranks import ThreadComm, on_threads
 from tolerances import assert_close
 
 import indrnn_np as ir
@@ -36,27 +33,11 @@ def train(comm, masked, **options):
     return np.array(net.flat), np.array(net.buffers.flat), losses
 
 
-def on_ranks(size, function):
-    """The results of function(comm) on each rank."""
-    mail = {(a, b): queue.Queue() for a in range(size) for b in range(size)}
-    results = [None] * size
-
-    def go(rank):
-        results[rank] = function(ThreadComm(rank, size, mail))
-
-    threads = [threading.Thread(target=go, args=(rank,)) for rank in range(size)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return results
-
-
 @pytest.mark.parametrize("size", [2, 4])
 @pytest.mark.parametrize("masked", [False, True])
 def test_ranks_train_as_one_process_without_shards(size, masked):
     whole = train(None, masked)
-    first, *others = on_ranks(size, lambda comm: train(comm, masked, sync_bn=True))
+    first, *others = on_threads(size, lambda comm: train(comm, masked, sync_bn=True))
     for found, expected in zip(first, whole, strict=True):
         assert_close(np.asarray(found), np.asarray(expected))
     for other in others:
@@ -66,7 +47,7 @@ def test_ranks_train_as_one_process_without_shards(size, masked):
 
 
 def test_without_it_the_statistics_are_those_of_the_shard():
-    (found, *_), _ = on_ranks(2, lambda comm: train(comm, False))
+    (found, *_), _ = on_threads(2, lambda comm: train(comm, False))
     assert not np.allclose(found, train(None, False)[0])
 
 
