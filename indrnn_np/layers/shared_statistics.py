@@ -64,10 +64,16 @@ def join(one: Moments, other: Moments) -> Moments:
 
 def tree(values: list[T], add: Callable[[T, T], T]) -> T:
     """Return the sum of values by a balanced binary tree."""
-    if len(values) == 1:
-        return values[0]
-    half = len(values) // 2
-    return add(tree(values[:half], add), tree(values[half:], add))
+    following = iter(values)
+    return tree_sum(lambda: next(following), len(values), add)
+
+
+def tree_sum(next_value: Callable[[], T], count: int, add: Callable[[T, T], T]) -> T:
+    """Return the sum of `count` values by a balanced binary tree; each call of `next_value` returns one."""
+    if count == 1:
+        return next_value()
+    first = tree_sum(next_value, count // 2, add)
+    return add(first, tree_sum(next_value, count - count // 2, add))
 
 
 def backward(

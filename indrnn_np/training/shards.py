@@ -27,6 +27,7 @@ from .. import _check
 from .._types import AnyArray, Array, Slice, State, Value
 from ..layers import LastStep
 from ..layers.context import Shard
+from ..layers.shared_statistics import tree_sum
 from ..networks.sequential import Sequential
 from ..parameters import Views
 from ..tasks import Batch
@@ -61,14 +62,11 @@ def cut(batch: Batch, samples: Slice, axis: int) -> Batch:
     )  # fmt: skip
 
 
-def tree_sum(next_shard: Callable[[], Sum], count: int) -> Sum:
-    """Return the sum of `count` shards by a balanced binary tree; each call of `next_shard` returns one."""
-    if count == 1:
-        return next_shard()
-    loss, gradient = tree_sum(next_shard, count // 2)
-    other, later = tree_sum(next_shard, count - count // 2)
-    gradient += later
-    return Sum(loss + other, gradient)
+def add(one: Sum, other: Sum) -> Sum:
+    """Return the sum of both; the gradient of the first is overwritten."""
+    gradient = one.gradient
+    gradient += other.gradient
+    return Sum(one.loss + other.loss, gradient)
 
 
 def mapped(state: State, function: Callable[[AnyArray], AnyArray]) -> State:
@@ -116,16 +114,15 @@ class ShardedPass(GradientPass):
 
         def next_shard() -> Sum:
             part, before, shard = next(shards)
-            if (
-                self.plan.sync_bn
-            ):  # not in `parts`: a search for the first wrong number may end on one rank before others
+            # Not in `parts`: a search for the first number that is not finite may end earlier on one rank.
+            if self.plan.sync_bn:
                 shard = replace(shard, gather=self.ranks.gather)
             share, reached = self._shard(part, before, shard, batch)
             after.append(mapped(reached, net.device.copy))  # the next shard overwrites the buffers
             updates.extend(shard.updates)
             return share
 
-        loss, gradient = tree_sum(next_shard, len(self._own))
+        loss, gradient = tree_sum(next_shard, len(self._own), add)
         loss = self.ranks.add(loss, gradient)
         self._move_statistics(updates)
         grads = Views(net.params.shapes, net.device.bring(gradient), net.identity)

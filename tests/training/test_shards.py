@@ -8,6 +8,7 @@ from tolerances import assert_close
 
 import indrnn_np as ir
 from indrnn_np.layers.context import Shard
+from indrnn_np.layers.shared_statistics import tree_sum
 from indrnn_np.optim.schedules import Constant
 from indrnn_np.tasks import Batch
 from indrnn_np.training import room, shards
@@ -121,7 +122,7 @@ class Term:
 )
 def test_the_tree_is_balanced_and_its_order_depends_on_the_shards_only(count, expected):
     terms = iter(Sum(0.0, Term(str(s))) for s in range(count))
-    assert shards.tree_sum(lambda: next(terms), count).gradient.text == expected
+    assert tree_sum(lambda: next(terms), count, shards.add).gradient.text == expected
 
 
 def test_batch_norm_and_dropout_go_by_shard():
