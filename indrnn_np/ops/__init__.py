@@ -22,6 +22,7 @@
     rnn                      h_t = φ(W x_t + U h_{t-1} + b)                  cpu
     lstm                     h_t = o_t ⊙ tanh(f_t ⊙ c_{t-1} + i_t ⊙ g_t)     cpu
     gru                      h_t = (1 - z_t) ⊙ n_t + z_t ⊙ h_{t-1}           cpu
+    rotation                 z_t = λ z_{t-1} + a_t for pairs of neurons      cpu
 
 Letters in this package: T time steps, B batch size, D inputs, H units, K classes, P parameters.
 Arrays are time-major and C-contiguous: x (T, B, D), a (T, B, H), W (H, D), u and b (H,), h0 (B, H).

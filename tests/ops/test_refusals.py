@@ -98,6 +98,7 @@ FREE = {  # axes that nothing else has to match
     ("rnn", "forward", "x"): [0],
     ("lstm", "forward", "x"): [0],
     ("gru", "forward", "x"): [0],
+    ("rotation", "forward", "a"): [0],
     ("affine", "forward", "x"): [0, 1],
     ("batchnorm", "forward", "x"): [0],
     ("batchnorm", "apply", "x"): [0],
