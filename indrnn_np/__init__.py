@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from .layers import Parameter as Parameter
     from .layers import Recurrence as Recurrence
     from .layers import Residual as Residual
+    from .layers import RotatingIndRNN as RotatingIndRNN
     from .layers import Tied as Tied
     from .networks import plain as plain
     from .networks import residual as residual
@@ -83,7 +84,8 @@ _HOMES = {
     "_cpu.threads": ("set_threads",),
     "layers": (
         "GRU", "LSTM", "RNN", "BatchNorm", "Bidirectional", "Concat", "Dropout", "Embedding", "IndRNN",
-        "LastStep", "Layer", "LayerNorm", "Linear", "Parameter", "Recurrence", "Residual", "Tied",
+        "LastStep", "Layer", "LayerNorm", "Linear", "Parameter", "Recurrence", "Residual",
+        "RotatingIndRNN", "Tied",
     ),
     "optim.losses": ("binary_cross_entropy", "length_mask", "mse", "softmax_cross_entropy"),
     "optim.optimizers": ("Adam", "SGD"),

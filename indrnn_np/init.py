@@ -148,6 +148,14 @@ def input_matrix(kind: str | float, gates: int) -> Initializer:
     return lambda rng, shape: rng.uniform(-1, 1, shape) * math.sqrt(6 / (shape[1] + shape[0] // gates))
 
 
+def check_input_matrix(where: str, kind: str | float) -> None:
+    """Check an initialiser of `input_matrix`."""
+    if isinstance(kind, str):
+        _check.choice(where, "input_init", kind, INPUT_MATRIX)
+    else:
+        _check.at_least(where, "input_init", kind, 0.0)
+
+
 def recurrent_matrix(kind: str | float, gates: int = 1) -> Initializer:
     """Return the initialiser of U (gates · H, H), a matrix for each gate.
 
@@ -159,6 +167,39 @@ def recurrent_matrix(kind: str | float, gates: int = 1) -> Initializer:
         return lambda rng, shape: np.concatenate([_rotation(rng, shape[1]) for _ in range(gates)])
     scale = 1.0 if isinstance(kind, str) else float(kind)
     return lambda rng, shape: np.concatenate([scale * np.eye(shape[1])] * gates)
+
+
+def check_ring(where: str, r_min: float | None, r_max: float | None) -> None:
+    """Check the range of |λ|: 0 < r_min <= r_max < 1, where None is open."""
+    for name, r in (("r_min", r_min), ("r_max", r_max)):
+        if r is not None:
+            _check.at_least(where, name, r, 0.0, strictly=True)
+            _check.between(where, name, r, 0.0, 1.0)
+    if r_min is not None and r_max is not None and r_min > r_max:
+        _check.fail(where, f"r_min is {r_min} with r_max = {r_max}", f"at most {r_max}")
+
+
+def ring(r_min: float | None, r_max: float | None, steps: int | None) -> Initializer:
+    """Return the initialiser of ν of RotatingIndRNN, where |λ| = r = exp(-exp ν).
+
+    r² is uniform between r_min² and r_max² (Orvieto et al. 2023, arXiv:2303.06349). By
+    default r_min = (1/2)^(1/T) and r_max = (1/2)^(1/(10 T)): an input halves within T to 10 T steps.
+    """
+    where = "RotatingIndRNN"
+    if steps is None and (r_min is None or r_max is None):
+        name, expected = "r_min" if r_min is None else "r_max", f"r_min and r_max, or {LENGTH}"
+        _check.fail(
+            where, f"{name} is None without steps", expected, "because |λ| sets the memory in time steps"
+        )
+    low = 0.5 ** (1 / (steps or 1)) if r_min is None else r_min
+    high = 0.5 ** (0.1 / (steps or 1)) if r_max is None else r_max
+    check_ring(where, low, high)
+    return lambda rng, shape: np.log(-0.5 * np.log(rng.uniform(low * low, high * high, shape)))
+
+
+def half_turn(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Draw angles from U(0, π): -θ is the same pair of neurons with the sign of one changed."""
+    return rng.uniform(0.0, np.pi, shape)
 
 
 def _rotation(rng: np.random.Generator, size: int) -> np.ndarray:

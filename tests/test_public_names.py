@@ -17,7 +17,7 @@ from indrnn_np.optim import schedules
 
 SURFACE = """
     Sequential Workspace plain residual Recurrence Residual Concat
-    IndRNN RNN LSTM GRU Bidirectional Linear BatchNorm Dropout LastStep
+    IndRNN RNN LSTM GRU RotatingIndRNN Bidirectional Linear BatchNorm Dropout LastStep
     Embedding LayerNorm Tied Layer Parameter Task Batch sample
     mse softmax_cross_entropy binary_cross_entropy length_mask SGD Adam clip_norm clip_value
     Constant StepDecay Plateau Cosine OneCycle recurrent_bound gradcheck check_function GradientError
@@ -52,7 +52,7 @@ def test_type_checkers_see_the_same_names():
     assert all(name == alias for _, name, alias in seen)
 
 
-@pytest.mark.parametrize("name", ["IndRNN", "RNN", "Recurrence", "recurrent_bound"])
+@pytest.mark.parametrize("name", ["IndRNN", "RNN", "Recurrence", "RotatingIndRNN", "recurrent_bound"])
 def test_docstrings_list_every_activation(name):
     text = inspect.getdoc(getattr(indrnn_np, name))
     listed = re.search(r"^activation : str\n +φ: (.+)\.$", text, re.MULTILINE)[1]

@@ -113,12 +113,15 @@ def rows_of(entry: Entry) -> Iterator[tuple[str, list[Arguments]]]:
 
 
 def _cells(D: int, H: int) -> Iterator[tuple[str, layers.Layer]]:
-    """Yield title and layer of the cells with a recurrent matrix."""
+    """Yield title and layer of the other cells."""
     yield "RNN, tanh", layers.RNN(D, H)
     yield "RNN, relu, reverse", layers.RNN(D, H, "relu", 0.5, 0.3, reverse=True)
     yield "LSTM", layers.LSTM(D, H)
     yield "LSTM, bidirectional", layers.Bidirectional(layers.LSTM(D, H))
     yield "GRU", layers.GRU(D, H)
+    pairs = 2 * -(-H // 2)
+    yield "RotatingIndRNN", layers.RotatingIndRNN(D, pairs)
+    yield "RotatingIndRNN, tanh, reverse", layers.RotatingIndRNN(D, pairs, "tanh", reverse=True)
 
 
 def network_cases(seed: int, sizes: Arguments) -> Iterator[tuple[str, Sequential, Arguments]]:

@@ -25,17 +25,19 @@ from .linear import Linear
 from .lstm import LSTM
 from .recurrence import Recurrence
 from .rnn import RNN
+from .rotating import RotatingIndRNN
 from .tied import Tied
 
 TYPES: dict[str, type[Layer]] = {
     layer.__name__: layer
     for layer in (
-        IndRNN, Recurrence, Bidirectional, RNN, LSTM, GRU, Residual, Concat, Embedding, Tied, Linear, BatchNorm,
-        LayerNorm, Dropout, LastStep,
+        IndRNN, Recurrence, Bidirectional, RNN, LSTM, GRU, RotatingIndRNN, Residual, Concat, Embedding, Tied, Linear,
+        BatchNorm, LayerNorm, Dropout, LastStep,
     )
 }  # fmt: skip
 
 __all__ = [
     "GRU", "LSTM", "RNN", "TYPES", "BatchNorm", "Bidirectional", "Concat", "Dropout", "Embedding", "IndRNN", "LastStep",
-    "Layer", "LayerNorm", "Linear", "Parameter", "Recurrence", "Residual", "Tied",
+    "Layer", "LayerNorm", "Linear", "Parameter", "Recurrence", "Residual", "RotatingIndRNN",
+    "Tied",
 ]  # fmt: skip

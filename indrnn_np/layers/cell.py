@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from .. import _check, init
+from .. import init
 from .._types import AnyArray, State
 from .base import Parameter, sequence
 from .context import Context
@@ -20,11 +20,7 @@ class Cell(Projecting):
 
     def _check_sizes(self) -> None:
         super()._check_sizes()
-        where = type(self).__name__
-        if isinstance(self.input_init, str):
-            _check.choice(where, "input_init", self.input_init, init.INPUT_MATRIX)
-        else:
-            _check.at_least(where, "input_init", self.input_init, 0.0)
+        init.check_input_matrix(type(self).__name__, self.input_init)
 
     def _weights(self, recurrent_init: str | float = "orthogonal") -> dict[str, Parameter]:
         """Return W, U and b with their initialisers."""

@@ -107,8 +107,8 @@ class Sequential(Network):
             Gradient of the state that forward returned.
         probe : callable, optional
             Called as `probe(layer, t0, t1, dh, da)` for each chunk of each recurrent layer, with
-            the gradients of its outputs (None if zero; for RNN, LSTM and GRU the total ∂L/∂h_t,
-            including later steps) and of its pre-activations. Calls come in the order of the
+            the gradients of its outputs (None if zero; for RNN, LSTM, GRU and RotatingIndRNN the
+            total ∂L/∂h_t, including later steps) and of its pre-activations. Calls come in the order of the
             computation, on the calling thread. If the probe has a true attribute `any_thread`,
             calls may come from other threads; the probe must then call no operation of this
             package.

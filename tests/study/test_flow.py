@@ -29,12 +29,13 @@ def stack(kind, H):
         "rnn": [ir.RNN(3, H), ir.RNN(H, H), ir.LastStep()],
         "lstm": [ir.LSTM(3, H), ir.LSTM(H, H), ir.LastStep()],
         "gru": [ir.GRU(3, H), ir.GRU(H, H), ir.LastStep()],
+        "rotating": [ir.RotatingIndRNN(3, 4, "tanh"), ir.RotatingIndRNN(4, 4, "tanh"), ir.LastStep()],
         "residual": [ir.Linear(3, H), ir.Residual([ir.IndRNN(H, H, "tanh", "uniform", 0.5), ir.Linear(H, H)]),
                      ir.LastStep()],
     }[kind]  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", ["indrnn", "rnn", "lstm", "gru", "residual"])
+@pytest.mark.parametrize("kind", ["indrnn", "rnn", "lstm", "gru", "rotating", "residual"])
 @pytest.mark.parametrize("lengths", [None, [6, 3]])
 def test_step_0_of_the_last_layer_is_the_gradient_of_the_state_after_it(kind, lengths):
     """A window of step 0 alone hands on a state; no other way leads from h_0 of the last layer to the last step."""
