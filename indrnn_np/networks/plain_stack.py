@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from .. import _check, _renamed
 from .._types import Json, Value
 from ..layers import TYPES, Layer
-from ..settings.tables import MOST_LAYERS
+from ..settings.tables import MOST_LAYERS, ROTATING
 from .parts import AFTER, BEFORE, LAST, Ends, Units, rates, split_units
 from .sequential import Sequential
 
@@ -22,6 +22,7 @@ CELLS: dict[str, tuple[str, Json]] = {
     "irnn": ("RNN", {"activation": "relu", "recurrent_init": "identity", "input_init": 0.001}),
     "lstm": ("LSTM", {}),
     "gru": ("GRU", {}),
+    ROTATING: ("RotatingIndRNN", {}),
 }
 INDRNN_OPTIONS = ("activation", "gamma", "constrain", "recurrent_init", "last_init", "input_init", "time")
 PLACES = ("embedding", "layer", "last")  # places of dropout
@@ -65,7 +66,8 @@ def plain(
         "last" reads the last step only, and u of the last recurrent layer starts with long
         memories. "every" reads every step.
     cell : str
-        "indrnn", or for comparison "rnn-tanh", "rnn-relu", "irnn", "lstm" or "gru".
+        "indrnn", "rotating" (RotatingIndRNN, `hidden` is even), or for comparison "rnn-tanh",
+        "rnn-relu", "irnn", "lstm" or "gru".
     embedding : int, optional
         Size of an embedding of symbols. x is then (T, B) integers below `input_size`.
     tied : bool
@@ -120,7 +122,7 @@ def _split_other(cell: str, output: str, options: Json) -> tuple[OtherCells, Jso
     fields = {part.name for part in dataclasses.fields(kind)} - {"input_size", "hidden_size"}  # type: ignore[arg-type]
     chosen = {key: value for key, value in options.items() if key in fields or key in INDRNN_OPTIONS}
     for key, value in chosen.items():
-        if key not in fields or key == "activation":
+        if key not in fields or (key == "activation" and key in preset):
             reason = f"the cell implies {key}" if key in preset else f"the layer {name} has no such option"
             _check.fail("plain", f"{key} is {value!r} with cell={cell!r}", f"no {key}", f"because {reason}")
     units, rest = split_units("plain", output, {k: v for k, v in options.items() if k not in chosen})

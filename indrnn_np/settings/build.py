@@ -20,7 +20,7 @@ from ..training.metrics import LARGER_IS_BETTER
 from ..training.plan import Plan
 from ..training.result import Result
 from .settings import check_use, in_simulator, merge, of_run, of_task
-from .tables import DENSE, ENDLESS, INDRNN, RESIDUAL
+from .tables import DENSE, ENDLESS, INDRNN, RESIDUAL, ROTATING
 
 # Settings that every network takes as arguments.
 OPTIONS = (
@@ -142,7 +142,9 @@ def optimizer(used: Mapping[str, Any]) -> Any:
     if "optimizer" not in used:
         expected = "a run of `indrnn train` whose settings name an optimizer"
         _check.fail("study", "the run was trained by ir.fit", expected)
-    more = {"weight_decay": used["weight_decay"], "lr_of": {"u": used["lr_u"]} if used["lr_u"] != 1 else None}
+    recurrent = ("nu", "theta") if used["cell"] == ROTATING else ("u",)
+    rates = dict.fromkeys(recurrent, used["lr_u"]) if used["lr_u"] != 1 else None
+    more = {"weight_decay": used["weight_decay"], "lr_of": rates}
     if used["optimizer"] == "sgd":
         return optimizers.SGD(used["lr"], momentum=used["momentum"], **more)
     return optimizers.Adam(used["lr"], **more)

@@ -55,7 +55,7 @@ ENDLESS = (ADDING, COPYING)  # tasks with unlimited data, hence without epochs
 FINITE = tuple(task for task in TASKS if task not in ENDLESS)
 SYMBOLS = ("chars", "words")  # tasks whose input is symbols
 PLAIN, RESIDUAL, DENSE = NETWORKS = ("plain", "residual", "dense")
-INDRNN = "indrnn"
+INDRNN, ROTATING = "indrnn", "rotating"
 # Largest number of layers or of blocks; building them takes seconds, and the papers have up to 41 layers.
 MOST_LAYERS = 10_000
 
@@ -142,7 +142,7 @@ SETTINGS = (
     # network
     Setting("network", str, PLAIN, "plain stack, residual or dense blocks (docs/networks.md)", NETWORKS, fixed=True),
     Setting("cell", str, INDRNN, "cell of the recurrent layers",
-            (INDRNN, "rnn-tanh", "rnn-relu", "irnn", "lstm", "gru"), fixed=True, networks=(PLAIN,)),
+            (INDRNN, "rnn-tanh", "rnn-relu", "irnn", "lstm", "gru", ROTATING), fixed=True, networks=(PLAIN,)),
     Setting("layers", int, 2, "recurrent layers", fixed=True, networks=(PLAIN,), least=1, below=MOST_LAYERS + 1),
     Setting("blocks", int, 5, "blocks of two recurrent layers each", fixed=True, networks=(RESIDUAL,), least=1,
             below=MOST_LAYERS + 1),
@@ -175,7 +175,7 @@ SETTINGS = (
     # optimizer
     Setting("optimizer", str, "adam", "update rule", ("adam", "sgd"), fixed=True),
     Setting("lr", float, 2e-4, "learning rate; the maximum of a schedule", above=True),
-    Setting("lr_u", float, 1.0, "learning rate of the recurrent weights u, as a share of lr"),
+    Setting("lr_u", float, 1.0, "learning rate of the recurrent weights u (rotating: nu, theta), as a share of lr"),
     Setting("tf32", bool, False, "backend cuda: matrix products in TF32, faster and with 10 bits of mantissa"),
     Setting("graph", bool, False, "backend cuda: launch an iteration as CUDA graphs (docs/cuda.md)"),
     Setting("momentum", float, 0.0, "momentum of sgd", below=1),

@@ -14,6 +14,7 @@ from ..training import run_directory
 
 CELLS = {
     "indrnn": "IndRNN", "rnn-tanh": "RNN-tanh", "rnn-relu": "RNN-relu", "irnn": "IRNN", "lstm": "LSTM", "gru": "GRU",
+    "rotating": "RotatingIndRNN",
 }  # fmt: skip
 
 

@@ -67,7 +67,7 @@ def test_booleans_choices_and_options_of_other_tasks(capsys):
     text = shown(capsys, "mnist", "--help")
     assert "--[no-]batchnorm      batch norm in each layer [yes]" in text
     assert "--no-constrain" in text and "--per-step" in text and "--no-per-step" not in text
-    assert "--cell STR            indrnn, rnn-tanh, rnn-relu, irnn, lstm, gru [indrnn]" in text
+    assert "--cell STR            indrnn, rnn-tanh, rnn-relu, irnn, lstm, gru, rotating\n" in text
     assert "--delay" not in text and "--embedding" not in text
 
 

@@ -242,6 +242,7 @@ def test_a_residual_network_on_two_backends(place):
     ("irnn", "RNN", {"activation": "relu", "recurrent_init": "identity", "input_init": 0.001}),
     ("lstm", "LSTM", {}),
     ("gru", "GRU", {}),
+    ("rotating", "RotatingIndRNN", {"activation": "relu"}),
 ])  # fmt: skip
 def test_a_stack_of_another_cell(cell, layer, values):
     net = ir.plain(2, 4, 3, 2, 6, batchnorm=True, dropout=0.1, cell=cell)
@@ -252,6 +253,7 @@ def test_a_stack_of_another_cell(cell, layer, values):
     assert {name: getattr(net.layers[3], name) for name in values} == values and not net.bounds
     assert net(np.zeros((6, 3, 2), np.float32)).shape == (3, 3)
     assert ir.plain(2, 4, 3, 1, 6, cell="irnn", input_init=0.01).layers[0].input_init == 0.01
+    assert ir.plain(2, 4, 3, 1, 6, cell="rotating", activation="tanh").layers[0].activation == "tanh"
 
 
 @pytest.mark.parametrize(("options", "words"), [
@@ -260,6 +262,8 @@ def test_a_stack_of_another_cell(cell, layer, values):
     ({"cell": "gru", "last_init": "long"}, "last_init is 'long' with cell='gru', expected no last_init"),
     ({"cell": "rnn-relu", "constrain": False}, "constrain is False with cell='rnn-relu', expected no constrain"),
     ({"cell": "rnn-relu", "activation": "tanh"}, "expected no activation because the cell implies activation"),
+    ({"cell": "gru", "activation": "tanh"}, "expected no activation because the layer GRU has no such option"),
+    ({"cell": "rotating", "gamma": 2.0}, "expected no gamma because the layer RotatingIndRNN has no such option"),
     ({"cell": "lstm", "batchnorm": True, "norm_place": "before"},
      "norm_place is 'before' with cell='lstm', expected 'after'"),
     ({"norm_place": "beside"}, "plain: norm_place is 'beside', expected one of 'after', 'before'"),

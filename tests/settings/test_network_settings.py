@@ -58,7 +58,7 @@ def test_each_network_takes_its_settings():
 
 @pytest.mark.parametrize("cell", [cell for cell in networks.CELLS if cell != "indrnn"])
 def test_each_cell_takes_no_settings_of_an_indrnn(cell):
-    net = made(cell=cell, hidden=5)
+    net = made(cell=cell, hidden=6)
     assert kinds(net)[0] == networks.CELLS[cell][0] and not net.bounds
 
 
@@ -97,7 +97,7 @@ def test_a_setting_that_the_network_has_no_use_for(given, words, capsys):
     assert words in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("given", ["--network residual --blocks 1", "--cell lstm"])
+@pytest.mark.parametrize("given", ["--network residual --blocks 1", "--cell lstm", "--cell rotating"])
 def test_what_a_run_wrote_can_be_given_back(given, capsys):
     """Though it holds settings that the network has no use for."""
     assert main(["train", "adding", *SMALL, *SHORT, *given.split(), "--out", "run"]) == 0
@@ -145,3 +145,11 @@ def test_weight_decay_and_learning_rates_reach_parameters_inside():
         assert set(adam._decay[part]) == {float(name.endswith("W"))}, name
         assert set(adam._rate[part]) == {0.5 if name.endswith("u") else 1.0}, name
         start += value.size
+
+
+@pytest.mark.parametrize(("cell", "recurrent"), [("indrnn", {"u"}), ("rotating", {"nu", "theta"})])
+def test_lr_u_sets_the_rate_of_the_recurrent_weights_of_the_cell(cell, recurrent):
+    used = settings.merge("adding", {"cell": cell, "lr_u": 0.5, "weight_decay": 0.1})
+    made_of = build.optimizer(used)
+    assert made_of.lr_of == dict.fromkeys(recurrent, 0.5) and tuple(made_of.decay_on) == ("W",)
+    assert recurrent <= {name.rpartition(".")[2] for name in made(cell=cell, hidden=4).params}
