@@ -37,6 +37,7 @@ def networks():
         "bottleneck": [ir.IndRNN(20, 96), ir.IndRNN(96, 24), ir.LastStep(), ir.Linear(24, 2)],
         "bidirectional": [ir.Bidirectional(ir.IndRNN(3, 32)), ir.BatchNorm(64), ir.Linear(64, 2)],
         "cells": [ir.LSTM(3, 24), ir.GRU(24, 20), ir.RNN(20, 16), ir.LastStep(), ir.Linear(16, 2)],
+        "pairs": [ir.RotatingIndRNN(3, 24), ir.RotatingIndRNN(24, 20), ir.LastStep(), ir.Linear(20, 2)],
         "per step": [ir.IndRNN(3, 48), ir.BatchNorm(48, per_step=True), ir.Dropout(0.1), ir.Linear(48, 30)],
     }
     return {
