@@ -32,7 +32,7 @@ class RotatingIndRNN(Projecting):
     input_init : str or float
         Initial W: "glorot" or a standard deviation (init.input_matrix).
     r_min, r_max : float, optional
-        Range of the initial \\|λ\\|. By default an input halves within T to 10 T time steps, for the
+        Range of the initial |λ|. By default an input halves within T to 10 T time steps, for the
         network's sequence length T (init.ring).
     reverse : bool
         Run from each sample's last step to its first.
@@ -40,13 +40,13 @@ class RotatingIndRNN(Projecting):
     Raises
     ------
     ValueError
-        If H is odd, or without r_min or r_max the network has no sequence length.
+        If H is odd, or r_min or r_max is None in a network without `steps`.
 
     Notes
     -----
     h_t = λ h_{t-1} + g (W x_t + b),   y_t = φ(h_t)
 
-    \\|λ\\| = exp(-exp ν),   λ has the angle θ,   g = √(1 - \\|λ\\|²)
+    |λ| = exp(-exp ν),   λ has the angle θ,   g = √(1 - |λ|²)
 
     Orvieto et al. 2023, arXiv:2303.06349, in real numbers. The scale g keeps the variance of h
     independent of the memory. φ takes the place of the paper's read-out and MLP.
@@ -54,7 +54,7 @@ class RotatingIndRNN(Projecting):
     Maps x (T, B, D) to y (T, B, H). The first half of the units are the real parts of the pairs, the
     second half their imaginary parts. The learned arrays are W (H, D), b (H,), nu (H/2,) and theta
     (H/2,). The state is the last h (B, H), before φ: pass it to the next window. None starts from
-    zero. \\|λ\\| is below 1 for every ν, so no parameter has a bound.
+    zero. |λ| is below 1 for every ν, so no parameter has a bound.
 
     Examples
     --------
