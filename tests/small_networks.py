@@ -12,7 +12,7 @@ LOSSES = ("mse", "softmax_cross_entropy", "binary_cross_entropy")
 
 
 def stacks():
-    """Layers by name; those of "gates", "tied" and "batch norm" are not in every test."""
+    """Layers by name; those of "gates", "pairs", "tied" and "batch norm" are not in every test."""
     tanh, sigmoid = (
         ir.IndRNN(D, H, "tanh", input_init=0.5),
         ir.IndRNN(H, H, "sigmoid", input_init=0.5, learn_h0=True),
@@ -27,6 +27,7 @@ def stacks():
         ],
         "tied": [ir.Embedding(K, H, 0.5, 0.2), ir.Recurrence(H), ir.Tied(H, K)],
         "gates": [ir.LSTM(D, H), ir.GRU(H, H, reverse=True), ir.Bidirectional(ir.LSTM(H, H)), ir.Linear(2 * H, K)],
+        "pairs": [ir.RotatingIndRNN(D, 6), ir.RotatingIndRNN(6, 4, "tanh", reverse=True), ir.Linear(4, K)],
         "batch norm": [
             ir.IndRNN(D, H, input_init=0.5), ir.BatchNorm(H), ir.BatchNorm(H, per_step=True), ir.Linear(H, K),
         ],

@@ -32,11 +32,13 @@ from ..layers import (
     LayerNorm,
     Linear,
     Recurrence,
+    RotatingIndRNN,
     Tied,
 )
 from ..layers.containers import Container
 from ..networks.sequential import Sequential
 
+EXPORTED = {name: kind for name, kind in TYPES.items() if kind is not RotatingIndRNN}
 AFTER_LAST = (Linear, Tied, LayerNorm, Dropout)  # layers that read (B, H), the output of a LastStep
 
 
@@ -138,9 +140,12 @@ def _chain(where: str, layers: Sequence[Layer], prefix: str, arrays: Mapping[str
 
 
 def _part(where: str, layer: Layer, name: str, arrays: Mapping[str, Array]) -> Part:
-    if TYPES.get(type(layer).__name__) is not type(layer):
-        expected = "one of " + ", ".join(TYPES)
-        _check.fail(where, f"layer {name} is {article(layer)}", expected, "because its equations are known")
+    if EXPORTED.get(type(layer).__name__) is not type(layer):
+        turns = isinstance(layer, RotatingIndRNN)
+        because = (
+            f"because {'ONNX has no operator for pairs of neurons' if turns else 'its equations are known'}"
+        )
+        _check.fail(where, f"layer {name} is {article(layer)}", "one of " + ", ".join(EXPORTED), because)
     own = {n.removeprefix(f"{name}."): array for n, array in arrays.items() if n.startswith(f"{name}.")}
     if isinstance(layer, Container):
         return Part(name, layer, chains=(_chain(where, layer.layers, f"{name}.", arrays),))

@@ -29,12 +29,15 @@ from ..layers import (
     Linear,
     Recurrence,
     Residual,
+    RotatingIndRNN,
     Tied,
 )
 from ..layers.chain import Tape
 from ..layers.context import Context
+from ..layers.eigenvalues import eigenvalues, gradients
 from ..layers.fusion import split_gradient
 from ..ops.recurrence.per_sample import previous_states
+from ..ops.rotation.reference import conjugate, turn
 
 Gradients = tuple[
     AnyArray, dict[str, Array]
@@ -82,6 +85,22 @@ def _(layer: Recurrence, dy: Array, tape: Record, ctx: Context) -> Gradients:
         dh, tape, ctx.param("u"), dhT, layer.activation, ctx.run.lengths, layer.reverse
     )
     return da, {"u": du}
+
+
+@sample_gradients.register
+def _(layer: RotatingIndRNN, dy: Array, tape: Record, ctx: Context) -> Gradients:
+    (x, h, y), lengths, W, b = tape, ctx.run.lengths, ctx.param("W"), ctx.param("b")
+    nu, theta = ctx.param("nu"), ctx.param("theta")
+    u, scale = eigenvalues(nu, theta)
+    zero = np.zeros_like(u)
+    dh = ctx.ops.recurrence.backward(ctx.dense(dy), y, zero, None, layer.activation, lengths)[0]
+    da = ctx.ops.rotation.backward(dh, h, u, None, lengths, layer.reverse)[0]
+    du = turn(conjugate(previous_states(h, lengths, layer.reverse)), da).sum(axis=0)
+    # forward: a = W' x + b' with W' = g W and b' = g b
+    dW, db = by_sample(da, x), da.sum(axis=0)
+    dnu, dtheta = gradients(nu, theta, du, np.sum(dW * W, axis=2) + db * b)
+    grads = {"W": scale[:, None] * dW, "b": scale * db, "nu": dnu, "theta": dtheta}
+    return times(da, scale[:, None] * W) if ctx.input_gradient else None, grads
 
 
 @sample_gradients.register

@@ -20,13 +20,13 @@ def eigenvalues(nu: Array, theta: Array) -> tuple[Array, Array]:
 
 
 def gradients(nu: Array, theta: Array, du: Array, dscale: Array) -> tuple[Array, Array]:
-    """Return dν and dθ from the gradients of u and of the scale.
+    """Return dν and dθ from the gradients of u and of the scale, (..., H).
 
     dν = r' (cos θ dp + sin θ dq) + g' dg,   dθ = -q dp + p dq
     """
     r, _, dr_dnu, dg_dnu = _moduli(nu)
-    cos, sin, (dp, dq) = np.cos(theta), np.sin(theta), np.split(du, 2)
-    dg = np.add(*np.split(dscale, 2))
+    cos, sin, (dp, dq) = np.cos(theta), np.sin(theta), np.split(du, 2, axis=-1)
+    dg = np.add(*np.split(dscale, 2, axis=-1))
     return dr_dnu * (cos * dp + sin * dq) + dg_dnu * dg, r * (cos * dq - sin * dp)
 
 

@@ -80,6 +80,8 @@ class Own(ir.Linear):
         ([ir.BatchNorm(3, per_step=True)], r"layer 0 is a BatchNorm with per_step=True, expected one statistic for all "
          "steps because the exported network does not count time steps"),
         ([ir.Residual([Own(3, 3)])], r"layer 0\.0 is an Own, expected one of IndRNN, .* because its equations"),
+        ([ir.Bidirectional(ir.RotatingIndRNN(3, 2, r_min=0.5, r_max=0.9))], r"layer 0\.forward is a RotatingIndRNN, "
+         "expected one of IndRNN, .* because ONNX has no operator for pairs of neurons"),
         ([ir.LastStep(), ir.Residual([ir.Linear(3, 3)])], r"layer 1 is a Residual after a LastStep, expected one of "
          "Linear, Tied, LayerNorm, Dropout because a LastStep gives a single step"),
         ([ir.LastStep(), ir.LSTM(3, 3)], r"layer 1 is an LSTM after a LastStep"),

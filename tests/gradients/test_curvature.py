@@ -102,7 +102,8 @@ def test_products_keep_the_dtype_and_the_network():
 
 
 @pytest.mark.parametrize(
-    ("name", "layer"), [("gates", "LSTM|GRU|Bidirectional"), ("batch norm", "BatchNorm")]
+    ("name", "layer"),
+    [("gates", "LSTM|GRU|Bidirectional"), ("pairs", "RotatingIndRNN"), ("batch norm", "BatchNorm")],
 )
 def test_layers_without_second_derivatives_are_named(name, layer):
     net, x, target = problem(name)
