@@ -66,6 +66,17 @@ def test_characters_of_a_treebank_are_the_same_in_both_forms(tmp_path):
         assert np.array_equal(single.ids[split], lines.ids[split])
 
 
+def test_the_treebank_in_its_published_form(tmp_path):
+    """Word files have outer spaces; character files end each line in a space, which is no symbol."""
+    words = dict.fromkeys(("train", "valid", "test"), " a cat sat on N mats \n the <unk> sat \n")
+    loaded = corpus.load("test", treebank(tmp_path / "words", words), True)
+    assert written(loaded, "train") == "a cat sat on N mats <eos> the <unk> sat <eos>".split()
+    characters = dict.fromkeys(words, "t h e _ < u n k > \nN _ a \n")
+    loaded = corpus.load("test", treebank(tmp_path / "characters", characters, "ptb.char."), False)
+    assert "".join(written(loaded, "train")) == "the_<unk>\nN_a\n"
+    assert loaded.vocabulary == sorted("the_<unk>\nNa")
+
+
 @given(
     st.lists(st.text(st.characters(blacklist_characters="\r\ufeff", codec="utf-8"), max_size=12), max_size=6)
 )
