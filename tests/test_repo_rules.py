@@ -21,7 +21,7 @@ each_file = pytest.mark.parametrize("path", FILES, ids=IDS)
 
 # Imports point one way: a module may import from its own line and from the lines above it. A longer path goes first.
 TIERS = [
-    ["_moved", "_renamed", "_types", "_machine", "settings.tables"],
+    ["_moved", "_renamed", "_types", "_machine", "settings.defaults", "settings.tables"],
     ["_check"],
     ["_files", "reproduce.published"],
     ["plots.style", "plots.figure"],

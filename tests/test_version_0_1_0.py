@@ -1,13 +1,16 @@
-"""Files that version 0.1.0 wrote still load: a run with its checkpoints, and a pickle."""
+"""Files that version 0.1.0 wrote still load, and the rows of `indrnn reproduce` have its settings."""
 
+import json
 import pickle
 import shutil
 import warnings
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import indrnn_np as ir
+from indrnn_np import _renamed, reproduce
 from indrnn_np.commands.cli import main
 from indrnn_np.settings import settings
 
@@ -54,3 +57,20 @@ def test_a_pickle_loads():
     saved["optimizer"].update(saved["net"], saved["grads"])
     assert saved["optimizer"].t == 2 and not np.array_equal(saved["net"].flat, before)
     assert saved["schedule"].state_dict() is not None
+
+
+ROWS = json.loads((FILES / "rows.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("row", reproduce.catalogue(), ids=lambda row: row.name)
+def test_a_row_has_the_settings_of_0_1_0(row):
+    """Defaults of tasks may change; a row states its settings, so that its results stay comparable."""
+    for form in reproduce.FORMS:
+        own = ROWS["rows"][f"{row.name} {form}"]
+        then = {
+            _renamed.SETTINGS.get(name, name): v for name, v in (ROWS["common"][own["task"]] | own).items()
+        }
+        now = reproduce.Job(row, form, 0, Path(), {}).settings()
+        assert {name: now[name] for name in then} == then
+        assert now.get("standardise", False) == then.get("standardise", False)
+        assert now.get("least_iterations", 0) == 0

@@ -33,7 +33,7 @@ GROUPS = {
                                "lr_u momentum clip_value warmup lr_every lr_factor lr_minimum patience"),
     "run": ("iterations epochs minutes batch validate_every backend threads",
             "seed log_every checkpoint_every evaluation_batch evaluation_size bn_batch dtype memory tf32 graph "
-            "gradients rule update_every shards sync_bn"),
+            "gradients rule update_every shards sync_bn preset least_iterations"),
     "files and output": ("out resume config tensorboard", "json quiet traceback help"),
 }  # fmt: skip
 OTHER = "other options"  # group of the options that are in no group above

@@ -27,7 +27,7 @@ CHANGES: dict[str, tuple[str, dict[str, Any]]] = {
 
 def _row(model: str) -> Row:
     label, changes = CHANGES[model]
-    full = {"task": "adding", "steps": STEPS, "iterations": 20_000, "batch": 50, "lr": 2e-4, **changes}
+    full = {"task": "adding", "preset": "paper", "steps": STEPS, "iterations": 20_000, "lr": 2e-4, **changes}
     return Row(f"ablations/{model}", None, f"in no paper: {label}", full, {"iterations": 3000})
 
 

@@ -50,7 +50,8 @@ def _cell(model: str, steps: int) -> dict[str, Any]:
 
 def _row(model: str, steps: int) -> Row:
     full = {
-        "task": "adding", "steps": steps, "iterations": 60_000, "batch": 32, "clip_value": 10.0, "schedule": "step",
+        "task": "adding", "preset": "paper",
+        "steps": steps, "iterations": 60_000, "batch": 32, "clip_value": 10.0, "schedule": "step",
         "lr_every": 20_000, **_cell(model, steps),
     }  # fmt: skip
     budget = {"iterations": ITERATIONS[steps], **(RISING if model == "indrnn" and steps >= 1000 else {})}

@@ -27,7 +27,8 @@ PAPER = {
 
 def _row(table: str, model: str) -> Row:
     full = {
-        "task": "mnist", "permuted": table == "mnist-permuted", "batches_per_epoch": BATCHES, "epochs": 1000.0,
+        "task": "mnist", "preset": "paper",
+        "permuted": table == "mnist-permuted", "batches_per_epoch": BATCHES, "epochs": 1000.0,
         "schedule": "plateau", **NETWORKS[model],
     }  # fmt: skip
     log = {epoch: accuracy / 100 for epoch, accuracy in published.MNIST[table][model].items()}

@@ -46,7 +46,7 @@ SYMBOLS = {"chars": 5_017_483, "words": 929_589}  # symbols of the training text
 def _row(task: str, model: str, value: float, where: str, changes: dict[str, Any]) -> Row:
     unit = "bits per character" if task == "chars" else "perplexity"
     words = {"embedding": 600, "tied": True, "steps": 50, "reset": 0.1} if task == "words" else {}
-    full = {"task": task, **COMMON, **words, **changes}
+    full = {"task": task, "preset": "paper", **COMMON, **words, **changes}
     log, logged = (LOG_CHARS, "plain-6-t50") if task == "chars" else (LOG_WORDS, "dense")
     epoch = SYMBOLS[task] // (full["batch"] * full["steps"])
     return Row(

@@ -30,7 +30,8 @@ DROPOUT = {"cs": 0.25, "cv": 0.1}
 def _row(protocol: str, model: str) -> Row:
     accuracy = PAPER[protocol][model]
     full = {
-        "task": "skeleton", "protocol": protocol, "dropout": DROPOUT[protocol], "lr_factor": 0.2, **NETWORKS[model],
+        "task": "skeleton", "preset": "paper",
+        "protocol": protocol, "dropout": DROPOUT[protocol], "lr_factor": 0.2, **NETWORKS[model],
     }  # fmt: skip
     statement = f"Li et al. {WHERE[model]}: {100 * accuracy:.2f} % ({WORDS[protocol]})"
     return Row(f"ntu-{protocol}/{model}", accuracy, statement, full, {"epochs": 20.0})

@@ -48,7 +48,7 @@ def task(used: Mapping[str, Any], data: str | None = None) -> tasks.Task:
     """Return the task; `data` replaces the path in the settings."""
     name = used["task"]
     known = of_task(name)
-    # A run that is older than a setting behaves like its default.
+    # The settings of `ir.fit` name some options only; the others have their defaults.
     taken = [option for option in inspect.signature(tasks.maker(name)).parameters if option in known]
     options = {option: used.get(option, known[option].default_for(name)) for option in taken}
     if data is not None and "data" not in known:
@@ -157,7 +157,15 @@ def iterations(used: Mapping[str, Any], of: tasks.Task) -> int:
     length = of.epoch_length(used["batch"])
     if length is None or used.get("epochs") is None:
         raise ValueError("settings: neither iterations nor epochs is set, expected one of them")
-    return max(1, round(used["epochs"] * length))
+    return max(1, round(used["epochs"] * length), used.get("least_iterations", 0))
+
+
+def validate_every(used: Mapping[str, Any], of: tasks.Task, total: int) -> int | None:
+    """Return the iterations between validations: 50 times a run where epochs may be very short."""
+    every, length = used["validate_every"], of.epoch_length(used["batch"])
+    if every is not None or length is None or not used.get("least_iterations"):
+        return every
+    return max(length, total // 50) if "validation" in of.splits else None
 
 
 def schedule(used: Mapping[str, Any], total: int, metric: str) -> schedules.Schedule:
@@ -192,6 +200,7 @@ def fit(
         "iterations": total,
         "epochs": None,
         "schedule": schedule(used, total, of.metric),
+        "validate_every": validate_every(used, of, total),
         "comm": comm,
     }
     return train(

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from .. import _files, _renamed
-from .tables import BY_NAME, IN_SIMULATOR, INDRNN, SETTINGS, TASKS, Setting, number
+from .defaults import IN_SIMULATOR, OLDER, PRESETS
+from .tables import BY_NAME, INDRNN, SETTINGS, TASKS, Setting, number
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -28,16 +29,31 @@ def of_task(task: str) -> dict[str, Setting]:
 
 
 def merge(task: str, *layers: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings of a run: the defaults, overridden by each layer in turn; None means not set."""
+    """Return the settings of a run: defaults, preset, and each layer take precedence in this order.
+
+    The last layer that names a preset selects it. None means not set.
+    """
     used = {name: setting.default_for(task) for name, setting in of_task(task).items()}
-    for layer in layers:
+    name = next((layer["preset"] for layer in reversed(layers) if layer.get("preset")), None)
+    for layer in (*_preset(task, name), *layers):
         if layer.get("iterations") is not None and layer.get("epochs") is not None:
             raise ValueError("settings: iterations and epochs are both set, expected one of them")
         for name, other in (("iterations", "epochs"), ("epochs", "iterations")):
             if layer.get(name) is not None and other in used:
                 used[other] = None
+            if layer.get(name) is not None and "least_iterations" in used:
+                used["least_iterations"] = 0
         used |= layer
     return {**used, "task": task}
+
+
+def _preset(task: str, name: str | None) -> list[dict[str, Any]]:
+    """Return the settings of a preset in a list, which is empty without a name."""
+    presets = PRESETS.get(task, {})
+    if name is not None and name not in presets:
+        expected = "one of " + ", ".join(presets) if presets else f"none, because {task} has no presets"
+        raise ValueError(f"settings: preset is {name!r}, expected {expected}")
+    return [] if name is None else [presets[name]]
 
 
 def in_simulator(task: str, chosen: Mapping[str, Any]) -> dict[str, Any]:
@@ -116,7 +132,7 @@ def of_run(where: str, path: Path, content: Any) -> dict[str, Any]:
     if task not in TASKS:
         raise ValueError(f"{where}: {path}: task is {task!r}, expected one of " + ", ".join(TASKS))
     stored = {name: value for name, value in content.items() if value is not None}
-    return merge(task, check(stored, task, f"{where}: {path}"))
+    return merge(task, OLDER.get(task, {}), check(stored, task, f"{where}: {path}"))
 
 
 def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

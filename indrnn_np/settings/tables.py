@@ -1,4 +1,4 @@
-"""The tables of `indrnn train`: all settings, and the defaults that differ between tasks.
+"""The table of all settings of `indrnn train`. defaults.py holds the defaults that differ between tasks.
 
 This module does not import numpy: the command line loads it before it sets environment variables.
 """
@@ -11,42 +11,8 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-# Language models, after Li et al. 2019, arXiv:1910.06251, sections 5.1 and 5.3.
-LANGUAGE: dict[str, Any] = {
-    "gamma": 1.0, "last_init": "uniform", "input_init": "kaiming", "batchnorm": True, "norm_place": "before",
-    "per_step": True, "reset": 0.1, "lr": 2e-3, "schedule": "cosine", "clip_norm": 5.0, "evaluation_batch": 32,
-    "bn_batch": 100,
-}  # fmt: skip
-# Defaults of each task that differ from the defaults in SETTINGS.
-DEFAULTS: dict[str, dict[str, Any]] = {
-    "adding": {"iterations": 10_000, "batch": 50, "validate_every": 100, "lr_every": 20_000},
-    "mnist": {
-        "held_out": None, "epochs": 20.0, "layers": 6, "batchnorm": True, "dropout": 0.1, "gamma": 5.0,
-        "input_init": "kaiming", "weight_decay": 1e-4, "clip_value": 10.0, "bn_batch": 500,
-    },
-    "copying": {
-        "iterations": 10_000, "batch": 50, "validate_every": 500, "batchnorm": True, "input_init": "kaiming",
-        "last_init": "uniform", "lr": 2e-3, "schedule": "one-cycle", "clip_norm": 1.0,
-    },
-    "uea": {
-        "epochs": 60.0, "batchnorm": True, "dropout": 0.2, "input_init": "kaiming",
-        "lr": 2e-3, "schedule": "one-cycle",
-    },
-    "sequences": {"epochs": 20.0},
-    "skeleton": {
-        "epochs": 500.0, "steps": 20, "held_out": 0.05, "layers": 6, "hidden": 512, "batchnorm": True, "dropout": 0.25,
-        "gamma": 5.0, "input_init": "kaiming", "batch": 128, "weight_decay": 1e-4, "clip_value": 10.0,
-        "schedule": "plateau", "evaluation_batch": 2000, "bn_batch": 1000,
-    },
-    # A stream is unlimited: |u| <= 1. Causal batch norm needs windows that start from the initial state.
-    "chars": LANGUAGE | {"epochs": 10.0, "hidden": 256},
-    "words": LANGUAGE | {"epochs": 40.0, "hidden": 256, "embedding": 256, "tied": True, "dropout": 0.4},
-}  # fmt: skip
-# Defaults of backend cuda in numba's simulator, where adding and copying end within a minute.
-IN_SIMULATOR: dict[str, Any] = {
-    "steps": 10, "delay": 2, "layers": 1, "hidden": 8, "batch": 4, "iterations": 20, "validate_every": 10,
-    "log_every": 5, "evaluation_size": 20,
-}  # fmt: skip
+from .defaults import DEFAULTS, PRESETS
+
 TASKS = tuple(DEFAULTS)
 ADDING, MNIST = "adding", "mnist"
 COPYING, UEA, SEQUENCES, SKELETON = "copying", "uea", "sequences", "skeleton"
@@ -114,6 +80,8 @@ SETTINGS = (
     Setting("rule", str, "exact", "rule of online gradients; the last two are approximate",
             ("exact", "traces", "depth-only")),
     Setting("update_every", int, 0, "online: steps between updates; 0: one at the end of a sequence", fixed=True),
+    Setting("preset", str, None, "a recipe in place of the defaults (docs/records.md)",
+            tasks=tuple(PRESETS), fixed=True),
     # data
     Setting("steps", int, 100, "length T of a sequence, or of a text's windows", tasks=(ADDING, SKELETON, *SYMBOLS),
             fixed=True, least=1),
@@ -124,10 +92,10 @@ SETTINGS = (
             tasks=(*HELD_OUT, *SYMBOLS)),
     Setting("name", str, None, "name of the data in a folder with several",
             tasks=(MNIST, UEA), fixed=True),
-    Setting("held_out", float, 0.0, "validation share of training samples; mnist: 3000",
+    Setting("held_out", float, 0.0, "validation share of training samples; mnist: 3000; skeleton: 0.05",
             tasks=HELD_OUT, fixed=True, below=1),
-    Setting("standardise", bool, True, "scale each channel to mean 0 and deviation 1", tasks=(UEA,),
-            fixed=True),
+    Setting("standardise", bool, True, "scale each channel to mean 0 and deviation 1",
+            tasks=(UEA, SEQUENCES, SKELETON), fixed=True),
     Setting("missing", str, "refuse", "missing values (?, NaN): refused, interpolated, or zero (docs/tasks.md)",
             ("refuse", "linear", "zero"), tasks=(UEA,), fixed=True),
     Setting("protocol", str, None, "cross-subject (if not set) or cross-view", ("cs", "cv"), tasks=(SKELETON,),
@@ -193,6 +161,8 @@ SETTINGS = (
     # the run
     Setting("iterations", int, None, "iterations of the whole run", least=1),
     Setting("epochs", float, None, "length of the run in passes through the data", tasks=FINITE, above=True),
+    Setting("least_iterations", int, 0, "least length of a run by default epochs",
+            tasks=(UEA, SEQUENCES, SKELETON)),
     Setting("minutes", float, 0.0, "time limit of the run in minutes; 0: no limit"),
     Setting("batch", int, 32, "sequences in a batch", least=1),
     Setting("sync_bn", bool, False, "batch norm over the shards of all ranks of mpiexec, one shard each"),

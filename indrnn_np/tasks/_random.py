@@ -22,14 +22,20 @@ def order(seed: int, stream: str, number: int, count: int) -> Array:
     return np.argsort(bits, kind="stable")  # stable: equal keys keep their order on every machine
 
 
-def hold_out(seed: int, share: float, index: Array) -> tuple[Array, Array]:
+def hold_out(seed: int, share: float, index: Array, groups: Array | None = None) -> tuple[Array, Array]:
     """Split `index` at random into (rest, held) and return both.
 
-    `held` contains `share` of the samples, at least one, or none if `share` is 0.
+    `held` contains `share` of the samples, at least one, or none if `share` is 0. With `groups`,
+    an entry for each sample, it contains all samples of `share` of the groups.
     """
-    held = held_out(len(index), share)
+    if groups is not None and share:
+        names = np.unique(groups[index])
+        chosen = hold_out(seed, share, names)[1]
+        held = np.isin(groups[index], chosen)
+        return index[~held], index[held]
+    count = held_out(len(index), share)
     mixed = index[order(seed, "split", 0, len(index))]
-    return mixed[held:], mixed[:held]
+    return mixed[count:], mixed[:count]
 
 
 def held_out(count: int, share: float) -> int:

@@ -22,6 +22,7 @@ from .._types import Array, ArrayInput, Json
 from . import Batch
 from ._random import Shuffled, fingerprint, hold_out, order
 from .array_checks import check_arrays, counted
+from .standardise import Scaling, scaling
 from .targets import MSE, SOFTMAX, Names, Targets, loss_name
 
 SHARE = (int, float, np.number)
@@ -80,6 +81,9 @@ class Arrays:
         Precision of real numbers. None: the dtype of x.
     targets : Targets, optional
         How to read y, and the layout of x and y. By default the axes and the dtype of y decide.
+    groups : array (N,), optional
+        Group of each sample, such as a person. A group is held out as a whole; `validation` is then
+        the share of the groups.
 
     Attributes
     ----------
@@ -100,7 +104,7 @@ class Arrays:
     def __init__(
         self, x: ArrayInput, y: ArrayInput, lengths: ArrayInput = None, *, validation: ArrayInput = None,
         test: tuple[ArrayInput, ...] | None = None, classes: int | None = None, seed: int = 0,
-        dtype: DTypeLike | None = None, targets: Targets | None = None,
+        dtype: DTypeLike | None = None, targets: Targets | None = None, groups: Array | None = None,
     ):  # fmt: skip
         self.names: Names | None = None
         self._targets = replace(targets or Targets(), outputs=classes, dtype=dtype)
@@ -114,7 +118,7 @@ class Arrays:
             self._add("validation", validation, "a share, (x, y) or (x, y, lengths)")
         elif validation:
             _check.between(self.where, "validation", float(validation), 0.0, 1.0)
-            rest, held = hold_out(seed, float(validation), train.samples)
+            rest, held = hold_out(seed, float(validation), train.samples, groups)
             _check.at_least(self.where, "samples left to train on", len(rest), 1)
             self._data = {"train": train._replace(samples=rest), "validation": train._replace(samples=held)}
         if test is not None:
@@ -124,6 +128,14 @@ class Arrays:
         self.output_size = self._classes(classes) if self.labels else train.y.shape[-1]
         self.splits = tuple(split for split in self._data if split != "train")
         self._shuffled = Shuffled(seed, self._data["train"].samples)
+        self._scaling: Scaling | None = None
+
+    def standardise(self) -> None:
+        """Standardise each channel of x by the training samples, without padding (standardise.py)."""
+        x, _, lengths, samples = self._data["train"]
+        valid = np.arange(len(x))[:, None] < (len(x) if lengths is None else lengths[samples])
+        valid = np.broadcast_to(valid, (len(x), len(samples)))
+        self._scaling = scaling(self.where, (x[:, samples, d][valid] for d in range(x.shape[2])))
 
     def _names(self, split: str) -> tuple[str, str, str]:
         """Return the names of a split's arrays in error messages."""
@@ -183,6 +195,7 @@ class Arrays:
         ends = lengths if self.output == "every" else None
         clean = {"x": (x, lengths), "y": (y, ends)}
         named = {} if self.names is None else {"classes": list(self.names)}
+        named |= {} if self._scaling is None else self._scaling.describe()
         return {
             "task": self.name, **named, "x": list(x.shape), "y": list(y.shape), "seed": self.seed,
             "samples": {split: len(data.samples) for split, data in self._data.items()},
@@ -213,7 +226,9 @@ class Arrays:
     def _gather(self, split: str, index: Array) -> Batch:
         x, y, lengths, _ = self._data[split]
         target = np.take(y, index, axis=1) if self.output == "every" else y[index]
-        return Batch(np.take(x, index, axis=1), target, None if lengths is None else lengths[index])
+        x = np.take(x, index, axis=1)
+        x = x if self._scaling is None else self._scaling.apply(x)
+        return Batch(x, target, None if lengths is None else lengths[index])
 
 
 class DataOfFit(Arrays):

@@ -33,6 +33,7 @@ import numpy as np
 from .. import _check, _files
 from .._types import Array, Json
 from ._lines import at, read
+from .standardise import same_scaling
 
 SPLITS = ("train", "validation", "test")
 END, UNKNOWN = "<eos>", "<unk>"
@@ -129,7 +130,8 @@ def _folder(where: str, folder: Path, words: bool) -> Corpus:
 
 
 def same_numbers(where: str, task: Json, before: Json, path: Path) -> None:
-    """Check that a task numbers symbols and classes like the task in the checkpoint at `path`."""
+    """Check that a task numbers symbols and classes, and scales inputs, like the task in a checkpoint."""
+    same_scaling(where, task, before, path)
     for key, entries in NUMBERED.items():
         now, then = task.get(key), before.get(key)
         if json.dumps(now) != json.dumps(then) and (key in before or key == "vocabulary"):

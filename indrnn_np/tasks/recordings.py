@@ -3,6 +3,8 @@
     frames (ΣF, D)     the recordings, concatenated      names (N,)    NTU names, which encode label and split,
     lengths (N,)       frames of each recording          or            labels (N,) integers, test (N,) bool
 
+Optional, beside labels: validation (N,) bool, or groups (N,), whose samples are held out together.
+
 The cache file of a folder has this format too. Its entry `files` is a hash of the folder's files.
 """
 
@@ -19,7 +21,7 @@ from . import npz, ntu
 
 WHERE = ntu.WHERE
 CLASSES = 2**31  # upper bound on the number of classes
-KEYS = ("frames", "lengths", "names", "labels", "test", "files")
+KEYS = ("frames", "lengths", "names", "labels", "test", "validation", "groups", "files")
 
 
 class Recordings(NamedTuple):
@@ -35,6 +37,9 @@ class Recordings(NamedTuple):
     classes : int
     protocol : str or None
         The protocol that defines the test samples. None: the file defines them.
+    validation : bool array (N,) or None
+        Mask of the validation samples, which are in neither `train` nor `test`.
+    groups : array (N,) or None
     """
 
     frames: Array
@@ -44,6 +49,8 @@ class Recordings(NamedTuple):
     test: Array
     classes: int
     protocol: str | None
+    validation: Array | None = None
+    groups: Array | None = None
 
 
 def load(
@@ -81,7 +88,7 @@ def load(
     if protocol is not None:
         because = "because the array `test` in the file defines the test samples"
         _check.fail(where, f"protocol is {protocol!r}", "None", because)
-    return _from_labels(where, frames, lengths, arrays["labels"], arrays["test"])
+    return _from_labels(where, frames, lengths, arrays)
 
 
 def _check_frames(where: str, frames: Array, lengths: Array, dtype: DType) -> tuple[Array, Array]:
@@ -110,8 +117,10 @@ def _from_names(
     return Recordings(frames, lengths, labels, train, test, ntu.ACTIONS, protocol)
 
 
-def _from_labels(where: str, frames: Array, lengths: Array, labels: Array, test: Array) -> Recordings:
-    for name, array, kinds in (("labels", labels, "iu"), ("test", test, "b")):
+def _from_labels(where: str, frames: Array, lengths: Array, arrays: dict[str, Array]) -> Recordings:
+    labels, test, validation = arrays["labels"], arrays["test"], arrays.get("validation")
+    masks = [("test", test)] + ([] if validation is None else [("validation", validation)])
+    for name, array, kinds in (("labels", labels, "iu"), *((*mask, "b") for mask in masks)):
         _check.shape(where, name, array, lengths.shape, "with an entry for each of lengths")
         if array.dtype.kind not in kinds:
             _check.fail(where, f"{name} has dtype {array.dtype}", "integers" if kinds == "iu" else "bool")
@@ -119,5 +128,14 @@ def _from_labels(where: str, frames: Array, lengths: Array, labels: Array, test:
     if wrong.any():
         at = int(np.argmax(wrong))
         _check.fail(where, f"labels[{at}] is {labels[at]}", f"0 to {CLASSES - 1}")
-    labels = labels.astype(np.int64)
-    return Recordings(frames, lengths, labels, ~test, test, int(labels.max()) + 1, None)
+    labels, train, groups = labels.astype(np.int64), ~test, arrays.get("groups")
+    if groups is not None:
+        npz.check_groups(where, groups, len(lengths))
+    if validation is not None:
+        if (both := test & validation).any():
+            _check.fail(
+                where, f"test and validation have sample {int(np.argmax(both))}", "each sample in one"
+            )
+        train &= ~validation
+    classes = int(labels.max()) + 1
+    return Recordings(frames, lengths, labels, train, test, classes, None, validation, groups)

@@ -19,8 +19,9 @@ from .. import _check, backend
 from .._types import Array, Json
 from . import Batch, recordings
 from ._random import STREAMS, Shuffled, fingerprint, hold_out, order
+from .standardise import scaling
 
-WHERE = recordings.WHERE
+WHERE, SHARE = recordings.WHERE, 0.05
 
 
 class Skeleton:
@@ -38,8 +39,11 @@ class Skeleton:
         Text file with the names of samples to leave out.
     cache : path, optional
         npz file that stores the arrays of a folder; the first run writes it.
-    held_out : float
-        Share of the training samples held out for validation.
+    held_out : float, optional
+        Share of the training samples held out for validation, or of the groups of an npz file.
+        None: the validation samples of the file, else 0.05.
+    standardise : bool
+        Standardise each input by the frames of the training samples (standardise.py).
     samplings : int
         Drawings whose scores are summed for a test sample. Validation uses one drawing.
     seed : int
@@ -53,23 +57,27 @@ class Skeleton:
 
     def __init__(
         self, data: str | Path | None = None, steps: int = 20, protocol: str | None = None,
-        exclude: str | Path | None = None, cache: str | Path | None = None, held_out: float = 0.05,
-        samplings: int = 20, seed: int = 0, dtype: str = "float32",
+        exclude: str | Path | None = None, cache: str | Path | None = None, held_out: float | None = None,
+        standardise: bool = False, samplings: int = 20, seed: int = 0, dtype: str = "float32",
     ):  # fmt: skip
         _check.at_least(WHERE, "steps", steps, 1)
         _check.at_least(WHERE, "samplings", samplings, 1)
-        _check.between(WHERE, "held_out", held_out, 0.0, 1.0)
+        if held_out is not None:
+            _check.between(WHERE, "held_out", held_out, 0.0, 1.0)
         self.steps, self.samplings, self.seed = steps, samplings, seed
         self.dtype = _check.dtype(WHERE, dtype)
         loaded = self._recordings = recordings.load(data, protocol, exclude, cache, self.dtype)
         self.protocol = loaded.protocol
         self._starts = np.cumsum(loaded.lengths) - loaded.lengths
         self.input_size, self.output_size = loaded.frames.shape[1], loaded.classes
-        rest, held = hold_out(seed, held_out, np.flatnonzero(loaded.train))
+        rest, held = _held_out(loaded, held_out, seed)
         self._index = {"train": rest, "validation": held, "test": np.flatnonzero(loaded.test)}
         _check.at_least(WHERE, "samples to train on", len(rest), 1)
         self.splits = tuple(split for split in ("validation", "test") if len(self._index[split]))
         self._shuffled = Shuffled(seed, rest)
+        trained = np.repeat(np.isin(np.arange(len(loaded.lengths)), rest), loaded.lengths)
+        channels = (loaded.frames[trained, d] for d in range(self.input_size))
+        self._scaling = scaling(WHERE, channels) if standardise else None
 
     def describe(self) -> Json:
         """Return the sizes, protocol, seed, and hashes of the held-out samples and the labels."""
@@ -79,6 +87,7 @@ class Skeleton:
             "seed": self.seed, "inputs": self.input_size, "classes": self.output_size,
             "samples": {split: len(index) for split, index in self._index.items()},
             "frames": {"count": len(frames), "shortest": int(lengths.min()), "longest": int(lengths.max())},
+            **({} if self._scaling is None else self._scaling.describe()),
             "sha256": {"held_out": fingerprint(self._index["validation"]), "labels": fingerprint(labels)},
         }  # fmt: skip
 
@@ -128,4 +137,15 @@ class Skeleton:
         t = np.arange(self.steps)[:, None]
         frame = ((t << 24) + drawn) * lengths[rows] // (self.steps << 24)  # exact, in integers
         x = frames[self._starts[rows] + frame].astype(self.dtype, copy=False)
+        x = x if self._scaling is None else self._scaling.apply(x)
         return Batch(x, labels[index], repeats=repeats)
+
+
+def _held_out(loaded: recordings.Recordings, share: float | None, seed: int) -> tuple[Array, Array]:
+    """Return the samples to train on, and those of the validation."""
+    train = np.flatnonzero(loaded.train)
+    if loaded.validation is not None:
+        if share is not None:
+            _check.fail(WHERE, f"held_out is {share}", "None", "because the file has the key validation")
+        return train, np.flatnonzero(loaded.validation)
+    return hold_out(seed, SHARE if share is None else share, train, loaded.groups)

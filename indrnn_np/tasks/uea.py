@@ -18,6 +18,7 @@ from .._types import Array, DType, Json
 from . import _lines, ts
 from ._random import hold_out
 from .arrays import Arrays
+from .standardise import Scaling, scaling
 
 WHERE = "tasks.Uea"
 
@@ -62,7 +63,9 @@ class Uea(Arrays):
         self.classes = _classes(train, test)
         trained = hold_out(seed, held_out, np.arange(len(train.samples)))[0]
         _check.at_least(WHERE, "series left to train on", len(trained), 1)
-        self.mean, self.deviation = _moments([train.samples[i] for i in trained], D, standardise)
+        self._scale = Scaling(np.zeros(D), np.ones(D))
+        if standardise:
+            self._scale = scaling(WHERE, np.concatenate([train.samples[i] for i in trained]).T)
         number = _check.dtype(WHERE, dtype)
         splits = [self._arrays(series, number) for series in (train, test)]
         K, validation = len(self.classes), held_out or None
@@ -71,13 +74,13 @@ class Uea(Arrays):
     def _arrays(self, series: ts.Series, dtype: DType) -> tuple[Array, Array, Array]:
         """Return x (T, N, D), padded with zeros, labels and lengths."""
         lengths = np.array([len(sample) for sample in series.samples])
-        shape = int(lengths.max()), len(lengths), len(self.mean)
+        shape = int(lengths.max()), len(lengths), len(self._scale.mean)
         array = f"{series.path}, padded to {shape[0]} steps of {shape[1]} series,"
         _check.fits_memory(WHERE, array, math.prod(shape) * dtype.itemsize)
         x = np.zeros(shape, dtype)
         with np.errstate(over="ignore"):  # values that dtype cannot hold are refused below
             for n, sample in enumerate(series.samples):
-                x[: len(sample), n] = np.where(np.isnan(sample), 0.0, (sample - self.mean) / self.deviation)
+                x[: len(sample), n] = np.where(np.isnan(sample), 0.0, self._scale.apply(sample))
                 for t, d in np.argwhere(~np.isfinite(x[: len(sample), n])):
                     problem = f"has {sample[t, d]} as value {t + 1} of channel {d + 1}"
                     place = _lines.at(series.path, series.lines[n])
@@ -90,7 +93,7 @@ class Uea(Arrays):
                   for split, data in self._data.items() if data.lengths is not None}  # fmt: skip
         return super().describe() | {
             "problem": self.problem, "steps": self.steps, "classes": list(self.classes), "lengths": ranges,
-            "mean": self.mean.tolist(), "deviation": self.deviation.tolist(),
+            **self._scale.describe(),
         }  # fmt: skip
 
 
@@ -139,22 +142,3 @@ def _classes(train: ts.Series, test: ts.Series) -> tuple[str, ...]:
                 problem = f"{_lines.at(series.path, line)} has the label {label!r}"
                 _check.fail(WHERE, problem, "one of " + ", ".join(classes))
     return classes
-
-
-def _moments(samples: list[Array], D: int, standardise: bool) -> tuple[Array, Array]:
-    """Return the mean and the standard deviation of each channel, or 0 and 1."""
-    if not standardise:
-        return np.zeros(D), np.ones(D)
-    mean, deviation = np.empty(D), np.ones(D)
-    for d, channel in enumerate(np.concatenate(samples).T):
-        present = channel[~np.isnan(channel)]
-        if not len(present):
-            problem = f"channel {d + 1} has no value in the training series"
-            cure = "(--no-standardise leaves values as they are)"
-            _check.fail(WHERE, problem, "at least one to standardise by", cure)
-        # Scaling by a power of two is exact and keeps sums and squares within float64.
-        exponent = int(np.frexp(np.abs(present).max())[1])
-        scaled = np.ldexp(present, -exponent)
-        mean[d] = np.ldexp(scaled.mean(), exponent)
-        deviation[d] = np.ldexp(scaled.std(), exponent) or 1.0
-    return mean, deviation

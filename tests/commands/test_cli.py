@@ -20,7 +20,7 @@ import indrnn_np as ir
 from indrnn_np import tasks
 from indrnn_np.commands import train as train_command
 from indrnn_np.commands.cli import COMMANDS, main
-from indrnn_np.settings import settings, tables
+from indrnn_np.settings import defaults, settings
 from indrnn_np.training import checkpoint
 
 SMALL = ["--backend", "reference", "--steps", "6", "--hidden", "4", "--batch", "3", "--quiet"]
@@ -392,7 +392,7 @@ def test_settings_have_a_type_a_default_and_a_known_task():
             assert not setting.choices or default in (None, *setting.choices)
     assert set(settings.TASKS) == set(tasks.TASKS)
     for task in settings.TASKS:
-        assert set(tables.DEFAULTS[task]) <= set(settings.of_task(task))
+        assert set(defaults.DEFAULTS[task]) <= set(settings.of_task(task))
         used = settings.merge(task)
         assert settings.merge(task, used, {}) == used
         assert settings.check({k: v for k, v in used.items() if v is not None}, task, "x") | {"task": task}

@@ -5,7 +5,8 @@ import pytest
 from indrnn_np.backend import get
 from indrnn_np.commands.cli import main
 from indrnn_np.settings import settings
-from indrnn_np.settings.tables import IN_SIMULATOR, TASKS
+from indrnn_np.settings.defaults import IN_SIMULATOR
+from indrnn_np.settings.tables import TASKS
 
 CHOSEN = ["--backend", "reference", "--hidden", "3", "--steps", "5", "--quiet"]
 START = (

@@ -79,7 +79,7 @@ WRONG = [
     ),
     (
         arrays() | {"x_tset": arrays()["x"]},
-        r"a.npz: a key is 'x_tset', expected one of 'x', 'y', 'lengths', 'x_val",
+        r"a.npz: a key is 'x_tset', expected one of 'x', 'y', 'lengths', 'groups', 'x_val",
     ),
     (
         arrays() | {"x": arrays()["x"].transpose(1, 0, 2)},
