@@ -5,14 +5,14 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 from .. import _check, backend, networks, tasks
 from .._types import Json
 from ..optim import optimizers, schedules
-from ..training import records, windows
+from ..training import records, speed, windows
 from ..training.callbacks import Callback, Observer
 from ..training.checkpoint import Checkpoint
 from ..training.fit import train
@@ -191,19 +191,28 @@ def fit(
     Only rank 0 of the communicator `comm` has a directory.
     """
     of = task(used)
-    net, total = network(used, of), iterations(used, windows.cut(of, used["update_every"]))
+    net, rule = network(used, of), optimizer(used)
     about = f"{of.name}: {net.size} parameters, {net.backend}, {net.dtype}"
     if directory is not None:
         about += f", into {directory.path}"
-    chosen = {field.name: used[field.name] for field in fields(Plan) if field.name in used}
-    chosen |= {
-        "iterations": total,
-        "epochs": None,
-        "schedule": schedule(used, total, of.metric),
-        "validate_every": validate_every(used, of, total),
-        "comm": comm,
-    }
-    return train(
-        net, of, optimizer(used), Plan(**chosen), callbacks=callbacks, out=directory, resume=resume,
-        progress=reporter, settings=dict(used), notes=[about, *notes],
+    plan = Plan(**{field.name: used[field.name] for field in fields(Plan) if field.name in used}, comm=comm)
+    notes = [about, *notes]
+    if used["iterations"] is None and used.get("epochs") is None and used["minutes"]:
+        used = {**used, **_length(used, net, of, rule, plan)}
+        notes.append(f"iterations: {used['iterations']}, from the speed of this machine")
+    total = iterations(used, windows.cut(of, used["update_every"]))
+    plan = replace(
+        plan, iterations=total, epochs=None, minutes=used["minutes"], schedule=schedule(used, total, of.metric),
+        validate_every=validate_every(used, of, total),
     )  # fmt: skip
+    return train(
+        net, of, rule, plan, callbacks=callbacks, out=directory, resume=resume, progress=reporter,
+        settings=dict(used), notes=notes,
+    )  # fmt: skip
+
+
+def _length(used: Mapping[str, Any], net: Any, of: tasks.Task, rule: Any, plan: Plan) -> dict[str, Any]:
+    """Return the settings of the length of a run: the iterations that end within its minutes."""
+    cut = windows.cut(of, used["update_every"])
+    whole = replace(plan, iterations=1).complete(cut, used["lr"])
+    return {"iterations": speed.iterations_in(used["minutes"], net, cut, rule, whole), "minutes": 0.0}

@@ -44,6 +44,9 @@ def merge(task: str, *layers: Mapping[str, Any]) -> dict[str, Any]:
             if layer.get(name) is not None and "least_iterations" in used:
                 used["least_iterations"] = 0
         used |= layer
+    lengths = ("iterations", "epochs")
+    if used["minutes"] and not any(layer.get(name) is not None for layer in layers for name in lengths):
+        used |= {name: None for name in lengths if name in used}  # the speed decides (training/speed.py)
     return {**used, "task": task}
 
 
