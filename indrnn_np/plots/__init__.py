@@ -2,14 +2,16 @@
 
 `learning_curve`, `reproduction`, `bench`, `crossover`, `crossover_time`, `ladder`, `depth`,
 `online_training` and `long_training` write a file. The others return a Figure: `curve` of a run,
-`ladder_figure` of a benchmark, `gradient_check` of a report of `ir.gradcheck`, `sweep` of the entries
-of an `ir.sweep`, and each other one of findings of `study` whose `kind` is its name.
+`ladder_figure` of a benchmark, `confusion` of a report by class, `gradient_check` of a report of
+`ir.gradcheck`, `sweep` of the entries of an `ir.sweep`, and each other one of findings of `study` whose
+`kind` is its name.
 """
 
 from .attribution import attribution
 from .bugs import bugs
 from .clipping import clipping
 from .closed_form import closed_form
+from .confusion import confusion
 from .curvature import curvature, curvature_film
 from .curves import curve, learning_curve
 from .explosion import explosion
@@ -29,7 +31,7 @@ from .truncation import truncation
 from .updates import updates, updates_film
 
 __all__ = [
-    "attribution", "bench", "bugs", "clipping", "closed_form", "crossover", "crossover_time", "curvature",
+    "attribution", "bench", "bugs", "clipping", "closed_form", "confusion", "crossover", "crossover_time", "curvature",
     "curvature_film", "curve", "depth", "explosion", "flow", "flow_film", "gradient_check", "ladder",
     "ladder_figure", "learning_curve", "long_training", "memory", "memory_film", "noise", "noise_film",
     "one_neuron", "online", "online_film", "online_training", "parallel", "ranking", "reproduction", "step_sizes",

@@ -18,6 +18,9 @@ from ..tasks import Batch, Task
 from ..tasks.targets import loss_name
 from .own_loss import own_loss
 
+# Called with each batch of an evaluation, its outputs y (B, K) or (T, B, K), its targets, and the mask
+# of the targets that contribute, or None.
+BatchObserver = Callable[[Batch, Array, Array, "Array | None"], object]
 LARGER_IS_BETTER = {"accuracy": True, "recall": True} | dict.fromkeys((*LOSSES, "bits", "perplexity"), False)
 # Values in the lines of a run, besides the metrics.
 MEASURED = ("lr", "gradient_norm", "steps_per_second", "epoch", "seconds")
@@ -64,7 +67,7 @@ def derived(metric: str, nats: float) -> dict[str, float]:
 
 def evaluate(
     net: Sequential, batches: Iterable[Batch], loss: str | LossFunction, metric: str = "",
-    own_metrics: Mapping[str, Metric] | None = None,
+    own_metrics: Mapping[str, Metric] | None = None, observers: Iterable[BatchObserver] = (),
 ) -> dict[str, float]:  # fmt: skip
     """Return the loss and the metrics of a split, as means over its targets.
 
@@ -80,6 +83,9 @@ def evaluate(
         "bits" or "perplexity" add this metric.
     own_metrics : mapping of str to callable, optional
         Functions f(y, target) of the rows of the whole split that count, whose values are added.
+    observers : iterable of callables
+        Functions f(batch, y, target, mask) that are called with each batch that has targets; mask is
+        None if all its targets contribute.
 
     Returns
     -------
@@ -91,7 +97,7 @@ def evaluate(
     if not callable(loss):
         _check.choice("metrics.evaluate", "loss", loss, LOSSES)
     total, count, right, recalled = 0.0, 0, np.zeros(2), np.zeros(2)
-    host, state, own = net.device.to_host, None, Collected(own_metrics or {})
+    host, state, own, observers = net.device.to_host, None, Collected(own_metrics or {}), tuple(observers)
     for batch in batches:
         y, state = net.infer(batch.x, state if batch.carry else None, batch.lengths)
         y, target = summed(host(y), batch.repeats), host(batch.target)
@@ -103,6 +109,8 @@ def evaluate(
         count += number
         rows = ... if mask is None else mask
         own.add(y[rows], target[rows])
+        for observe in observers:
+            observe(batch, y, target, mask)
         hits = hits_of(loss, y, target)
         if hits is not None:
             right += (hits[rows].sum(), hits[rows].size)
