@@ -169,7 +169,7 @@ def _show_continuation(args: argparse.Namespace, out: Path) -> None:
 
 def words(summary: dict[str, Any], out: Path) -> str:
     """Return a summary as a few lines of text."""
-    from ..training import metrics
+    from ..training import advice, metrics
     from ..training.progress import duration
 
     metric, best = summary["metric"], summary["best"]
@@ -185,4 +185,6 @@ def words(summary: dict[str, Any], out: Path) -> str:
         lines.append(f"best validation {metric}: {best['value']:.5g} at iteration {best['iteration']}")
     if summary["baseline"] is not None:
         lines.append(f"a blind guess: {metric} {summary['baseline']:.3g}")
+    if text := advice.of_run(summary):
+        lines.append(text)
     return "\n".join([*lines, f"results: {out}"]) + "\n"

@@ -69,7 +69,7 @@ def _error(axes: Any, metrics: Lines, summary: dict[str, Any]) -> None:
     if validation[0] or not training[0]:
         axes.plot(*validation, color=ORANGE, linewidth=1.6, label=label)
     end = _end(axes, metrics)
-    if summary["baseline"] is not None:
+    if summary["baseline"] is not None and name == summary["metric"]:
         axes.axhline(summary["baseline"], color=GREY, linestyle="--", linewidth=1)
         axes.annotate(f"blind guess {summary['baseline']:.3f}", (1, summary["baseline"]),
                       xycoords=("axes fraction", "data"), xytext=(0, 3), textcoords="offset points", ha="right",

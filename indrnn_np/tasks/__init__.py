@@ -89,7 +89,7 @@ class Task(Protocol):
     metric : str
         The metric of the validation.
     baseline : float or None
-        The metric of a prediction that ignores the input.
+        The metric of a prediction that ignores the input (blind_guess.py).
     splits : tuple of str
         The splits with samples, a subset of "validation" and "test".
     """

@@ -19,7 +19,7 @@ from numpy.typing import DTypeLike
 from .. import _check
 from .._check import convert, sequences
 from .._types import Array, ArrayInput, Json
-from . import Batch
+from . import Batch, blind_guess
 from ._random import Shuffled, fingerprint, hold_out, order
 from .array_checks import check_arrays, counted
 from .standardise import Scaling, scaling
@@ -99,7 +99,6 @@ class Arrays:
     """
 
     name, where = "arrays", "tasks.Arrays"
-    baseline: float | None = None
 
     def __init__(
         self, x: ArrayInput, y: ArrayInput, lengths: ArrayInput = None, *, validation: ArrayInput = None,
@@ -127,6 +126,7 @@ class Arrays:
         self.steps = max(data.x.shape[0] for data in self._data.values())
         self.output_size = self._classes(classes) if self.labels else train.y.shape[-1]
         self.splits = tuple(split for split in self._data if split != "train")
+        self.baseline: float | None = blind_guess.of_metric(self.metric, self._training_targets())
         self._shuffled = Shuffled(seed, self._data["train"].samples)
         self._scaling: Scaling | None = None
 
@@ -188,6 +188,15 @@ class Arrays:
             name = self._names(split)[1]
             _check.symbols(self.where, name, data.y, number, among[split], kind)
         return number
+
+    def _training_targets(self) -> Array:
+        """Return the training targets (n,) or (n, K), without those beyond a sample's length."""
+        _, y, lengths, samples = self._data["train"]
+        if self.output == "last":
+            return y[samples]
+        y = y[:, samples]
+        steps = np.full(len(samples), len(y)) if lengths is None else lengths[samples]
+        return y[np.arange(len(y))[:, None] < steps]
 
     def describe(self) -> Json:
         """Return the shapes, the seed and a hash of the data."""

@@ -18,7 +18,7 @@ import numpy as np
 
 from .. import _check
 from .._types import Array, Json
-from . import Batch, image_files
+from . import Batch, blind_guess, image_files
 from ._random import Shuffled, fingerprint, order
 
 HELD_OUT, SHARE = 3000, 0.05  # images; share held out of 3000 images or fewer
@@ -57,7 +57,6 @@ class Mnist:
 
     loss, output, metric = "softmax_cross_entropy", "last", "accuracy"
     input_size = 1
-    baseline: float | None = None
 
     def __init__(
         self, data: str | Path | None = None, permuted: bool = False, seed: int = 0, dtype: str = "float32",
@@ -82,6 +81,7 @@ class Mnist:
             "test": (flat_test[:, self.pixels], test_labels),
         }
         self.splits = tuple(split for split in ("validation", "test") if len(self._data[split][1]))
+        self.baseline: float | None = blind_guess.accuracy(labels[rest])
         self._grey = ((np.arange(256) / 256 - 0.5) * 2).astype(self.dtype)
         self._shuffled = Shuffled(seed, np.arange(len(rest)))
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from .. import _check, backend
 from .._types import Array, Json
-from . import Batch, recordings
+from . import Batch, blind_guess, recordings
 from ._random import STREAMS, Shuffled, fingerprint, hold_out, order
 from .standardise import scaling
 
@@ -53,7 +53,6 @@ class Skeleton:
     """
 
     name, loss, output, metric = "skeleton", "softmax_cross_entropy", "last", "accuracy"
-    baseline: float | None = None
 
     def __init__(
         self, data: str | Path | None = None, steps: int = 20, protocol: str | None = None,
@@ -74,6 +73,7 @@ class Skeleton:
         self._index = {"train": rest, "validation": held, "test": np.flatnonzero(loaded.test)}
         _check.at_least(WHERE, "samples to train on", len(rest), 1)
         self.splits = tuple(split for split in ("validation", "test") if len(self._index[split]))
+        self.baseline: float | None = blind_guess.accuracy(loaded.labels[rest])
         self._shuffled = Shuffled(seed, rest)
         trained = np.repeat(np.isin(np.arange(len(loaded.lengths)), rest), loaded.lengths)
         channels = (loaded.frames[trained, d] for d in range(self.input_size))

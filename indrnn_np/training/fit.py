@@ -23,7 +23,7 @@ from ..tasks import Task
 from ..tasks.arrays import DataOfFit
 from ..tasks.corpus import same_numbers
 from ..tasks.targets import Targets
-from . import checkpoint, keywords, records, room, run_directory, time_choice, windows
+from . import advice, checkpoint, keywords, records, room, run_directory, time_choice, windows
 from .callbacks import Callback, Observer
 from .facts import facts_of
 from .plan import Plan
@@ -163,6 +163,8 @@ def train(
         trainer.journal.history = ranks.first_true(trainer.journal.history)
         trainer.run()
         summary = summary_of(trainer)
+        if text := advice.of_run(summary):
+            progress.log(text)
         if directory is not None:
             directory.write(directory.summary, json.dumps(summary, indent=2) + "\n")
     return Result(net, trainer.journal.history, summary)

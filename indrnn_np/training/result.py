@@ -177,11 +177,12 @@ def summary_of(trainer: Trainer) -> Json:
     about = ("kind", "split", "iteration", "seconds")
     final = {line["split"]: {name: value for name, value in line.items() if name not in about}
              for line in trainer.journal.history if line["kind"] == "final"}  # fmt: skip
+    baseline = trainer.task.baseline if trainer.metric == trainer.task.metric else None
     return {
         "task": trainer.task.describe(), "ended": trainer.ended, "iterations": net.iteration,
         "parameters": net.size, "seconds": round(trainer.journal.elapsed(), 3),
         "loss": plan.loss_name, "train": last[0].get(plan.loss_name) if last else None, "final": final,
-        "metric": trainer.metric, "best": trainer.best, "baseline": trainer.task.baseline,
+        "metric": trainer.metric, "best": trainer.best, "baseline": baseline,
         "gradients": trainer.step.gradient_pass.about, "backend": net.backend, "dtype": net.dtype.name,
         "optimizer": trainer.optimizer.spec(), "schedule": trainer.schedule.spec(), "plan": plan.spec(),
         "machine": provenance.machine(), "versions": {"indrnn_np": __version__, **provenance.versions()},
