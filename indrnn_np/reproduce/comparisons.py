@@ -22,7 +22,9 @@ VOWELS: dict[str, Any] = {
 
 def _copying(delay: int, model: str) -> Row:
     blind = 10 * math.log(8) / (delay + 20)
-    cell = {} if model == "indrnn" else {"cell": model, "batchnorm": False, "layers": 1}
+    cell: dict[str, Any] = {"cell": model}
+    if model not in ("indrnn", "rotating"):  # the rivals have one layer without batch norm
+        cell |= {"batchnorm": False, "layers": 1}
     full = {**COPYING, "delay": delay, **cell}
     statement = f"{NEW}; without memory {blind:.4f} nats"
     return Row(f"copying-{delay}/{model}", None, statement, full, {"iterations": ITERATIONS[delay]})
@@ -37,7 +39,7 @@ CELLS: dict[str, tuple[dict[str, Any], float]] = {
 }  # settings, and epochs of the budgeted form
 
 ROWS = (
-    *(_copying(delay, model) for delay in DELAYS for model in ("indrnn", "lstm", "rnn-tanh")),
+    *(_copying(delay, model) for delay in DELAYS for model in ("indrnn", "rotating", "lstm", "rnn-tanh")),
     *(
         Row(f"shakespeare/{model}", None, f"{NEW}; the text: --data chars=FILE", TEXT | cell | {"epochs": 4 * epochs},
             {"epochs": epochs})
