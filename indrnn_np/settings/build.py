@@ -99,7 +99,7 @@ def task_of_run(
     parameters = inspect.signature(tasks.maker(name)).parameters
     if "data" in parameters and data is None:
         _check.fail(where, f"{path} was trained by ir.fit, which stores no path of the data", "--data PATH")
-    options = described | {"data": data}
+    options = described | {"data": data, "standardise": "mean" in described}
     options |= {name: used[name] for name in ("backend", "dtype", "seed") if name in used}
     rebuilt = tasks.get(name, **{option: options[option] for option in parameters if option in options})
     for key, value in json.loads(json.dumps(rebuilt.describe())).items():

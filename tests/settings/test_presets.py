@@ -5,6 +5,8 @@ import json
 import numpy as np
 import pytest
 
+import indrnn_np as ir
+from indrnn_np import tasks
 from indrnn_np.commands.cli import main
 from indrnn_np.settings import build, settings
 from indrnn_np.settings.defaults import PRESETS
@@ -93,3 +95,15 @@ def test_a_run_older_than_standardising_has_its_inputs_as_they_are(tmp_path):
     used = settings.of_run("resume", tmp_path, stored)
     assert used["standardise"] is False and used["least_iterations"] == 0
     assert settings.of_run("resume", tmp_path, stored | {"standardise": True})["standardise"] is True
+
+
+def test_a_run_of_fit_on_standardised_data_is_evaluated_on_them(data, tmp_path, capsys):
+    with np.load(data) as stored:
+        np.savez("all.npz", **{name: array for name, array in stored.items() if name != "groups"})
+    data = tmp_path / "all.npz"
+    task = tasks.get("sequences", data=data, standardise=True)
+    net = ir.plain(2, 3, 2, layers=1, steps=6, backend="reference")
+    ir.fit(net, task, ir.Adam(1e-3), iterations=2, batch=8, out="run", progress=False)
+    assert main(["eval", "run", "--data", str(data)]) == 0
+    means = json.loads((tmp_path / "run" / "summary.json").read_text(encoding="utf-8"))["final"]["test"]
+    assert f"accuracy {means['accuracy']:.5g}" in capsys.readouterr().out
