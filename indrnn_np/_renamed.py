@@ -18,6 +18,16 @@ LAYERS = {"Embedding": {"weight_dropout": "embedding_dropout"}}
 NETWORKS = {"norm": "norm_place", "weight_dropout": "embedding_dropout"}
 
 
+def settings(content: Mapping[str, Any]) -> dict[str, str]:
+    """Return the new names of settings for a file with this content.
+
+    `patience` was that of a plateau schedule. A run of 0.1.0 stores all its settings, so
+    `lr_minimum` without `lr_patience` shows the old meaning.
+    """
+    old = {"patience", "lr_minimum"} <= set(content) and "lr_patience" not in content
+    return SETTINGS | ({"patience": "lr_patience"} if old else {})
+
+
 def read(where: str, values: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     """Return `values` under their new names. One line on stderr lists the old names and the new ones.
 

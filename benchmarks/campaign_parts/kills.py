@@ -29,7 +29,7 @@ RUN = ("--backend=reference", "--layers=1", "--hidden=2", "--batch=2", "--thread
        "--evaluation-batch=1000", "--iterations=6", "--log-every=2", "--checkpoint-every=2",
        "--validate-every=2")  # fmt: skip
 RUNS = {
-    "adding": ("--steps=4", "--schedule=plateau", "--patience=1", "--lr-factor=0.5", "--lr=0.05"),
+    "adding": ("--steps=4", "--schedule=plateau", "--lr-patience=1", "--lr-factor=0.5", "--lr=0.05"),
     "chars": ("--steps=6", "--reset=0.2", "--embedding=3", "--bn-batch=2"),
 }
 

@@ -48,7 +48,7 @@ def mnist(part: Part) -> None:
     data = {"data": part.options["data"]} if part.options.get("data") else {}
     used = chosen(part, "mnist", MNIST | data)
     trainer = train(part, used, build.task(used), "validation", "accuracy")
-    accuracy = trainer.evaluate("test")["accuracy"]
+    accuracy = trainer.evaluation.evaluate("test")["accuracy"]
     part.table("Test", "accuracy").row(f"{accuracy:.2%}", accuracy=accuracy)
 
 
@@ -64,7 +64,7 @@ def train(part: Part, used: dict[str, Any], task: Any, split: str, metric: str) 
         while len(losses) < every and trainer.net.iteration < total and part.left > RESERVE:
             losses.append(trainer.iterate())
         each, mean = (time.monotonic() - before) / len(losses), sum(losses) / len(losses)
-        value, seconds = trainer.evaluate(split)[metric], time.monotonic() - start
+        value, seconds = trainer.evaluation.evaluate(split)[metric], time.monotonic() - start
         table.row(
             trainer.net.iteration, f"{seconds:.1f}", f"{1e3 * each:.3g}", f"{mean:.5f}", f"{value:.5f}",
             iterations_seconds=seconds, training_loss=mean, **{split: value},

@@ -35,7 +35,10 @@ def count(text: str) -> int:
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "run_dir": {"metavar": "RUN_DIR", "help": "folder of a run, or one of its checkpoints"},
-    "--which": {"choices": ("last", "best"), "default": "last", "help": "checkpoint (default: last)"},
+    "--which": {
+        "choices": ("last", "best"),
+        "help": "checkpoint (default: last; of a run with --patience: best)",
+    },
     "--data": {"metavar": "PATH", "help": "data of the task, if they have moved (docs/tasks.md)"},
     "--backend": {"metavar": "NAME", "help": "cpu, cuda or reference (default: that of the run, or cpu)"},
     "--threads": {"type": int, "default": 0, "help": "number of threads; 0: one per core (default: 0)"},

@@ -24,16 +24,17 @@ TASKS = {
 }  # fmt: skip
 # Options by group: those that have a line of their own, and those that are only named.
 GROUPS = {
-    "data": ("data name steps delay permuted held_out protocol standardise",
-             "batches_per_epoch missing samplings exclude cache reset"),
+    "data": ("data name steps delay permuted held_out protocol",
+             "standardise batches_per_epoch missing samplings exclude cache reset"),
     "network": ("network layers hidden cell embedding batchnorm dropout",
                 "blocks growth gamma constrain input_init last_init norm_place per_step positions dropout_places "
                 "tied embedding_dropout time time_table"),
-    "optimizer and schedule": ("optimizer lr schedule weight_decay clip_norm",
-                               "lr_u momentum clip_value warmup lr_every lr_factor lr_minimum patience"),
-    "run": ("iterations epochs minutes batch validate_every backend threads",
-            "seed log_every checkpoint_every evaluation_batch evaluation_size bn_batch dtype memory tf32 graph "
-            "gradients rule update_every shards sync_bn preset least_iterations"),
+    "optimizer and schedule": ("optimizer lr schedule clip_norm",
+                               "weight_decay lr_u momentum clip_value warmup lr_every lr_factor lr_minimum "
+                               "lr_patience"),
+    "run": ("iterations epochs minutes patience batch backend threads",
+            "validate_every seed log_every checkpoint_every evaluation_batch evaluation_size bn_batch dtype memory "
+            "tf32 graph gradients rule update_every shards sync_bn preset least_iterations"),
     "files and output": ("out resume config tensorboard", "json quiet traceback help"),
 }  # fmt: skip
 OTHER = "other options"  # group of the options that are in no group above

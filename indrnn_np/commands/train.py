@@ -178,6 +178,7 @@ def words(summary: dict[str, Any], out: Path) -> str:
         "interrupted": "interrupted",
         "schedule": "finished: the learning rate is below its minimum",
         "minutes": "finished: the time limit is reached",
+        "patience": "finished: no better validation, so the values are those of the best state",
     }[summary["ended"]]
     lines = [f"{end} after {summary['iterations']} iterations, {duration(summary['seconds'])}"]
     lines += [f"{split}: {metrics.text(means)}" for split, means in summary["final"].items()]

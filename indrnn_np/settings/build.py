@@ -175,7 +175,7 @@ def schedule(used: Mapping[str, Any], total: int, metric: str) -> schedules.Sche
     kinds = {
         "constant": lambda: schedules.Constant(lr),
         "step": lambda: schedules.StepDecay(lr, used["lr_every"], factor),
-        "plateau": lambda: schedules.Plateau(lr, used["patience"], factor, used["lr_minimum"], mode, 0.5),
+        "plateau": lambda: schedules.Plateau(lr, used["lr_patience"], factor, used["lr_minimum"], mode, 0.5),
         "cosine": lambda: schedules.Cosine(lr, total, used["warmup"]),
         "one-cycle": lambda: schedules.OneCycle(lr, total),
     }

@@ -25,7 +25,7 @@ PAPER: dict[str, Settings] = {
     "adding": {"iterations": 10_000, "batch": 50, "validate_every": 100, "lr_every": 20_000},
     "mnist": {
         "held_out": None, "epochs": 20.0, "layers": 6, "batchnorm": True, "dropout": 0.1, "gamma": 5.0,
-        "input_init": "kaiming", "weight_decay": 1e-4, "clip_value": 10.0, "bn_batch": 500,
+        "input_init": "kaiming", "weight_decay": 1e-4, "clip_value": 10.0, "bn_batch": 500, "standardise": False,
     },
     "skeleton": {
         "epochs": 500.0, "steps": 20, "held_out": 0.05, "layers": 6, "hidden": 512, "batchnorm": True, "dropout": 0.25,

@@ -96,7 +96,7 @@ def check(content: Mapping[str, Any], task: str, where: str) -> dict[str, Any]:
     settings = of_task(task)
     if content.get("task", task) != task:
         raise ValueError(f"{where}: task is {content['task']!r}, expected {task!r} as on the command line")
-    renamed = _renamed.read(where, content, _renamed.SETTINGS)
+    renamed = _renamed.read(where, content, _renamed.settings(content))
     return {name: _value(name, value, settings, where) for name, value in renamed.items() if name != "task"}
 
 

@@ -51,7 +51,7 @@ class Absent:
 
 
 def from_run(
-    path: str | Path, which: str = "last", backend: str | None = None, data: str | None = None,
+    path: str | Path, which: str | None = None, backend: str | None = None, data: str | None = None,
     needs_data: bool = True,
 ) -> Subject:  # fmt: skip
     """Load the network of a run's folder or of a checkpoint file.
@@ -60,8 +60,8 @@ def from_run(
     ----------
     path : path
         Folder of the run, or a checkpoint.
-    which : {"last", "best"}
-        Checkpoint of the run.
+    which : {"last", "best"}, optional
+        Checkpoint of the run. None: the last one, or the best one with early stopping.
     backend : str, optional
         Name of a backend. By default that of the run.
     data : str, optional

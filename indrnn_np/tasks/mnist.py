@@ -20,6 +20,7 @@ from .. import _check
 from .._types import Array, Json
 from . import Batch, blind_guess, image_files
 from ._random import Shuffled, fingerprint, order
+from .standardise import Scaling
 
 HELD_OUT, SHARE = 3000, 0.05  # images; share held out of 3000 images or fewer
 URL = "https://ossci-datasets.s3.amazonaws.com/mnist/"
@@ -53,6 +54,8 @@ class Mnist:
         1700 batches of 32 as an epoch.
     name : str, optional
         Data set to read if the folder holds several.
+    standardise : bool
+        Scale grey values to mean 0 and deviation 1 over the training images (standardise.py).
     """
 
     loss, output, metric = "softmax_cross_entropy", "last", "accuracy"
@@ -61,8 +64,10 @@ class Mnist:
     def __init__(
         self, data: str | Path | None = None, permuted: bool = False, seed: int = 0, dtype: str = "float32",
         held_out: float | None = None, batches_per_epoch: int | None = None, name: str | None = None,
+        standardise: bool = False,
     ):  # fmt: skip
-        _check.boolean("tasks.Mnist", "permuted", permuted)
+        for name_of, value in (("permuted", permuted), ("standardise", standardise)):
+            _check.boolean("tasks.Mnist", name_of, value)
         self.name = "mnist-permuted" if permuted else "mnist"
         self.seed, self.permuted, self.batches_per_epoch = seed, permuted, batches_per_epoch or None
         self.dtype = _check.dtype("tasks.Mnist", dtype)
@@ -82,7 +87,9 @@ class Mnist:
         }
         self.splits = tuple(split for split in ("validation", "test") if len(self._data[split][1]))
         self.baseline: float | None = blind_guess.accuracy(labels[rest])
-        self._grey = ((np.arange(256) / 256 - 0.5) * 2).astype(self.dtype)
+        grey = (np.arange(256)[:, None] / 256 - 0.5) * 2  # (256, 1)
+        self._scaling = _scaling(grey, flat[rest]) if standardise else None
+        self._grey = (grey if self._scaling is None else self._scaling.apply(grey))[:, 0].astype(self.dtype)
         self._shuffled = Shuffled(seed, np.arange(len(rest)))
 
     def describe(self) -> Json:
@@ -92,6 +99,7 @@ class Mnist:
             "task": self.name, "steps": self.steps, "seed": self.seed, "batches_per_epoch": self.batches_per_epoch,
             "data": self.source, "labels": list(self.labels),
             "images": {split: len(labels) for split, (_, labels) in self._data.items()},
+            **(self._scaling.describe() if self._scaling else {}),
             **{key: {"sha256": fingerprint(a), "first": [int(i) for i in a[:8]]} for key, a in named.items()},
         }  # fmt: skip
 
@@ -125,6 +133,13 @@ class Mnist:
         images, labels = self._data[split]
         x = np.take(self._grey, images[index].T)  # (T, B), from a table of 256 grey values
         return Batch(np.ascontiguousarray(x)[:, :, None], labels[index])
+
+
+def _scaling(grey: Array, pixels: Array) -> Scaling:
+    """Return mean and deviation of the grey values (256, 1) of uint8 pixels."""
+    share = np.bincount(pixels.ravel(), minlength=256) / pixels.size
+    mean = share @ grey
+    return Scaling(mean, np.sqrt(share @ (grey - mean) ** 2) or np.ones(1))
 
 
 def _held_out(share: float | None, count: int) -> int:

@@ -1,57 +1,72 @@
-"""Search for the file that holds the best state of a run.
-
-The meta of a checkpoint stores `best`, the value and the iteration of the best validation so far.
-If that iteration is an earlier one, the meta also stores `best_sha256`, the digest of its
-checkpoint file. best.npz is a copy of that file. A run that is killed before it has replaced the
-copy leaves an outdated best.npz. The digest detects this, and resuming the run restores the file.
-"""
+"""The best state of a run by its validations: its record, and a copy for runs that restore it."""
 
 from __future__ import annotations
 
-import hashlib
+import math
 from pathlib import Path
 
 from .. import _check
+from .._types import Json
+from ..networks.sequential import Sequential
+from ..optim.optimizers import Optimizer
 from . import checkpoint
+from .checkpoint import Contents
+
+Record = dict[str, float]  # the "value" and the "iteration" of the best validation
 
 
-def iteration_of(contents: checkpoint.Contents) -> int | None:
-    """Return the iteration of the best validation up to a checkpoint, None before the first validation."""
-    best = contents.header["meta"].get("best")
-    if best is None:
-        return None
-    if not isinstance(best, dict) or not isinstance(best.get("iteration"), int):
-        _check.fail("run", f"{contents.path} has best={best!r}", "its value and iteration")
-    return best["iteration"]
+class BestState:
+    """Best validation of a run so far, and the state of the network and the optimizer at it.
 
+    Parameters
+    ----------
+    net, optimizer : Sequential, Optimizer
+        Network and optimizer of the run.
+    larger_is_better : bool
+        Whether a larger value of the metric is better.
+    copies : bool
+        Keep a copy of the best state: a plateau schedule and early stopping restore it.
+    """
 
-def read(path: Path) -> int | None:
-    """Return the iteration of the best validation for a checkpoint file, None if it is damaged."""
-    try:
-        return iteration_of(checkpoint.read(path))
-    except ValueError:
-        return None
+    def __init__(self, net: Sequential, optimizer: Optimizer, larger_is_better: bool, copies: bool) -> None:
+        self.net, self.optimizer, self.copies = net, optimizer, copies
+        self._sign, self._start = -1 if larger_is_better else 1, net.iteration
+        self.record: Record | None = None
+        self._states: tuple[Json, Json] | None = None
 
+    @property
+    def iteration(self) -> int:
+        """The iteration of the best validation; before the first one, that of the start of the run."""
+        return self._start if self.record is None else int(self.record["iteration"])
 
-def file_of(contents: checkpoint.Contents, best: Path, numbered: Path | None) -> Path | None:
-    """Return the file of the best state up to a checkpoint: `best`, `numbered`, or None if neither matches."""
-    iteration, digest = iteration_of(contents), contents.header["meta"].get("best_sha256")
-    if iteration == contents.header["iteration"]:
-        numbered, digest = contents.path, sha256(contents.path.read_bytes())
-    files = (path for path in (best, numbered) if path is not None and path.is_file())
-    return next((path for path in files if _matches(path, iteration, digest)), None)
+    def observe(self, value: float) -> bool:
+        """Record the metric of a validation, and return whether it is the best so far."""
+        best = math.inf if self.record is None else self._sign * self.record["value"]
+        if not (math.isfinite(value) and self._sign * value < best):
+            return False
+        self.record = {"value": value, "iteration": self.net.iteration}
+        if self.copies:
+            self._take()
+        return True
 
+    def restore(self) -> None:
+        """Load the copy; do nothing before the first one."""
+        if self._states is not None:
+            self.net.load_state_dict(self._states[0])
+            self.optimizer.load_state_dict(self._states[1])
 
-def sha256(content: bytes) -> str:
-    """Return the SHA-256 digest of a file's content as hexadecimal digits."""
-    return hashlib.sha256(content).hexdigest()
+    def load(self, contents: Contents, best: Path | None) -> None:
+        """Take over the record of a checkpoint, and the best state from it or from `best`, the file of that state."""
+        self.record = contents.header["meta"]["best"]
+        if self.record is None or not self.copies:
+            return
+        if contents.header["iteration"] != self.iteration:
+            if best is None:
+                expected = f"that of iteration {self.iteration}, which the run restores"
+                _check.fail("train", f"{contents.path} has no best checkpoint beside it", expected)
+            contents = checkpoint.read(best)
+        checkpoint.restore(contents, self.net, self.optimizer)
+        self._take()
 
-
-def _matches(path: Path, iteration: int | None, digest: str | None) -> bool:
-    """Return whether a file has the digest, or the iteration in runs of 0.1.0, which stored no digest."""
-    if digest is not None:
-        return sha256(path.read_bytes()) == digest
-    try:
-        return checkpoint.read(path).header["iteration"] == iteration
-    except ValueError:  # damaged
-        return False
+    def _take(self) -> None:
+        self._states = (self.net.state_dict(), self.optimizer.state_dict())

@@ -13,7 +13,7 @@ from .plan import Plan
 
 ELSEWHERE = {
     "batch_size": "use batch", "verbose": "use progress", "random_state": "use seed",
-    "early_stopping": "not available; use the schedule ir.Plateau or a callback",
+    "early_stopping": "use patience",
     "validation_data": "use validation", "validation_split": "use validation",
     "max_epochs": "use epochs", "num_epochs": "use epochs", "n_epochs": "use epochs",
     "steps_per_epoch": "use iterations", "learning_rate": "set it in the optimizer, as in ir.Adam(lr)",

@@ -70,6 +70,9 @@ class Plan:
         "keep" all states for the backward pass, or "recompute" them in windows (docs/memory.md).
     minutes : float
         Limit of the run time in minutes, without pauses. 0: no limit.
+    patience : int
+        Early stopping: end after so many validations without a new best, and then return and
+        evaluate the best state, however the run ends. 0: neither.
     graph : bool
         Launch an iteration as two CUDA graphs, with backend "cuda" (docs/cuda.md).
     gradients : str
@@ -114,6 +117,7 @@ class Plan:
     bn_batch: int = 0
     memory: str = KEEP
     minutes: float = 0.0
+    patience: int = 0
     graph: bool = False
     gradients: str = BPTT
     rule: str = EXACT
@@ -170,16 +174,20 @@ class Plan:
         return RunPlan(**fields)
 
     def _check_validation(self, task: Task, every: int) -> None:
-        """Check that the task has validation data, and that a plateau schedule gets validations."""
+        """Check that the task has validation data, and that there are validations if the run depends on them."""
         if self.metrics and not task.splits:
             because = "because metrics are computed in evaluations"
             _check.fail("Plan", "metrics is set without validation", "validation, such as 0.2", because)
         if every and "validation" not in task.splits:
             because = f"because task {task.name!r} has no validation data"
             _check.fail("Plan", f"validate_every is {every}", "0", because)
-        if isinstance(self.schedule, Plateau) and not every:
-            because = "because the plateau schedule depends on validations"
-            _check.fail("Plan", "validate_every is 0", "a number above 0", because)
+        users = {"the plateau schedule": isinstance(self.schedule, Plateau), "patience": self.patience > 0}
+        for user, uses in users.items():
+            if uses and not every:
+                problem, expected = "validate_every is 0", "a number above 0"
+                if "validation" not in task.splits:
+                    problem, expected = f"task {task.name!r} has no validation", "validation data"
+                _check.fail("Plan", problem, expected, f"because {user} depends on validations")
 
     def _length(self, task: Task) -> int:
         """Return the number of updates of the run."""

@@ -179,7 +179,7 @@ def summary_of(trainer: Trainer) -> Json:
              for line in trainer.journal.history if line["kind"] == "final"}  # fmt: skip
     baseline = trainer.task.baseline if trainer.metric == trainer.task.metric else None
     return {
-        "task": trainer.task.describe(), "ended": trainer.ended, "iterations": net.iteration,
+        "task": trainer.task.describe(), "ended": trainer.ended, "iterations": trainer.done,
         "parameters": net.size, "seconds": round(trainer.journal.elapsed(), 3),
         "loss": plan.loss_name, "train": last[0].get(plan.loss_name) if last else None, "final": final,
         "metric": trainer.metric, "best": trainer.best, "baseline": baseline,

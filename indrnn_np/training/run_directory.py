@@ -20,7 +20,7 @@ from .._files import locks
 from .._types import Json
 from ..networks.sequential import Sequential
 from ..optim.optimizers import Optimizer
-from . import best_state, checkpoint
+from . import best_file, checkpoint
 from .records import until
 
 KEPT = 2
@@ -120,21 +120,21 @@ class RunDirectory:
 
     def _write_best(self, content: bytes) -> None:
         _files.replace("train", self.best, lambda file: file.write(content))
-        self._best_sha256 = best_state.sha256(content)
+        self._best_sha256 = best_file.sha256(content)
 
     def _forget(self) -> None:
         """Remove all checkpoints except the last ones and the best ones that they refer to."""
         files = self.files()
         last = list(files)[-KEPT:]
         for unknown in set(last) - set(self._best_of):  # written by an earlier process
-            self._best_of[unknown] = best_state.read(files[unknown])
+            self._best_of[unknown] = best_file.read(files[unknown])
         for iteration in set(files) - set(last) - {self._best_of[recent] for recent in last}:
             files[iteration].unlink()
 
     def best_of(self, contents: checkpoint.Contents) -> Path | None:
         """Return the file of the best state up to a checkpoint, None if it does not exist."""
-        wanted = best_state.iteration_of(contents)
-        return best_state.file_of(contents, self.best, None if wanted is None else self.checkpoint_of(wanted))
+        wanted = best_file.iteration_of(contents)
+        return best_file.file_of(contents, self.best, None if wanted is None else self.checkpoint_of(wanted))
 
     def rewind(self, contents: checkpoint.Contents, source: RunDirectory) -> list[Json]:
         """Reset this run to a checkpoint of `source`, this run or another, and return the metrics up to it.
@@ -148,7 +148,7 @@ class RunDirectory:
                 self.checkpoint_of(later).unlink()
         for path in (self.summary, self.curve):  # results of an end that is undone
             path.unlink(missing_ok=True)
-        wanted = best_state.iteration_of(contents)
+        wanted = best_file.iteration_of(contents)
         self._best_of = {iteration: wanted}
         if best is None or wanted is None:
             self.best.unlink(missing_ok=True)
@@ -195,7 +195,7 @@ def find_checkpoint(path: str | Path, which: str = "last") -> Path:
 def _best(run: RunDirectory) -> Path:
     """Return the file of the best state up to the last checkpoint of a run."""
     contents = read_checkpoint(run.path)
-    wanted, file, last = best_state.iteration_of(contents), run.best_of(contents), contents.path.name
+    wanted, file, last = best_file.iteration_of(contents), run.best_of(contents), contents.path.name
     if file is None:
         expected = f"the checkpoint of iteration {wanted} because {last} refers to it"
         expected = f"a run with a validation before {last}" if wanted is None else expected
@@ -217,11 +217,18 @@ def read_checkpoint(path: str | Path) -> checkpoint.Contents:
 
 
 def load(
-    path: str | Path, which: str = "last", backend: str | None = None
+    path: str | Path, which: str | None = None, backend: str | None = None
 ) -> tuple[Path, checkpoint.Checkpoint]:
-    """Load a file or the last or best checkpoint of a run, and return its path and content."""
+    """Load a file or a checkpoint of a run, and return its path and content.
+
+    `which` is "last", "best", or None for the checkpoint that the run evaluated at its end: the
+    best one with early stopping, else the last one.
+    """
     if backend is not None:
         backends.get(backend)  # raise errors of the argument before the file is read
+    if which is None:
+        meta = read_checkpoint(path).header["meta"]
+        which = "best" if (meta.get("plan") or {}).get("patience") and meta["best"] else "last"
     newest = find_checkpoint(path, which)
     with _naming_the_previous(newest):
         return newest, checkpoint.load(newest, backend)

@@ -22,14 +22,15 @@ from ..optim.schedules import Plateau
 from ..tasks import Task
 from ..workspace import Workspace
 from . import carried, checkpoint, diagnose, metrics, records, single_values
+from .best_state import BestState, Record
 from .callbacks import Callback, Observer
 from .checkpoint import Contents
+from .evaluation import Evaluation
 from .journal import Journal, Totals
 from .plan import RunPlan
 from .progress import Reporter
 from .run_directory import RunDirectory
 from .signals import Interrupt
-from .snapshot import Snapshot
 from .step import step_of
 from .updates import Update, Updates
 
@@ -38,8 +39,8 @@ class Trainer:
     """One run.
 
     After `run()`, `journal.history` holds the lines of metrics.jsonl, `best` is the {"value",
-    "iteration"} of the best validation or None, and `ended` is "iterations", "minutes", "schedule"
-    or "interrupted". The callbacks are those of `fit`.
+    "iteration"} of the best validation or None, `done` is the number of updates, and `ended` is
+    "iterations", "minutes", "schedule", "patience" or "interrupted". The callbacks are those of `fit`.
     """
 
     def __init__(
@@ -60,16 +61,22 @@ class Trainer:
         observers = [partial(each.observe, self) for each in callbacks if isinstance(each, Observer)]
         self.journal = Journal(directory, reporter or Reporter(show=False), plan.iterations, observers)
         self._saves = self.ranks.first_true(directory is not None)
-        self.best: dict[str, float] | None = None
-        self.ended, self._work = "", Workspace()
+        self.ended, self.done, self._work = "", net.iteration, Workspace()
+        self.evaluation = Evaluation(net, task, plan)
         self.step = step_of(net, optimizer, plan, self._work)
         self._updates = Updates(net, optimizer, self.step)
         self._carried: State = None  # the state after the last batch
-        self._snapshot = Snapshot(net, optimizer)
+        restores = plan.patience > 0 or isinstance(plan.schedule, Plateau)
+        self._best = BestState(net, optimizer, metrics.LARGER_IS_BETTER.get(self.metric, False), restores)
         self._saved, self._loss = -1, math.nan  # of the newest checkpoint and update
         self._warning = single_values.check(net, task, plan.batch, 1 if plan.sync_bn else plan.shards)
         if self._warning:
             warnings.warn(self._warning, UserWarning, stacklevel=3)
+
+    @property
+    def best(self) -> Record | None:
+        """The value and the iteration of the best validation, None before the first one."""
+        return self._best.record
 
     def state(self) -> Json:
         """Return the state of a run, without the network and the optimizer."""
@@ -79,17 +86,16 @@ class Trainer:
         }  # fmt: skip
 
     def load(self, contents: Contents, best: Path | None) -> None:
-        """Load a checkpoint; `best` is the file of the best state, which a plateau schedule restores."""
+        """Load a checkpoint; `best` is the file of the best state, for runs that restore it."""
         meta = contents.header["meta"]
         records.check_plan(contents.path, meta, self.plan.loss_name, self.plan.update_every)
-        if isinstance(self.schedule, Plateau) and meta["best"] is not None:
-            self._snapshot.load(contents, best, meta["best"]["iteration"])
+        self._best.load(contents, best)
         checkpoint.restore(contents, self.net, self.optimizer)
         self.optimizer.lr = contents.header["optimizer"]["spec"]["lr"]  # of the last update, for the summary
         batch = self.task.batch(self.net.iteration, self.plan.batch)
         whole = carried.load(self.net, contents, batch, self.step.gradient_pass.state_after)
         self._carried = self.step.gradient_pass.own_state(whole)
-        self.journal.totals, self.best = Totals(**meta["totals"]), meta["best"]
+        self.journal.totals = Totals(**meta["totals"])
         self.journal.start = time.perf_counter() - meta["elapsed"]
         self.schedule.load_state_dict(meta["schedule"])
         if self.ranks.first_true(self.directory is not None and self.directory.holds(contents.path)):
@@ -114,7 +120,7 @@ class Trainer:
             self.complete()
             self._finish()
         finally:
-            self.journal.reporter.stop(self.net.iteration)
+            self.journal.reporter.stop(self.done)
 
     def _call_back(self) -> bool:
         """Call all callbacks, and return whether one of them requests the end of the run."""
@@ -125,11 +131,13 @@ class Trainer:
 
     def _end(self, interrupted: bool) -> str:
         """Return why the run ends, "" if it goes on; a reason of one rank ends all."""
+        self.done, waited = self.net.iteration, self.net.iteration - self._best.iteration
         reasons = {
             "interrupted": interrupted,
-            "iterations": self.net.iteration >= self.plan.iterations,
+            "iterations": self.done >= self.plan.iterations,
             "minutes": 0 < 60 * self.plan.minutes <= self.journal.elapsed(),
             "schedule": isinstance(self.schedule, Plateau) and self.schedule.exhausted,
+            "patience": 0 < self.plan.patience * self.plan.validate_every <= waited,
         }
         self.ended = self.ranks.first_true(next((reason for reason, holds in reasons.items() if holds), ""))
         return self.ended
@@ -179,53 +187,40 @@ class Trainer:
         if (validate and self._validate()) or save:
             self._save()
 
-    def evaluate(self, split: str) -> dict[str, float]:
-        """Return loss and metric of a split; batch norm uses the statistics of `plan.bn_batch` samples."""
-        with metrics.large_batch_statistics(self.net, self.task, self.plan.bn_batch, self.net.iteration):
-            return self.ranks.first_true(self._means(split))
-
-    def _means(self, split: str) -> dict[str, float]:
-        """Return loss and metric of a split with the current running statistics."""
-        batches = self.task.evaluation(split, self.plan.evaluation_batch, self.net.iteration)
-        return metrics.evaluate(self.net, batches, self.plan.loss, self.metric, self.plan.metrics)
-
     def _validate(self) -> bool:
         """Validate, update the schedule, and return whether the metric is the best so far."""
-        means, metric = self.evaluate("validation"), self.metric
-        value, sign = means[metric], -1 if metrics.LARGER_IS_BETTER.get(metric, False) else 1
-        improved = math.isfinite(value) and (self.best is None or sign * value < sign * self.best["value"])
+        means, metric = self.evaluation.evaluate("validation"), self.metric
+        improved = self._best.observe(means[metric])
         self.journal.validation(self.net.iteration, means, metric, improved)
-        if improved:
-            self.best = {"value": value, "iteration": self.net.iteration}
-        if isinstance(self.schedule, Plateau):
-            if improved:
-                self._snapshot.take()
-            if self.schedule.observe(value):
-                self._snapshot.restore()
-                lr = self.schedule(self.net.iteration)
-                self.journal.log(f"plateau: back to the best state, learning rate {lr:.3g}")
+        if isinstance(self.schedule, Plateau) and self.schedule.observe(means[metric]):
+            self._best.restore()
+            lr = self.schedule(self.net.iteration)
+            self.journal.log(f"plateau: back to the best state, learning rate {lr:.3g}")
         return improved
 
     def _finish(self) -> None:
-        """Save the last state, with the statistics of its evaluation in batch norm, and evaluate it."""
-        if self.ended != "interrupted" and self.plan.bn_batch and self.net.buffers:
-            metrics.set_statistics(self.net, self.task, self.plan.bn_batch, self.net.iteration)
-            self._saved = -1
-        if self._saved != self.net.iteration:
+        """Save the last state, and evaluate it, or the best state with early stopping."""
+        changed = self.ended != "interrupted" and self.evaluation.set_statistics()
+        if changed or self._saved != self.net.iteration:
             self._save()
         if self.ended == "interrupted":
             self.journal.log(f"interrupted after iteration {self.net.iteration}")
             return
+        if self.plan.patience and self.best is not None:
+            self._best.restore()
+            self.net.iteration = self._best.iteration
+            self.evaluation.set_statistics()
+            self.journal.log(f"patience: back to the best state, of iteration {self.net.iteration}")
         for split in self.task.splits:
             known = self.journal.last_validation(self.net.iteration) if split == "validation" else None
-            self.journal.final(self.net.iteration, split, known or self._means(split))
+            self.journal.final(self.net.iteration, split, known or self.evaluation.means(split))
 
     def _save(self) -> None:
         """Write a checkpoint if the run has a folder; all ranks call this function together."""
         self._saved = self.net.iteration
         if not self._saves:
             return
-        best = self.best is not None and self.best["iteration"] == self.net.iteration
+        best = self.best is not None and self._best.iteration == self.net.iteration
         continues = self.task.batch(self.net.iteration, self.plan.batch).carry
         state = self.step.gradient_pass.whole_state(self._carried if continues else None)
         nesting, arrays = carried.pack(self.net.device, state)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import small_mnist
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -131,3 +132,18 @@ def test_a_sample_of_validation_and_test_is_refused(tmp_path):
     recordings(path, validation=np.arange(12) > 7)
     with pytest.raises(ValueError, match="test and validation have sample 9, expected each sample in one"):
         tasks.get("skeleton", data=path)
+
+
+def test_mnist_is_standardised_by_its_training_images(tmp_path):
+    folder = small_mnist.write(tmp_path)
+    plain, scaled = (
+        tasks.get("mnist", data=folder, held_out=10, standardise=on, dtype="float64") for on in (False, True)
+    )
+    x = np.concatenate(
+        [batch.x for _, batch in zip(range(1), plain.evaluation("train", 1000), strict=False)], axis=1
+    )
+    y = next(scaled.evaluation("train", 1000)).x
+    described = scaled.describe()
+    np.testing.assert_allclose(described["mean"], [x.mean()], rtol=1e-12)
+    np.testing.assert_allclose(y, (x - x.mean()) / x.std(), atol=1e-12)
+    assert "mean" not in plain.describe()

@@ -14,7 +14,7 @@ import indrnn_np as ir
 from indrnn_np import tasks
 from indrnn_np.optim import schedules
 from indrnn_np.tasks.arrays import Arrays
-from indrnn_np.training import best_state, checkpoint, metrics, records, run_directory, trainer
+from indrnn_np.training import best_file, checkpoint, metrics, records, run_directory, trainer
 from indrnn_np.training.run_directory import RunDirectory
 
 # -- exact resumption ----------------------------------------------------------------------------------------
@@ -90,7 +90,7 @@ def test_a_plateau_without_its_best_state_is_an_error(tmp_path):
     run.checkpoint_of(best).unlink(missing_ok=True)
     newest = run_directory.find_checkpoint(run.path)
     assert newest != run.checkpoint_of(best)
-    words = f"no best checkpoint beside it, expected that of iteration {best}, which the plateau schedule"
+    words = f"no best checkpoint beside it, expected that of iteration {best}, which the run restores"
     with pytest.raises(ValueError, match=words):
         mnist_run(tmp_path / "run", 20, resume=tmp_path / "run")
 
@@ -132,7 +132,7 @@ def test_what_a_run_leaves_behind(tmp_path):
     kept = {name for name in names if name.startswith("checkpoints/iteration-")}
     assert names - kept == {"config.toml", "metrics.jsonl", "log.txt", "summary.json", "checkpoints/best.npz"}
     last = [checkpoint.read(path) for path in list(RunDirectory(tmp_path / "run").files().values())[-2:]]
-    expected = {part.header["iteration"] for part in last} | {best_state.iteration_of(part) for part in last}
+    expected = {part.header["iteration"] for part in last} | {best_file.iteration_of(part) for part in last}
     assert kept == {f"checkpoints/iteration-{iteration:08d}.npz" for iteration in expected}
     assert [part.header["iteration"] for part in last] == [10, 12]
     kinds = [line["kind"] for line in result.history]
@@ -205,7 +205,7 @@ def test_validation_with_statistics_of_a_large_batch_leaves_the_running_ones(tmp
     assert losses[0] != losses[1]
 
 
-def test_a_plateau_goes_back_to_the_best_state_and_ends(tmp_path):
+def test_a_plateau_goes_back_to_the_best_file_and_ends(tmp_path):
     task = adding()
     net = net_for(task)
     plateau = schedules.Plateau(0.5, patience=1, factor=0.1, minimum=0.01)
@@ -361,7 +361,7 @@ def test_a_finished_network_has_the_statistics_that_it_was_judged_with(tmp_path)
         ),
         (
             {"early_stopping": True},
-            "not available; use the schedule ir.Plateau or a callback",
+            "use patience",
         ),
         ({"verbose": 1}, "use progress"),
         ({"epoch": 3}, r"\(did you mean epochs\?\)"),

@@ -20,7 +20,7 @@ NAME = "report.html"
 
 
 def report(
-    run: str | Path, out: str | Path | None = None, which: str = "last", data: str | None = None,
+    run: str | Path, out: str | Path | None = None, which: str | None = None, data: str | None = None,
     backend: str | None = None, tell: Callable[[str], None] | None = None,
 ) -> Path:  # fmt: skip
     """Study a run of `indrnn train`, write one self-contained HTML file, and return its path.
@@ -31,8 +31,8 @@ def report(
         Folder of the run, or one of its checkpoints.
     out : path, optional
         Path of the file. By default report.html in the folder of the run.
-    which : {"last", "best"}
-        Checkpoint of the run.
+    which : {"last", "best"}, optional
+        Checkpoint of the run. None: the last one, or the best one with early stopping.
     data : str, optional
         Path of the data, if they have moved.
     backend : str, optional

@@ -26,7 +26,7 @@ CHECKED = 24, 2  # time steps and samples of the gradient check, which runs the 
 
 
 def of_run(
-    run: str | Path, which: str, data: str | None, backend: str | None, tell: Callable[[str], None]
+    run: str | Path, which: str | None, data: str | None, backend: str | None, tell: Callable[[str], None]
 ) -> Document:
     """Return the report of a run; tell(title) is called before each section is measured."""
     trained = from_run(run, which, backend, data, needs_data=False)
