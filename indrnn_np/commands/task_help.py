@@ -25,7 +25,7 @@ TASKS = {
 # Options by group: those that have a line of their own, and those that are only named.
 GROUPS = {
     "data": ("data name steps delay permuted held_out protocol",
-             "standardise batches_per_epoch missing samplings exclude cache reset"),
+             "standardise jitter crop batches_per_epoch missing samplings exclude cache reset"),
     "network": ("network layers hidden cell embedding batchnorm dropout",
                 "blocks growth gamma constrain input_init last_init norm_place per_step positions dropout_places "
                 "tied embedding_dropout time time_table"),

@@ -12,6 +12,7 @@ from typing import Any
 from .. import _check, backend, networks, tasks
 from .._types import Json
 from ..optim import optimizers, schedules
+from ..tasks import augment
 from ..training import records, speed, windows
 from ..training.callbacks import Callback, Observer
 from ..training.checkpoint import Checkpoint
@@ -190,7 +191,7 @@ def fit(
 
     Only rank 0 of the communicator `comm` has a directory.
     """
-    of = task(used)
+    of = _augmented(task(used), used)
     net, rule = network(used, of), optimizer(used)
     about = f"{of.name}: {net.size} parameters, {net.backend}, {net.dtype}"
     if directory is not None:
@@ -209,6 +210,12 @@ def fit(
         net, of, rule, plan, callbacks=callbacks, out=directory, resume=resume, progress=reporter,
         settings=dict(used), notes=notes,
     )  # fmt: skip
+
+
+def _augmented(of: tasks.Task, used: Mapping[str, Any]) -> tasks.Task:
+    """Return the task with the random changes of its training samples."""
+    jitter, crop = used.get("jitter", 0.0), used.get("crop", 1.0)
+    return augment.Augmented(of, jitter, crop, used["seed"]) if jitter or crop != 1 else of
 
 
 def _length(used: Mapping[str, Any], net: Any, of: tasks.Task, rule: Any, plan: Plan) -> dict[str, Any]:

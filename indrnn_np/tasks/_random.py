@@ -11,7 +11,7 @@ from .._types import Array
 
 # Streams of the generator, the second entry of its key (seed, stream, iteration). Dropout uses
 # the layer's number as its stream, so the streams of tasks start far above.
-NAMES = ("train", "validation", "test", "epoch", "split", "steps", "frames", "reset")
+NAMES = ("train", "validation", "test", "epoch", "split", "steps", "frames", "reset", "jitter", "crop")
 STREAMS = {name: number << 20 for number, name in enumerate(NAMES, start=1)}
 
 

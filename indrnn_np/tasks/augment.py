@@ -1,0 +1,110 @@
+"""Random changes of training samples: noise on the inputs, and windows in place of whole sequences.
+
+    jitter σ    x + σ ε,  ε ~ N(0, 1) for each value
+    crop c      a window of max(1, ceil(c · length)) time steps of each sample, at a random place
+
+The numbers are functions of (seed, iteration, index), as all random numbers of a task. Evaluations,
+and the samples for batch norm's statistics, are unchanged. Source: Um et al. 2017, arXiv:1706.00527.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+from scipy.special import ndtri
+
+from .. import _check, backend
+from .._types import Array, Json
+from . import Batch, Task
+from ._random import STREAMS
+
+WHERE = "tasks.Augmented"
+HALF_STEP = 2.0**-25  # uniform numbers in float32 are multiples of 2⁻²⁴, and 0 is one of them
+
+
+class Augmented:
+    """A task whose training samples change at random.
+
+    Parameters
+    ----------
+    task : Task
+        Task with real inputs, such as `tasks.get("sequences", data="data.npz")` or `tasks.Arrays`.
+    jitter : float
+        Standard deviation σ of the noise, in units of the inputs. 0: no noise.
+    crop : float
+        Share c of the time steps that a window keeps, above 0. 1: whole sequences. Targets of every
+        step are cut in the same way.
+    seed : int
+        Seed of the random numbers.
+
+    Raises
+    ------
+    ValueError
+        If the inputs are symbols, or a batch continues the sequences of the batch before.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from indrnn_np.tasks.arrays import Arrays
+    >>> task = Augmented(Arrays(np.zeros((10, 6, 1)), np.arange(6) % 2), jitter=0.1, crop=0.75)
+    >>> task.batch(0, 3).x.shape
+    (8, 3, 1)
+    """
+
+    def __init__(self, task: Task, jitter: float = 0.0, crop: float = 1.0, seed: int = 0) -> None:
+        _check.at_least(WHERE, "jitter", jitter, 0.0)
+        if _check.at_least(WHERE, "crop", crop, 0.0, strictly=True) > 1:
+            _check.fail(WHERE, f"crop is {crop}", "a share of the time steps, at most 1")
+        self.task, self.jitter, self.crop, self.seed = task, float(jitter), float(crop), seed
+        self.name, self.loss, self.output, self.metric = task.name, task.loss, task.output, task.metric
+        self.input_size, self.output_size, self.steps = task.input_size, task.output_size, task.steps
+        self.baseline, self.splits = task.baseline, task.splits
+
+    def describe(self) -> Json:
+        """Return the description of the task."""
+        return self.task.describe()
+
+    def epoch_length(self, size: int) -> int | None:
+        """Return the number of batches in an epoch."""
+        return self.task.epoch_length(size)
+
+    def evaluation(self, split: str, size: int, iteration: int = 0) -> Iterator[Batch]:
+        """Yield the batches of a split, unchanged."""
+        return self.task.evaluation(split, size, iteration)
+
+    def batch(self, iteration: int, size: int) -> Batch:
+        """Return the batch of an iteration with noise, in windows."""
+        batch = self.task.batch(iteration, size)
+        if batch.x.dtype.kind != "f" or batch.carry:
+            problem = "a batch continues the one before" if batch.carry else "the inputs are symbols"
+            _check.fail(WHERE, f"in task {self.name!r} {problem}", "whole sequences of real inputs")
+        if self.crop < 1:
+            batch = self._cropped(batch, iteration)
+        if self.jitter:
+            noise = ndtri(self._uniform("jitter", iteration, batch.x.shape) + HALF_STEP)
+            batch = replace(batch, x=batch.x + (self.jitter * noise).astype(batch.x.dtype))
+        return batch
+
+    def _cropped(self, batch: Batch, iteration: int) -> Batch:
+        """Return a window of each sample; all start at time step 0."""
+        T, B = batch.x.shape[:2]
+        lengths = np.full(B, T) if batch.lengths is None else batch.lengths
+        kept = np.maximum(1, np.ceil(self.crop * lengths - 1e-9)).astype(np.int64)
+        start = np.floor(self._uniform("crop", iteration, (B,)) * (lengths - kept + 1)).astype(np.int64)
+        # steps beyond a window repeat the last step of the array, and are padding
+        steps = np.minimum(start + np.arange(kept.max())[:, None], T - 1)  # (T', B)
+
+        def window(array: Array) -> Array:
+            return array[steps, np.arange(B)]
+
+        batch = replace(batch, x=window(batch.x), lengths=None if batch.lengths is None else kept)
+        if self.output == "last":
+            return batch
+        mask, recalled = (None if array is None else window(array) for array in (batch.mask, batch.recalled))
+        return replace(batch, target=window(batch.target), mask=mask, recalled=recalled)
+
+    def _uniform(self, stream: str, iteration: int, shape: tuple[int, ...]) -> Array:
+        """Return numbers in [0, 1), a function of (seed, stream, iteration)."""
+        return backend.get("cpu").random.uniform((self.seed, STREAMS[stream], iteration), shape, "float32")
