@@ -79,17 +79,20 @@ def _evaluate(
 ) -> dict[str, float]:
     """Return the metrics, count the predictions in `report`, and write them to the file `predictions`."""
     from .. import _files
+    from ..tasks.standardise import of_targets
     from ..training import class_report, metrics, prediction_file
 
+    scale = of_targets(task.describe())
+    own = {} if scale is None else {"rmse": scale.error}  # in the units of the data
     observers = [] if report is None else [class_report.ClassCounts(report.confusion)]
     means: dict[str, float] = {}
 
     def evaluate(*more: Any) -> None:
-        means.update(metrics.evaluate(net, batches, task.loss, task.metric, observers=[*observers, *more]))
+        means.update(metrics.evaluate(net, batches, task.loss, task.metric, own, [*observers, *more]))
 
     def write(file: Any) -> None:
         names = class_report.class_names(task.describe(), task.output_size)
-        evaluate(prediction_file.PredictionFile(file, task.loss, names))
+        evaluate(prediction_file.PredictionFile(file, task.loss, names, scale))
 
     if predictions is None:
         evaluate()

@@ -4,7 +4,7 @@
     adding.py     sum two marked numbers in a long sequence              mse                    unlimited
     copying.py    repeat ten symbols after a long pause                  softmax_cross_entropy  unlimited
     mnist.py      classify an image read pixel by pixel                  softmax_cross_entropy  57000 + 3000 + 10000
-    uea.py        classify the time series of a UEA or UCR problem       softmax_cross_entropy  set by the problem
+    uea.py        time series of a UEA, UCR or regression problem        either                 set by the problem
     skeleton.py   classify random frames of a skeleton (NTU RGB+D)       softmax_cross_entropy  set by the protocol
     text.py       predict the next character or word of a text           softmax_cross_entropy  set by the text
     arrays.py     NumPy arrays of the user                               either                 set by the arrays

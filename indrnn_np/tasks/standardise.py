@@ -38,9 +38,28 @@ class Scaling:
         with np.errstate(over="ignore", invalid="ignore"):  # padding may hold any numbers
             return ((x - self.mean) / self.deviation).astype(x.dtype)
 
+    def restore(self, y: Array) -> Array:
+        """Return numbers in their original units, in float64: y · deviation + mean."""
+        return y * self.deviation + self.mean
+
+    def error(self, y: Array, target: Array) -> float:
+        """Return the root of the mean squared difference in original units."""
+        return float(np.sqrt(np.mean((self.deviation * (y - target.astype(np.float64))) ** 2)))
+
     def describe(self) -> Json:
         """Return mean and deviation as lists."""
         return {"mean": self.mean.tolist(), "deviation": self.deviation.tolist()}
+
+
+def unscaled(channels: int) -> Scaling:
+    """Return the scaling that leaves values as they are."""
+    return Scaling(np.zeros(channels), np.ones(channels))
+
+
+def of_targets(described: Json) -> Scaling | None:
+    """Return the scaling of the real targets of a described task, or None if they are as in the data."""
+    scale = described.get("targets")
+    return None if scale is None else Scaling(np.array(scale["mean"]), np.array(scale["deviation"]))
 
 
 def scaling(where: str, channels: Iterable[Array]) -> Scaling:
@@ -62,7 +81,7 @@ def scaling(where: str, channels: Iterable[Array]) -> Scaling:
 
 def same_scaling(where: str, now: Json, then: Json, path: object) -> None:
     """Check that a task scales its inputs as the task in the checkpoint at `path` did."""
-    for key in ("mean", "deviation"):
+    for key in ("mean", "deviation", "targets"):
         if key in then and now.get(key) != then[key]:
             problem = f"the {key} of the training data is not that of {path}"
             cure = "; keep the training data in the file, and put new sequences into its test part"

@@ -10,8 +10,8 @@ A comment starts with `#` or `%` at the start of a line or after white space. Co
 contain any bytes. Series may differ in length, but the channels of a series may not. With
 @timeStamps true a value is written as (time,value). Times are numbers or ISO dates; they must
 increase and agree between the channels of a series. Each value is one time step, whatever its time.
-Real targets are refused. Source: the description of the format at
-https://www.timeseriesclassification.com.
+With @targetLabel true a number stands in place of the label. Source: the description of the format
+at https://www.timeseriesclassification.com.
 """
 
 from __future__ import annotations
@@ -51,6 +51,9 @@ class Series:
     samples : list of float64 arrays (T, D)
         With missing="zero", missing values are NaN.
     labels : list of str
+        With `real`, numbers.
+    real : bool
+        Whether the file has real targets instead of labels.
     lines : list of int
         The line number of each sample.
     """
@@ -59,6 +62,7 @@ class Series:
     classes: tuple[str, ...] | None = None
     samples: list[Array] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
+    real: bool = False
     lines: list[int] = field(default_factory=list)
 
 
@@ -68,7 +72,13 @@ class _Header:
 
     switches: dict[str, bool] = field(default_factory=dict)
     numbers: dict[str, int] = field(default_factory=dict)
+    targets: dict[str, bool] = field(default_factory=dict)
     classes: tuple[str, ...] | None = None
+
+    @property
+    def real(self) -> bool:
+        """Whether the file has real targets instead of labels."""
+        return self.targets.get("targetlabel", False)
 
 
 def read(path: str | Path, missing: str = REFUSE) -> Series:
@@ -97,7 +107,7 @@ def read(path: str | Path, missing: str = REFUSE) -> Series:
         elif line.lower() == "@data":
             inside = True
             _check_header(header, place)
-            series.classes = header.classes
+            series.classes, series.real = header.classes, header.real
         else:
             _describe(header, line, place)
     if not inside:
@@ -121,14 +131,12 @@ def _describe(header: _Header, line: str, place: str) -> None:
         if len(values) != 1:
             _fail(place, f"has {len(values)} values for @{key}", "one number")
         header.numbers[key] = _lines.count(WHERE, place, f"@{key}", values[0])
-    elif key == "classlabel":
-        if not _switch(place, key, values[:1]):
-            _fail(place, "declares no labels", "@classLabel true", "for classification")
+    elif key in LABELS:
+        header.targets[key] = _switch(place, key, values if key == "targetlabel" else values[:1])
         if len(set(values[1:])) < len(values[1:]):
             _fail(place, "lists a label twice", "each label once")
-        header.classes = tuple(values[1:]) or None
-    elif key == "targetlabel" and _switch(place, key, values[:1]):
-        _fail(place, "declares real targets", "@classLabel", "for classification")
+        if key == "classlabel":
+            header.classes = tuple(values[1:]) or None
 
 
 def _switch(place: str, key: str, values: list[str]) -> bool:
@@ -142,6 +150,11 @@ def _check_header(header: _Header, place: str) -> None:
     if header.switches.get("univariate") and header.numbers.setdefault("dimensions", 1) != 1:
         problem = f"follows @univariate true and @dimensions {header.numbers['dimensions']}"
         _fail(place, problem, "one channel or @univariate false")
+    labels = header.targets.get("classlabel")
+    if labels is not None and labels == header.real:
+        switch = "true" if labels else "false"
+        problem = f"follows @classLabel {switch} and {'' if labels else 'no '}@targetLabel true"
+        _fail(place, problem, "@classLabel true or @targetLabel true", "but not both" if labels else "")
 
 
 def _take(series: Series, header: _Header, line: str, place: str, missing: str) -> None:
@@ -169,8 +182,11 @@ def _take(series: Series, header: _Header, line: str, place: str, missing: str) 
 def _check_channels(header: _Header, channels: list[str], label: str, place: str) -> None:
     known, number = header.classes, header.numbers.get("dimensions")
     good = label in known if known is not None else label and "," not in label
+    if header.real:
+        good = not math.isnan(_lines.number(label))
     if not good:
         expected = "a label" if known is None else "one of " + ", ".join(known)
+        expected = "a finite number" if header.real else expected
         _fail(place, f"ends with {_short(label)}", expected, "after its last colon")
     if not channels:
         _fail(place, f"is {_short(label)} alone", "channels and a label, separated by colons")

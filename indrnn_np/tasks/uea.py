@@ -1,6 +1,7 @@
-"""Classification of the time series of a UEA or UCR problem: NAME_TRAIN.ts and NAME_TEST.ts (ts.py).
+"""The time series of a UEA, UCR or regression problem: NAME_TRAIN.ts and NAME_TEST.ts (ts.py).
 
-    x_t = (channel_1, ..., channel_D) at step t, each standardised        target: the class, at the last time step
+    x_t = (channel_1, ..., channel_D) at step t, each standardised
+    target: the class, or a standardised number, at the last time step
 
 Series of different lengths are padded with zeros. `lengths` holds their lengths; padding is
 ignored.
@@ -18,7 +19,7 @@ from .._types import Array, DType, Json
 from . import _lines, ts
 from ._random import hold_out
 from .arrays import Arrays
-from .standardise import Scaling, scaling
+from .standardise import scaling, unscaled
 
 WHERE = "tasks.Uea"
 
@@ -38,7 +39,8 @@ class Uea(Arrays):
         Share of the training series held out for validation.
     standardise : bool
         Subtract each channel's mean and divide by its standard deviation, both over all values of
-        the training series. A constant channel is not divided.
+        the training series. A constant channel is not divided. Real targets are standardised by
+        those of the training series.
     missing : {"refuse", "linear", "zero"}
         Treatment of missing values (ts.py). "zero" is the mean of a standardised channel.
     seed : int
@@ -60,15 +62,20 @@ class Uea(Arrays):
         D, test_D = (series.samples[0].shape[1] for series in (train, test))
         if test_D != D:
             _check.fail(WHERE, f"{test.path} has {test_D} channels", f"{D}", f"to match {train.path}")
-        self.classes = _classes(train, test)
+        if train.real != test.real:
+            kinds = [f"@targetLabel {str(series.real).lower()}" for series in (test, train)]
+            _check.fail(WHERE, f"{test.path} has {kinds[0]}", kinds[1], f"to match {train.path}")
+        self.classes = () if train.real else _classes(train, test)
         trained = hold_out(seed, held_out, np.arange(len(train.samples)))[0]
         _check.at_least(WHERE, "series left to train on", len(trained), 1)
-        self._scale = Scaling(np.zeros(D), np.ones(D))
+        self._scale, self._targets_scale = unscaled(D), unscaled(1) if train.real else None
         if standardise:
             self._scale = scaling(WHERE, np.concatenate([train.samples[i] for i in trained]).T)
+        if standardise and train.real:
+            self._targets_scale = scaling(WHERE, [np.array([float(train.labels[i]) for i in trained])])
         number = _check.dtype(WHERE, dtype)
         splits = [self._arrays(series, number) for series in (train, test)]
-        K, validation = len(self.classes), held_out or None
+        K, validation = len(self.classes) or None, held_out or None
         super().__init__(*splits[0], validation=validation, test=splits[1], classes=K, seed=seed)
 
     def _arrays(self, series: ts.Series, dtype: DType) -> tuple[Array, Array, Array]:
@@ -85,6 +92,9 @@ class Uea(Arrays):
                     problem = f"has {sample[t, d]} as value {t + 1} of channel {d + 1}"
                     place = _lines.at(series.path, series.lines[n])
                     _check.fail(WHERE, f"{place} {problem}", f"a number that {dtype} can hold")
+        if self._targets_scale is not None:
+            targets = np.array(series.labels, np.float64)[:, None]
+            return x, self._targets_scale.apply(targets).astype(dtype), lengths
         return x, np.array([self.classes.index(label) for label in series.labels]), lengths
 
     def describe(self) -> Json:
@@ -92,8 +102,9 @@ class Uea(Arrays):
         ranges = {split: [int(data.lengths.min()), int(data.lengths.max())]
                   for split, data in self._data.items() if data.lengths is not None}  # fmt: skip
         return super().describe() | {
-            "problem": self.problem, "steps": self.steps, "classes": list(self.classes), "lengths": ranges,
-            **self._scale.describe(),
+            "problem": self.problem, "steps": self.steps, "lengths": ranges, **self._scale.describe(),
+            **({"classes": list(self.classes)} if self.classes else {}),
+            **({"targets": self._targets_scale.describe()} if self._targets_scale else {}),
         }  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from .._types import Array, Value
 from ..tasks import Batch
+from ..tasks.standardise import Scaling
 from ..tasks.targets import SOFTMAX
 
 BINARY = "binary_cross_entropy"
@@ -37,10 +38,12 @@ class PredictionFile:
         Name of the loss.
     names : sequence of str
         Names of the K classes or outputs.
+    scale : Scaling, optional
+        Scaling of real targets, which the file holds in their original units.
     """
 
-    def __init__(self, file: BinaryIO, loss: str, names: Sequence[str]) -> None:
-        self._file, self._loss, self._names = file, loss, names
+    def __init__(self, file: BinaryIO, loss: str, names: Sequence[str], scale: Scaling | None = None) -> None:
+        self._file, self._loss, self._names, self._scale = file, loss, names, scale
         self._first, self._start = 0, 0  # sample and time step at which the next batch begins
         self._samples = 0  # of the latest batch
         self._empty = True
@@ -71,6 +74,8 @@ class PredictionFile:
                 names[y.argmax(axis=1)].tolist(),
                 *scipy.special.softmax(y, axis=1).T,
             ]
+        if self._scale is not None:
+            target, y = self._scale.restore(target), self._scale.restore(y)
         return [*target.reshape(len(y), -1).T, *(scipy.special.expit(y) if self._loss == BINARY else y).T]
 
     def _heads(self, every: bool, columns: int) -> list[str]:

@@ -191,9 +191,20 @@ WRONG = [
         "line 3, has different times in channel 2, expected the times of channel 1",
     ),
     (stamped("(0,1):(0,1),(2,2):a"), "line 3, has 2 values in channel 2, expected 1"),
-    (GOOD.replace("true up down", "false"), "line 8, declares no labels"),
+    (GOOD.replace("true up down", "false"), "line 9, follows @classLabel false and no @targetLabel true"),
     (GOOD.replace("true up down", "true up up"), "line 8, lists a label twice"),
-    ("@targetLabel true\n@data\n1:2\n", "line 1, declares real targets"),
+    (
+        "@targetLabel true\n@data\n1:2\n1:up\n",
+        "line 4, ends with 'up', expected a finite number after its last colon",
+    ),
+    (
+        "@targetLabel true 1 2\n@data\n1:2\n",
+        "line 1, has 'true 1 2' for @targetlabel, expected true or false",
+    ),
+    (
+        "@targetLabel true\n@classLabel true a\n@data\n1:a\n",
+        "line 3, follows @classLabel true and @targetLabel true, expected .* but not both",
+    ),
 ]
 
 
@@ -420,3 +431,59 @@ def test_the_command_trains_and_evaluates(tmp_path, capsys):
         "the classes of the data are not those of .* expected the same classes because .* identifies them by"
     )
     assert re.search(words, capsys.readouterr().err)
+
+
+# -- real targets --------------------------------------------------------------------------------------------
+
+REAL = "@univariate true\n@classLabel false\n@targetLabel true\n@data\n"
+
+
+def write_regression(folder, count=24):
+    """The target is 1000 + 50 times the mean of the series; series have 5 to 9 steps."""
+    rng = np.random.default_rng(2)
+    for split in ("TRAIN", "TEST"):
+        lines = []
+        for _ in range(count):
+            series = rng.normal(3.0, 2.0, rng.integers(5, 10))
+            lines.append(",".join(f"{v:.6f}" for v in series) + f":{1000 + 50 * series.mean():.6f}")
+        write(folder / f"Mean_{split}.ts", REAL + "\n".join(lines) + "\n")
+    return folder
+
+
+def test_real_targets_are_standardised_by_the_training_series(tmp_path):
+    write_regression(tmp_path)
+    plain, scaled = (tasks.get("uea", data=tmp_path, standardise=on, dtype="float64") for on in (False, True))
+    assert (scaled.loss, scaled.metric, scaled.output_size, scaled.output) == ("mse", "mse", 1, "last")
+    values = plain.evaluation("train", 24)
+    one, other = next(values), next(scaled.evaluation("train", 24))
+    np.testing.assert_allclose(other.target, (one.target - one.target.mean()) / one.target.std(), atol=1e-9)
+    series = ts.read(tmp_path / "Mean_TRAIN.ts")
+    assert series.real and sorted(one.target[:, 0]) == sorted(float(label) for label in series.labels)
+    targets = scaled.describe()["targets"]
+    assert targets["mean"] == pytest.approx([one.target.mean()])
+    assert scaled.baseline == pytest.approx(1.0) and "classes" not in scaled.describe()
+    test, test_scaled = (next(task.evaluation("test", 24)).target for task in (plain, scaled))
+    np.testing.assert_allclose(test_scaled, (test - one.target.mean()) / one.target.std(), atol=1e-9)
+
+
+def test_a_regression_learns_and_is_evaluated_in_its_own_units(tmp_path, capsys):
+    folder, out, file = write_regression(tmp_path), str(tmp_path / "run"), tmp_path / "predictions.csv"
+    command = ["train", "uea", "--data", str(folder), "--iterations", "150", "--hidden", "8", "--lr", "0.02"]
+    assert main([*command, "--dropout", "0", "--quiet", "--out", out]) == 0
+    capsys.readouterr()
+    assert main(["eval", out, "--json", "--predictions", str(file)]) == 0
+    result = json.loads(capsys.readouterr().out)
+    head, *lines = [line.split(",") for line in file.read_text(encoding="utf-8").splitlines()]
+    assert head == ["sample", "target_0", "output_0"] and len(lines) == 24
+    target, output = np.array(lines, float)[:, 1:].T
+    expected = [float(label) for label in ts.read(folder / "Mean_TEST.ts").labels]
+    np.testing.assert_allclose(target, expected, rtol=1e-6)
+    rmse = np.sqrt(np.mean((target - output) ** 2))
+    assert result["rmse"] == pytest.approx(rmse, rel=1e-5) and rmse < 0.7 * np.std(expected)
+
+
+def test_both_files_have_targets_of_one_kind(tmp_path):
+    write_regression(tmp_path)
+    write(tmp_path / "Mean_TEST.ts", "@classLabel true up\n@data\n1,2,3:up\n")
+    with pytest.raises(ValueError, match="has @targetLabel false, expected @targetLabel true to match"):
+        tasks.get("uea", data=tmp_path)
