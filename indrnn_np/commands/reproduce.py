@@ -23,6 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     data = "path of the data of a task; once for each task"
     parser.add_argument("--data", action="append", default=[], metavar="TASK=PATH", help=data)
     parser.add_argument("--backend", default="cpu", help="cpu, cuda or reference (default: cpu)")
+    dry = "train nothing; list parameters, iterations and expected minutes of the rows"
+    parser.add_argument("--dry", action="store_true", help=dry)
     parser.add_argument("--table", action="store_true", help="run nothing; write the table of all results")
     options.add(parser, "--threads", "--json", "--quiet")
 
@@ -32,23 +34,17 @@ def run(args: argparse.Namespace) -> int:
     from .. import _files, reproduce
     from ..training.progress import Reporter
 
-    if not args.rows and not args.table:
+    if not (args.rows or args.table or args.dry):
         sys.stdout.write(listing(reproduce.catalogue()))
         return 0
     launched.refuse_ranks("reproduce", "--jobs N")
     rows = reproduce.find(args.rows or ["all"])
-    form = reproduce.FORMS[args.full]
     reporter = Reporter(not args.quiet)
     out = _files.user_path("reproduce", "out", args.out)
-    ended = True
+    jobs, ended = _jobs(args, rows, out), True
+    if args.dry:
+        return _dry(args, jobs[: len(rows)], reporter)
     if not args.table:
-        paths = _paths(args.data)
-        machine = {"backend": args.backend, "threads": args.threads}
-        jobs = [
-            reproduce.Job(row, form, seed, out, machine | paths.get(row.task, {}))
-            for seed in args.seeds
-            for row in rows
-        ]
         out.mkdir(parents=True, exist_ok=True)
         ended = reproduce.run(
             jobs, reporter, args.minutes, lambda job: _write(out, reporter, quiet=True), args.jobs
@@ -63,6 +59,46 @@ def run(args: argparse.Namespace) -> int:
     else:
         sys.stdout.write(markdown(shown))
     return 0 if ended else 130
+
+
+def _jobs(args: argparse.Namespace, rows: Any, out: Path) -> list[Any]:
+    """Return a job for every row and seed, ordered by seed first."""
+    from .. import reproduce
+
+    paths, machine = _paths(args.data), {"backend": args.backend, "threads": args.threads}
+    return [
+        reproduce.Job(row, reproduce.FORMS[args.full], seed, out, machine | paths.get(row.task, {}))
+        for seed in args.seeds
+        for row in rows
+    ]
+
+
+def _dry(args: argparse.Namespace, jobs: list[Any], reporter: Any) -> int:
+    """Print parameters, iterations and expected minutes of the first seed of each row, and return 0."""
+    from dataclasses import asdict
+
+    from .. import reproduce
+    from . import table
+
+    estimates = []
+    for job in jobs:
+        reporter.log(f"{job.row.name}: measuring")
+        estimates.append(reproduce.estimate(job))
+    if args.json:
+        options.print_json([asdict(each) for each in estimates])
+        return 0
+    known = [each for each in estimates if not each.problem]
+    rows = [
+        [each.row, f"{each.parameters:,}", f"{each.iterations:,}", f"{each.minutes:.1f}"] for each in known
+    ]
+    console = options.console(80)
+    table.show(console, ("row", "parameters", "iterations", "minutes"), [("", rows)], words=("row",))
+    for each in estimates:
+        if each.problem:
+            console.print(f"{each.row}: {each.problem}", highlight=False, markup=False)
+    hours, seeds = sum(each.minutes for each in known) * len(args.seeds) / 60, len(args.seeds)
+    console.print(f"all rows, {seeds} seed{'s'[: seeds > 1]} each: {hours:.1f} hours", highlight=False)
+    return 0
 
 
 def listing(rows: Any) -> str:

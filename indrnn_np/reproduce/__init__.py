@@ -9,8 +9,11 @@ Every row has two forms: the paper's settings in full, and a shorter run within 
 budgeted form has a range for its final value, which comes from the authors' learning curves.
 """
 
+from .estimate import Estimate, estimate
 from .rows import FORMS, Row, catalogue, find
 from .runner import Job, jobs, run
 from .table import collect, write
 
-__all__ = ["FORMS", "Job", "Row", "catalogue", "collect", "find", "jobs", "run", "write"]
+__all__ = [
+    "FORMS", "Estimate", "Job", "Row", "catalogue", "collect", "estimate", "find", "jobs", "run", "write",
+]  # fmt: skip

@@ -11,6 +11,7 @@ from typing import Any
 
 from .. import _check, backend, networks, tasks
 from .._types import Json
+from ..networks.sequential import Sequential
 from ..optim import optimizers, schedules
 from ..tasks import augment
 from ..training import records, speed, windows
@@ -183,6 +184,24 @@ def schedule(used: Mapping[str, Any], total: int, metric: str) -> schedules.Sche
     return kinds[used["schedule"]]()
 
 
+def parts(
+    used: Mapping[str, Any], comm: Any = None
+) -> tuple[tasks.Task, Sequential, optimizers.Optimizer, Plan]:
+    """Return the task, the network, the optimizer and the plan of a run, without its schedule."""
+    of = _augmented(task(used), used)
+    plan = Plan(**{field.name: used[field.name] for field in fields(Plan) if field.name in used}, comm=comm)
+    return of, network(used, of), optimizer(used), plan
+
+
+def whole(plan: Plan, used: Mapping[str, Any], of: tasks.Task) -> Plan:
+    """Return the plan with its length, its schedule and its validations."""
+    total = iterations(used, windows.cut(of, used["update_every"]))
+    return replace(
+        plan, iterations=total, epochs=None, minutes=used["minutes"], schedule=schedule(used, total, of.metric),
+        validate_every=validate_every(used, of, total),
+    )  # fmt: skip
+
+
 def fit(
     used: Mapping[str, Any], directory: Any, resume: Any, reporter: Any, notes: Sequence[str] = (),
     callbacks: Sequence[Callback | Observer] = (), comm: Any = None,
@@ -191,23 +210,16 @@ def fit(
 
     Only rank 0 of the communicator `comm` has a directory.
     """
-    of = _augmented(task(used), used)
-    net, rule = network(used, of), optimizer(used)
+    of, net, rule, plan = parts(used, comm)
     about = f"{of.name}: {net.size} parameters, {net.backend}, {net.dtype}"
     if directory is not None:
         about += f", into {directory.path}"
-    plan = Plan(**{field.name: used[field.name] for field in fields(Plan) if field.name in used}, comm=comm)
     notes = [about, *notes]
     if used["iterations"] is None and used.get("epochs") is None and used["minutes"]:
         used = {**used, **_length(used, net, of, rule, plan)}
         notes.append(f"iterations: {used['iterations']}, from the speed of this machine")
-    total = iterations(used, windows.cut(of, used["update_every"]))
-    plan = replace(
-        plan, iterations=total, epochs=None, minutes=used["minutes"], schedule=schedule(used, total, of.metric),
-        validate_every=validate_every(used, of, total),
-    )  # fmt: skip
     return train(
-        net, of, rule, plan, callbacks=callbacks, out=directory, resume=resume, progress=reporter,
+        net, of, rule, whole(plan, used, of), callbacks=callbacks, out=directory, resume=resume, progress=reporter,
         settings=dict(used), notes=notes,
     )  # fmt: skip
 

@@ -1,10 +1,11 @@
-"""Measure how many iterations a run makes in a number of minutes."""
+"""Measure the speed of a run: its minutes, or how many iterations end within a number of minutes."""
 
 from __future__ import annotations
 
 import copy
 import itertools
 import time
+from dataclasses import dataclass
 
 from .. import _check
 from ..networks.sequential import Sequential
@@ -19,12 +20,43 @@ WARM = 2  # updates before the clock starts: they compile kernels and allocate b
 SHARE = 0.05  # of the minutes, which the measured updates take at least
 
 
+@dataclass(frozen=True)
+class Speed:
+    """Seconds of an update, and of an evaluation of each split; 0 for a split that the task lacks."""
+
+    update: float
+    validation: float
+    test: float
+
+    def each(self, plan: RunPlan) -> float:
+        """Return the mean seconds of an iteration, with its share of a validation."""
+        return self.update + (self.validation / plan.validate_every if plan.validate_every else 0.0)
+
+    def run(self, plan: RunPlan) -> float:
+        """Return the seconds of a whole run, with the evaluations at its end."""
+        return plan.iterations * self.each(plan) + self.validation + self.test
+
+
+def measure(least: float, net: Sequential, task: Task, optimizer: Optimizer, plan: RunPlan) -> Speed:
+    """Train copies of the network and the optimizer for `least` seconds, and time a batch of each evaluation.
+
+    At least three updates are timed.
+    """
+    room.check(net, task, optimizer, plan)
+    net, optimizer = copy.deepcopy(net), copy.deepcopy(optimizer)
+    update = _seconds_of_update(least, net, task, optimizer, plan)
+    validation, test = (
+        _seconds_of_evaluation(net, task, split, plan) if split in task.splits else 0.0
+        for split in ("validation", "test")
+    )
+    return Speed(update, validation, test)
+
+
 def iterations_in(minutes: float, net: Sequential, task: Task, optimizer: Optimizer, plan: RunPlan) -> int:
     """Return the number of iterations that end within `minutes`, with the evaluations of the run.
 
-    Copies of the network and the optimizer are trained for a twentieth of the time, at least three
-    updates, and one batch of each evaluation is timed. The measurement counts as part of the run.
-    All ranks of a run return the same number.
+    The measurement takes a twentieth of the time and counts as part of the run. All ranks of a run
+    return the same number.
 
     Raises
     ------
@@ -32,19 +64,13 @@ def iterations_in(minutes: float, net: Sequential, task: Task, optimizer: Optimi
         If not even one iteration fits into the time.
     """
     start = time.perf_counter()
-    room.check(net, task, optimizer, plan)
-    net, optimizer = copy.deepcopy(net), copy.deepcopy(optimizer)
-    seconds = _seconds_of_update(60 * SHARE * minutes, net, task, optimizer, plan)
-    validation, test = (
-        _seconds_of_evaluation(net, task, split, plan) if split in task.splits else 0.0
-        for split in ("validation", "test")
-    )
-    each = seconds + (validation / plan.validate_every if plan.validate_every else 0.0)
-    left = 60 * minutes - (time.perf_counter() - start) - validation - test
+    speed = measure(60 * SHARE * minutes, net, task, optimizer, plan)
+    each, end = speed.each(plan), speed.validation + speed.test
+    left = 60 * minutes - (time.perf_counter() - start) - end
     if plan.ranks.first_true(left < each):
         problem = f"minutes is {minutes:g}, and an iteration takes {each:.3g} s, the evaluations at the end"
         expected = "more minutes, or --iterations"
-        _check.fail("train", f"{problem} {validation + test:.3g} s", expected)
+        _check.fail("train", f"{problem} {end:.3g} s", expected)
     return plan.ranks.first_true(int(left / each))
 
 

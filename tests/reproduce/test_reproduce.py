@@ -4,13 +4,15 @@ import json
 
 import pytest
 
-from indrnn_np import reproduce
+import indrnn_np as ir
+from indrnn_np import reproduce, tasks
 from indrnn_np._sweep import cells
 from indrnn_np.commands import cli
 from indrnn_np.reproduce import published
 from indrnn_np.reproduce.rows import BUDGET, FORMS, FULL, Row
 from indrnn_np.settings import settings
 from indrnn_np.training.progress import Reporter
+from indrnn_np.training.speed import Speed
 
 QUIET = Reporter(show=False)
 SMALL = {
@@ -226,3 +228,31 @@ def test_what_is_wrong_is_said(tmp_path, tiny, capsys, arguments, message):
 def test_values_are_written_in_their_unit():
     assert cells.value(0.9948, "accuracy") == "99.48 %" and cells.value(1.26, "bits") == "1.26 bits"
     assert cells.value(None, "mse") == "" and cells.spread([], "mse") == ""
+
+
+# -- a dry run -----------------------------------------------------------------------------------------------
+
+
+def test_a_dry_run_lists_parameters_and_minutes_and_writes_nothing(tmp_path, tiny, capsys):
+    assert call(tmp_path, "--dry", "--seeds", "0,1", "--quiet") == 0
+    lines = capsys.readouterr().out.splitlines()
+    (line,) = [line for line in lines if "tiny/wide" in line]
+    assert line.split()[1:3] == ["45", "20"] and float(line.split()[3]) >= 0
+    assert lines[-1].startswith("all rows, 2 seeds each:") and not (tmp_path / "out").exists()
+    assert call(tmp_path, "tiny/indrnn", "--dry", "--json", "--quiet", "--full") == 0
+    (entry,) = json.loads(capsys.readouterr().out)
+    assert entry["parameters"] == 45 and entry["iterations"] == 40 and 0 < entry["minutes"] < 5
+    assert entry["form"] == FULL and entry["problem"] == ""
+
+
+def test_a_dry_run_names_the_data_that_it_lacks(tmp_path, tiny, capsys, monkeypatch):
+    rows = (row(), row("words/indrnn", full={"task": "words", "hidden": 4}, expected=None))
+    monkeypatch.setattr("indrnn_np.reproduce.rows.catalogue", lambda: rows)
+    assert call(tmp_path, "--dry", "--quiet") == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "words/indrnn: tasks.Words: data is None, expected" in shown and "tiny/indrnn" in shown
+
+
+def test_the_expected_time_counts_updates_and_evaluations():
+    plan = ir.Plan(iterations=100, validate_every=10).complete(tasks.get("adding", backend="reference"), 1e-3)
+    assert Speed(0.5, 2.0, 3.0).run(plan) == pytest.approx(100 * 0.5 + 10 * 2.0 + 2.0 + 3.0)
