@@ -11,7 +11,7 @@ from .. import _check
 
 BUDGET, FULL = FORMS = ("budget", "full")
 # Modules of this package that define rows.
-TABLES = ("adding", "images", "language", "skeletons", "ablations", "comparisons")
+TABLES = ("adding", "images", "language", "skeletons", "ablations", "comparisons", "rivals")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,66 @@
+"""Comparisons with LSTM and GRU that the papers lack: sequential MNIST, its depth, and small series.
+
+mnist-rivals, mnist-permuted-rivals   equal parameters, about 86,500, and equal minutes on 2 cores
+mnist-depth                           equal width, 64 units, and equal minutes on 2 cores
+NAME-rivals                           equal width, 2 x 128, and equal iterations: the rivals take more minutes
+
+Minutes were made equal by the iterations of the budgeted form, from the speeds in docs/results.md.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .rows import Row
+
+NEW = "in no paper"
+MNIST: dict[str, Any] = {
+    "task": "mnist", "preset": "paper", "batch": 64, "dropout": 0.0, "weight_decay": 0.0, "lr": 2e-3,
+    "schedule": "one-cycle", "clip_value": 0.0, "clip_norm": 1.0, "validate_every": 891,
+}  # fmt: skip
+# Settings of a model, and its iterations in 25 minutes.
+EQUAL_PARAMETERS: dict[str, tuple[dict[str, Any], int]] = {
+    "indrnn": (
+        {"layers": 6, "hidden": 128, "weight_decay": 1e-4, "clip_norm": 0.0, "clip_value": 10.0},
+        7000,
+    ),
+    "lstm": ({"cell": "lstm", "layers": 1, "hidden": 145, "batchnorm": False}, 7000),
+    "gru": ({"cell": "gru", "layers": 1, "hidden": 168, "batchnorm": False}, 7000),
+}
+# The same for 10 minutes.
+DEPTH: dict[str, tuple[dict[str, Any], int]] = {
+    "indrnn-6": ({"layers": 6}, 3000),
+    "indrnn-12": ({"layers": 12}, 3000),
+    "indrnn-21": ({"network": "residual", "blocks": 10, "norm_place": "before"}, 3000),
+    "lstm-1": ({"cell": "lstm", "layers": 1, "batchnorm": False}, 3000),
+    "lstm-6": ({"cell": "lstm", "layers": 6, "batchnorm": False}, 3000),
+}
+SERIES: dict[str, Any] = {
+    "task": "uea", "iterations": 10_000, "layers": 2, "hidden": 128, "batchnorm": True, "dropout": 0.2,
+    "input_init": "kaiming", "lr": 2e-3, "schedule": "one-cycle", "standardise": True,
+}  # fmt: skip
+PROBLEMS = ("JapaneseVowels", "ItalyPowerDemand", "GunPoint", "ArrowHead", "BasicMotions")
+
+
+def _mnist(table: str, model: str, settings: dict[str, Any], iterations: int) -> Row:
+    full = MNIST | {"iterations": 10 * iterations, "permuted": "permuted" in table} | settings
+    return Row(f"{table}/{model}", None, NEW, full, {"iterations": iterations})
+
+
+def _series(problem: str, cell: str) -> Row:
+    full = SERIES | {"name": problem, "cell": cell}
+    return Row(f"{problem}-rivals/{cell}", None, f"{NEW}; --data uea=DIR", full, {"iterations": 3000})
+
+
+ROWS = (
+    *(
+        _mnist(table, model, *known)
+        for table in ("mnist-rivals", "mnist-permuted-rivals")
+        for model, known in EQUAL_PARAMETERS.items()
+    ),
+    *(
+        _mnist("mnist-depth", model, {"hidden": 64} | settings, count)
+        for model, (settings, count) in DEPTH.items()
+    ),
+    *(_series(problem, cell) for problem in PROBLEMS for cell in ("indrnn", "lstm", "gru")),
+)
