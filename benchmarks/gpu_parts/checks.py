@@ -169,7 +169,7 @@ def calls(entry: Entry, d: Draw, left_out: Iterable[str] = ()) -> Iterator[tuple
 
     A backward pass also gets one gradient without the other, and labels and symbols have each dtype that holds them.
     """
-    for options in entry.variants():
+    for options in entry.variants("cuda"):
         if any(options.get(name) for name in left_out):
             continue
         drawn = entry.arguments(d, **options)

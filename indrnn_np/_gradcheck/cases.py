@@ -49,7 +49,8 @@ def tangent_checks(backends: Iterable[str], seed: int = 0) -> Iterator[Check]:
             continue
         with_tangent = {entry.op for entry in tangents()}
         for entry in entries():
-            for title, variants in rows_of(entry) if entry.gradients and entry.op in with_tangent else ():
+            checked = entry.gradients and entry.op in with_tangent
+            for title, variants in rows_of(entry, backend) if checked else ():
                 run = partial(derivatives, entry.op, variants, backend, seed, "jvp")
                 yield Check(title, TANGENTS, backend, "float64", run)
         for title, net, arguments in itertools.chain(network_cases(seed, {}), deep_cases(seed, {})):
@@ -64,7 +65,7 @@ def all_checks(backends: Iterable[str], seed: int = 0) -> Iterator[Check]:
         sizes = IN_SIMULATOR if simulated else {}
         served = [entry for entry in entries() if serves(entry.op)]
         for entry in served:
-            for title, variants in rows_of(entry) if entry.gradients else ():
+            for title, variants in rows_of(entry, backend) if entry.gradients else ():
                 run = partial(derivatives, entry.op, [v | sizes for v in variants], backend, seed)
                 yield Check(title, DERIVATIVES, backend, "float64", run)
         for title, net, arguments in itertools.chain(network_cases(seed, sizes), deep_cases(seed, sizes)):
@@ -76,7 +77,7 @@ def all_checks(backends: Iterable[str], seed: int = 0) -> Iterator[Check]:
         with_backward = [(entry.op, entry.source.name) for entry in served if entry.forward]
         alone = [entry for entry in served if (entry.op, entry.name) not in with_backward]
         for dtype, entry in itertools.product(() if backend == REFERENCE else TOLERANCE, alone):
-            for title, variants in rows_of(entry):
+            for title, variants in rows_of(entry, backend):
                 run = partial(twins, entry, variants, backend, dtype, seed, sizes)
                 yield Check(title, REFERENCE, backend, dtype, run)
 
@@ -101,15 +102,15 @@ def twins(
     return worst(compare(entry, options, backend, dtype, seed, sizes) for options in variants)
 
 
-def rows_of(entry: Entry) -> Iterator[tuple[str, list[Arguments]]]:
-    """Yield the title of each row of an entry, and the options of its variants."""
+def rows_of(entry: Entry, backend: str) -> Iterator[tuple[str, list[Arguments]]]:
+    """Yield the title of each row of an entry, and the options of its variants on a backend."""
     name = f"op {entry.op}" if entry.gradients else f"op {entry.op}.{entry.name}"
     parts = [name, "bit for bit"] if entry.exact else [name]
     split = entry.source.rows
     for value in entry.source.options.get(split, (None,)):
         title = value if isinstance(value, str) else split.replace("_", " ") if value else ""
         fixed = {split: value} if split else {}
-        yield ", ".join([*parts, title] if title else parts), entry.variants(**fixed)
+        yield ", ".join([*parts, title] if title else parts), entry.variants(backend, **fixed)
 
 
 def _cells(D: int, H: int) -> Iterator[tuple[str, layers.Layer]]:

@@ -103,6 +103,8 @@ class Entry:
         The arguments of `forward` that a tangent takes directions of, each as "x_dot" for x.
     tangents : tuple of str
         The results of `forward` whose derivatives a tangent returns.
+    limits : mapping
+        The only value of an option that a backend computes, by backend and option.
     leaves_out : mapping
         The parameters that a plain twin lacks, by the name of its module.
     op : str
@@ -122,6 +124,7 @@ class Entry:
     cotangents: tuple[str, ...] = ()
     directions: tuple[str, ...] = ()
     tangents: tuple[str, ...] = ()
+    limits: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     leaves_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     op: str = ""
 
@@ -134,8 +137,9 @@ class Entry:
         module = importlib.import_module(f"{__package__}.{self.op}.reference")
         return getattr(module, self.name)
 
-    def variants(self, **fixed: Any) -> list[Arguments]:
-        """Return every combination of the options; an option in `fixed` has one value."""
+    def variants(self, backend: str = "", **fixed: Any) -> list[Arguments]:
+        """Return every combination of the options on a backend; an option in `fixed` has one value."""
+        fixed = {**self.source.limits.get(backend, {}), **fixed}
         values = {**self.source.options, **{name: (value,) for name, value in fixed.items()}}
         return [dict(zip(values, choice, strict=True)) for choice in itertools.product(*values.values())]
 

@@ -6,7 +6,7 @@ from differences import assert_gradients
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import log_softmax, softmax
-from strategies import REFERENCE, dtypes, each_backend, each_dtype, each_twin, seeds
+from strategies import REFERENCE, dtypes, each_backend, each_dtype, each_gpu, each_host, each_twin, seeds
 from tolerances import TOLERANCE, assert_close, nan_filled
 
 from indrnn_np.ops.softmax_cross_entropy import cuda
@@ -30,6 +30,14 @@ def problems(draw, dtypes=dtypes):
     return rng, y, target, mask
 
 
+@st.composite
+def options(draw, y):
+    """Class weights, or none, and label smoothing."""
+    rng = np.random.default_rng(draw(seeds))
+    weights = (0.05 + 3 * rng.random(y.shape[-1])).astype(y.dtype) if draw(st.booleans()) else None
+    return {"weights": weights, "smoothing": draw(st.sampled_from([0.0, 0.1, 0.9]))}
+
+
 @each_backend
 @each_dtype
 def test_literal_values(ops, dtype):
@@ -47,7 +55,7 @@ def test_literal_values(ops, dtype):
 def test_twin_equals_reference(ops, problem):
     _, y, target, mask = problem
     out = nan_filled(y.shape, y.dtype)
-    loss, dy = op(ops)(y, target, mask, out)
+    loss, dy = op(ops)(y, target, mask, out=out)
     expected, dy_expected = op(REFERENCE)(y, target, mask)
     assert dy is out
     assert type(loss) is type(expected) is float
@@ -136,7 +144,7 @@ def test_many_classes(ops, dtype, K, monkeypatch):
     assert loss == pytest.approx(expected, rel=TOLERANCE[dtype])
     assert_close(dy, dy_expected)
     in_place = y.copy()
-    assert op(ops)(in_place, target, mask, in_place)[0] == pytest.approx(loss, rel=TOLERANCE[dtype])
+    assert op(ops)(in_place, target, mask, out=in_place)[0] == pytest.approx(loss, rel=TOLERANCE[dtype])
     assert_close(in_place, dy)
 
 
@@ -174,3 +182,99 @@ def test_a_huge_score_does_not_erase_the_losses_of_other_samples(ops, large):
     y, target = np.zeros((6, 3)), np.array([0, 1, 2, 0, 1, 2])
     y[3, 0] = large
     assert op(ops)(y, target)[0] == pytest.approx(op(REFERENCE)(y, target)[0], rel=1e-12)
+
+
+@each_host
+@given(data=st.data(), problem=problems())
+def test_weights_and_smoothing_by_their_definition(ops, data, problem):
+    """L = Σ w l / Σ w of the labels that count, with scipy's log_softmax."""
+    _, y, target, mask = problem
+    chosen, out = data.draw(options(y)), nan_filled(y.shape, y.dtype)
+    loss, dy = op(ops)(y, target, mask, **chosen, out=out)
+    K, eps, exact = y.shape[-1], chosen["smoothing"], y.astype(float)
+    counted = np.ones(target.shape, bool) if mask is None else mask
+    w = np.where(counted, 1.0 if chosen["weights"] is None else chosen["weights"][target], 0.0)[..., None]
+    goal = (1 - eps) * (np.arange(K) == target[..., None]) + eps / K
+    tolerance = TOLERANCE[y.dtype.name]
+    expected = -(w * goal * log_softmax(exact, axis=-1)).sum() / w.sum()
+    assert loss == pytest.approx(expected, rel=tolerance, abs=max(1, float(np.abs(y).max())) * tolerance)
+    assert dy is out
+    assert np.abs(dy - w * (softmax(exact, axis=-1) - goal) / w.sum()).max() < tolerance
+
+
+@each_host
+@given(data=st.data(), problem=problems(dtypes=st.just("float64")))
+def test_weights_and_smoothing_against_differences(ops, data, problem):
+    rng, y, target, mask = problem
+    chosen = data.draw(options(y))
+    dy = op(ops)(y, target, mask, **chosen)[1]
+    assert_gradients(lambda y: op(ops)(y, target, mask, **chosen)[0], {"y": y}, {"y": dy}, rng)
+    y_dot, step = rng.standard_normal(y.shape), 1e-6
+    ends = [op(ops)(y + side * step * y_dot, target, mask, **chosen)[1] for side in (1, -1)]
+    tangent = REFERENCE.softmax_cross_entropy.gradient_tangent(y_dot, y, target, mask, chosen["weights"])
+    assert np.abs((ends[0] - ends[1]) / (2 * step) - tangent).max() < 1e-7
+
+
+@each_host
+@given(problem=problems())
+def test_weights_of_one_without_smoothing_change_no_bit(ops, problem):
+    _, y, target, mask = problem
+    loss, dy = op(ops)(y, target, mask)
+    weighted, dy_weighted = op(ops)(y, target, mask, np.ones(y.shape[-1], y.dtype), 0.0)
+    assert weighted == loss and dy_weighted.tobytes() == dy.tobytes()
+
+
+@each_host
+def test_the_scale_of_the_weights_has_no_effect(ops):
+    rng = np.random.default_rng(0)
+    y, target, w = rng.standard_normal((9, 4)), rng.integers(0, 4, 9), 0.1 + rng.random(4)
+    (loss, dy), (other, dy_other) = (op(ops)(y, target, None, scale * w, 0.1) for scale in (1, 8))
+    assert other == pytest.approx(loss, rel=1e-14)
+    assert_close(dy_other, dy)
+
+
+@each_host
+def test_a_label_that_is_not_counted_has_no_weight(ops):
+    y, target = np.array([[0.0, 1.0], [np.nan, np.inf]]), np.array([0, 7])
+    mask, w = np.array([True, False]), np.array([3.0, 1.0])
+    with np.errstate(invalid="ignore"):
+        loss, dy = op(ops)(y, target, mask, w, 0.2)
+    expected, dy_expected = op(ops)(y[:1], target[:1], None, w, 0.2)
+    assert loss == expected and np.array_equal(dy, np.vstack([dy_expected, np.zeros((1, 2))]))
+
+
+WRONG_OPTIONS = [
+    ({"weights": np.ones(2)}, r"weights has shape \(2,\), expected \(3,\) to match y"),
+    ({"weights": np.ones(3, np.float32)}, "weights has dtype float32, expected float64 to match y"),
+    ({"weights": np.array([1.0, 0, 1])}, r"weights\[1\] is 0.0, expected a finite number above 0"),
+    ({"weights": np.array([1.0, 1, np.inf])}, r"weights\[2\] is inf, expected a finite number above 0"),
+    ({"weights": np.array([np.nan, 1, 1])}, r"weights\[0\] is nan, expected a finite number above 0"),
+    ({"smoothing": 1.0}, r"smoothing is 1.0, expected a number from 0.0 to below 1.0"),
+    ({"smoothing": -0.1}, r"smoothing is -0.1, expected a number from 0.0"),
+]
+
+
+@each_host
+@pytest.mark.parametrize("wrong, words", WRONG_OPTIONS)
+def test_wrong_options_are_refused(ops, wrong, words):
+    with pytest.raises(ValueError, match=r"softmax_cross_entropy\.loss: " + words):
+        op(ops)(np.zeros((2, 3)), np.array([0, 2]), **wrong)
+    if "weights" in wrong:
+        with pytest.raises(ValueError, match=r"softmax_cross_entropy\.gradient_tangent: " + words):
+            REFERENCE.softmax_cross_entropy.gradient_tangent(
+                np.zeros((2, 3)), np.zeros((2, 3)), np.array([0, 2]), **wrong
+            )
+
+
+@each_host
+def test_labels_are_checked_before_their_weights_are_read(ops):
+    with pytest.raises(ValueError, match=r"target\[1\] is 3, expected 0 to 2"):
+        op(ops)(np.zeros((2, 3)), np.array([0, 3]), None, np.ones(3))
+
+
+@each_gpu
+@pytest.mark.parametrize("chosen", [{"weights": np.ones(3)}, {"smoothing": 0.1}])
+def test_a_gpu_refuses_weights_and_smoothing(ops, chosen):
+    (name,) = chosen
+    with pytest.raises(ValueError, match=rf"loss: {name} is .*, expected .* on backend 'cuda'"):
+        op(ops)(np.zeros((2, 3)), np.array([0, 2]), **chosen)

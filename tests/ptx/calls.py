@@ -100,7 +100,7 @@ def drawn(
     """Yield a call for each size and each combination of the entry's options; an option in `fixed` has one value."""
     entry = ENTRIES[op, name]
     for number, size in enumerate(sizes):
-        for options in entry.variants(**fixed):
+        for options in entry.variants("cuda", **fixed):
             draw = Draw(np.random.default_rng(number), dtype, **size)
             with contextlib.suppress(
                 ValueError, IndexError

@@ -16,6 +16,7 @@ import math
 
 import numpy as np
 
+from ... import _check
 from ..._cuda import arrays
 from ..._cuda.graph import result
 from ..._cuda.launch import device, kernel, on_device
@@ -28,11 +29,12 @@ GROUPS = 2**16  # groups of threads, at most
 ONE_THREAD = 32  # classes of a row that one thread processes: the row is one or a few cache lines
 
 
-def loss(y, target, mask=None, out=None):
-    """Twin of reference.loss."""
+def loss(y, target, mask=None, weights=None, smoothing=0.0, out=None):
+    """Twin of reference.loss without class weights and label smoothing."""
     where = "softmax_cross_entropy.loss"
     on_device(where, y=y, target=target, mask=mask, out=out)
-    contract.check(where, y, target, mask, out)
+    smoothing = contract.check(where, y, target, mask, out, None, smoothing)
+    refuse_options(where, weights, smoothing)
     dy = arrays.empty_like(y) if out is None else out
     K, groups = y.shape[-1], min(GROUPS, target.size)
     total = arrays.empty((3, groups), np.float64)
@@ -50,6 +52,15 @@ def loss(y, target, mask=None, out=None):
         return value / n
 
     return result(reduced(total), mean), dy
+
+
+def refuse_options(where, weights, smoothing):
+    """Raise an error for class weights and label smoothing."""
+    because = "on backend 'cuda', because its kernels have neither weights nor smoothing (docs/cuda.md)"
+    if weights is not None:
+        _check.fail(where, "weights is set", "None", because)
+    if smoothing:
+        _check.fail(where, f"smoothing is {smoothing}", "0", because)
 
 
 @device
