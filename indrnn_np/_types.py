@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -32,6 +32,8 @@ Function: TypeAlias = Callable[..., R]
 Probe: TypeAlias = Callable[[str, int, int, AnyArray, AnyArray], None]
 # A loss of the user: f(y, target) returns the loss and its gradient dy, for NumPy arrays.
 LossFunction: TypeAlias = Callable[[Array, Array], tuple[float, Array]]
+# Class weights of a run: None, "balanced", or a number for each class.
+ClassWeights: TypeAlias = "str | Sequence[float] | None"
 # A metric of the user: f(y, target) returns a number, for the outputs and targets of a whole split.
 Metric: TypeAlias = Callable[[Array, Array], float]
 # An object of JSON or TOML: settings, specs, and the files of a run.

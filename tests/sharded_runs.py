@@ -33,12 +33,18 @@ def images(folder, **options):
 
 
 def vowels(folder, **options):
-    """Labels of sequences of unequal lengths, with batch norm."""
+    """Labels of sequences of unequal lengths, with batch norm, class weights and label smoothing."""
     rng = np.random.default_rng(1)
     x, y, lengths = rng.standard_normal((7, 16, 3), np.float32), np.arange(16) % 4, rng.integers(4, 8, 16)
     net = ir.plain(3, 6, 4, 1, 7, batchnorm=True, backend="reference", seed=1)
+    classes = {"class_weights": (0.5, 1, 2, 4), "label_smoothing": 0.1}
     return ir.fit(
-        net, (x, y, lengths), ir.SGD(0.1, momentum=0.9), validation=0.25, out=folder, **RUN | options
+        net,
+        (x, y, lengths),
+        ir.SGD(0.1, momentum=0.9),
+        validation=0.25,
+        out=folder,
+        **classes | RUN | options,
     )
 
 

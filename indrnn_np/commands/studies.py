@@ -21,7 +21,10 @@ STEPS = 500  # default sequence length of the adding problem
 RECIPE = ("lr=0.002", "lr_u=0.05", "schedule=one-cycle", "clip_norm=1")
 TRAIN = 1000  # iterations of this training
 # Settings that a study's training takes from its subject, if a run has them.
-TRAINING = ("batch", "clip_norm", "clip_value", "memory", "gradients", "rule", "update_every")
+TRAINING = (
+    "batch", "clip_norm", "clip_value", "memory", "gradients", "rule", "update_every", "class_weights",
+    "label_smoothing",
+)  # fmt: skip
 
 
 def add_subjects(parser: argparse.ArgumentParser, cells: Sequence[str] = ("indrnn", "rnn-tanh")) -> None:

@@ -30,8 +30,8 @@ GROUPS = {
                 "blocks growth gamma constrain input_init last_init norm_place per_step positions dropout_places "
                 "tied embedding_dropout time time_table"),
     "optimizer and schedule": ("optimizer lr schedule clip_norm",
-                               "weight_decay lr_u momentum clip_value warmup lr_every lr_factor lr_minimum "
-                               "lr_patience"),
+                               "weight_decay clip_value class_weights lr_u label_smoothing momentum warmup "
+                               "lr_patience lr_every lr_factor lr_minimum"),
     "run": ("iterations epochs minutes patience batch backend threads",
             "validate_every seed log_every checkpoint_every evaluation_batch evaluation_size bn_batch dtype memory "
             "tf32 graph gradients rule update_every shards sync_bn preset least_iterations"),

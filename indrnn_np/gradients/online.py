@@ -21,6 +21,7 @@ from .. import _check
 from .._check import convert
 from .._types import Array, ArrayInput
 from ..networks.sequential import Sequential
+from ..optim.class_options import NEITHER, ClassOptions
 from ..optim.losses import LOSSES
 from .cells import WHERE, check_size, scale_of, stack_of, times
 from .sensitivities import Sensitivities
@@ -34,9 +35,11 @@ FEW_INPUTS = 2  # inputs of a first layer whose W has exact gradients in a stack
 
 
 class Online:
-    """Online gradients of a network; `online` documents the arguments. `count` targets are in the loss so far."""
+    """Online gradients of a network; `online` documents the arguments. `count` is the weight of the targets so far."""
 
-    def __init__(self, net: Sequential, rule: str = EXACT, loss: str | None = None) -> None:
+    def __init__(
+        self, net: Sequential, rule: str = EXACT, loss: str | None = None, classes: ClassOptions = NEITHER
+    ) -> None:  # fmt: skip
         _check.choice(WHERE, "rule", rule, RULES)
         if net.device.arrays is not np.ndarray:
             because = "because online gradients have no kernels for a GPU"
@@ -44,7 +47,7 @@ class Online:
         self.net, self.rule, self.stack = net, rule, stack_of(net)
         if loss is not None:
             _check.choice(WHERE, "loss", loss, LOSSES)
-        self.loss_name, cells = loss, self.stack.cells
+        self.loss_name, self._classes, cells = loss, classes, self.stack.cells
         self._lower_inputs = bool(cells[0].W) and net.params[cells[0].W].shape[1] <= FEW_INPUTS
         if rule == EXACT and len(cells) > 1:
             check_size([len(net.params[cell.u]) for cell in cells])
@@ -63,7 +66,7 @@ class Online:
         names = [name for cell in self.stack.cells for name in cell.names]
         names += [name for name in (readout.W, readout.b) if name]
         self._sums = Sums({n: np.zeros_like(net.params[n]) for n in names if n not in self.missing})
-        self._total, self.count = 0.0, 0
+        self._total, self.count = 0.0, 0.0
         self.dh0 = (
             np.zeros_like(self._traces[-1].h) if self._traces else None
         )  # of the top cell's initial state
@@ -128,18 +131,16 @@ class Online:
 
     def _add(self, h: Array, y: Array, target: Array, mask: Array | None) -> None:
         """Add loss and gradient of a step; h is the input of the read-out."""
-        B, net, readout = len(y), self.net, self.stack.readout
-        rows = B if mask is None else int(mask.sum())
-        if not rows:
+        net, readout = self.net, self.stack.readout
+        counted = target if mask is None else target[mask]
+        if not len(counted):
             return
         name = self.loss_name or ("softmax_cross_entropy" if target.dtype.kind in "iu" else "mse")
-        count = rows if name == "softmax_cross_entropy" else rows * y.shape[1]
-        loss, dy = LOSSES[name](y, target, mask, backend=net.ops)
-        self._total, self.count, dy = (
-            self._total + loss * count,
-            self.count + count,
-            dy * y.dtype.type(count),
-        )
+        labels = name == "softmax_cross_entropy"
+        count = self._classes.weight(counted) if labels else len(counted) * y.shape[1]
+        loss, dy = self._classes.loss(name, y, target, mask, net.ops)
+        self._total, self.count = self._total + loss * count, self.count + count
+        dy = dy * y.dtype.type(count)
         g = dy
         if readout.W:
             self._sums.add(readout.W, dy.T @ h)
@@ -163,7 +164,7 @@ class Online:
 
     def gradient(self) -> dict[str, Array]:
         """Return the gradient of the mean loss so far, by name, without the parameters in `missing`."""
-        return {name: total / max(1, self.count) for name, total in self._sums.by_name.items()}
+        return {name: total / (self.count or 1) for name, total in self._sums.by_name.items()}
 
     def run(
         self, x: ArrayInput, target: ArrayInput, lengths: ArrayInput = None, mask: ArrayInput = None,

@@ -19,6 +19,7 @@ COPYING, UEA, SEQUENCES, SKELETON = "copying", "uea", "sequences", "skeleton"
 HELD_OUT = (MNIST, UEA, SEQUENCES, SKELETON)  # tasks that take --held-out
 ENDLESS = (ADDING, COPYING)  # tasks with unlimited data, hence without epochs
 FINITE = tuple(task for task in TASKS if task not in ENDLESS)
+LABELLED = tuple(task for task in TASKS if task != ADDING)  # tasks with classes; sequences may have values
 SYMBOLS = ("chars", "words")  # tasks whose input is symbols
 PLAIN, RESIDUAL, DENSE = NETWORKS = ("plain", "residual", "dense")
 INDRNN, ROTATING = "indrnn", "rotating"
@@ -153,6 +154,10 @@ SETTINGS = (
     Setting("weight_decay", float, 0.0, "L2 on input weights (not u, b, batch norm)"),
     Setting("clip_norm", float, 0.0, "limit of the gradient's global norm; 0: no limit"),
     Setting("clip_value", float, 0.0, "limit of each element of the gradient; 0: no limit"),
+    Setting("class_weights", str, None, "training loss: balanced, or a number for each class such as 1,2.5",
+            tasks=LABELLED),
+    Setting("label_smoothing", float, 0.0, "training loss: share of a target that spreads over all classes",
+            tasks=LABELLED, below=1),
     # schedule
     Setting("schedule", str, "constant", "schedule of the learning rate",
             ("constant", "step", "plateau", "cosine", "one-cycle")),

@@ -92,6 +92,11 @@ class Task(Protocol):
         The metric of a prediction that ignores the input (blind_guess.py).
     splits : tuple of str
         The splits with samples, a subset of "validation" and "test".
+
+    Notes
+    -----
+    A task with labels may have an attribute `class_counts` (K,), the number of the training targets
+    of each class without padding (class_counts.py). class_weights="balanced" needs it.
     """
 
     name: str

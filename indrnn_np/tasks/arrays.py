@@ -19,7 +19,7 @@ from numpy.typing import DTypeLike
 from .. import _check
 from .._check import convert, sequences
 from .._types import Array, ArrayInput, Json
-from . import Batch, blind_guess
+from . import Batch, blind_guess, class_counts
 from ._random import Shuffled, fingerprint, hold_out, order
 from .array_checks import check_arrays, counted
 from .standardise import Scaling, scaling
@@ -126,7 +126,9 @@ class Arrays:
         self.steps = max(data.x.shape[0] for data in self._data.values())
         self.output_size = self._classes(classes) if self.labels else train.y.shape[-1]
         self.splits = tuple(split for split in self._data if split != "train")
-        self.baseline: float | None = blind_guess.of_metric(self.metric, self._training_targets())
+        trained = self._training_targets()
+        self.baseline: float | None = blind_guess.of_metric(self.metric, trained)
+        self.class_counts = class_counts.of_labels(trained, self.output_size) if self.labels else None
         self._shuffled = Shuffled(seed, self._data["train"].samples)
         self._scaling: Scaling | None = None
 

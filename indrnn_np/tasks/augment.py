@@ -17,7 +17,7 @@ from scipy.special import ndtri
 
 from .. import _check, backend
 from .._types import Array, Json
-from . import Batch, Task
+from . import Batch, Task, class_counts
 from ._random import STREAMS
 
 WHERE = "tasks.Augmented"
@@ -61,6 +61,7 @@ class Augmented:
         self.name, self.loss, self.output, self.metric = task.name, task.loss, task.output, task.metric
         self.input_size, self.output_size, self.steps = task.input_size, task.output_size, task.steps
         self.baseline, self.splits = task.baseline, task.splits
+        self.class_counts = class_counts.of_task(task)
 
     def describe(self) -> Json:
         """Return the description of the task."""

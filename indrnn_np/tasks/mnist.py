@@ -18,7 +18,7 @@ import numpy as np
 
 from .. import _check
 from .._types import Array, Json
-from . import Batch, blind_guess, image_files
+from . import Batch, blind_guess, class_counts, image_files
 from ._random import Shuffled, fingerprint, order
 from .standardise import Scaling
 
@@ -87,6 +87,7 @@ class Mnist:
         }
         self.splits = tuple(split for split in ("validation", "test") if len(self._data[split][1]))
         self.baseline: float | None = blind_guess.accuracy(labels[rest])
+        self.class_counts = class_counts.of_labels(labels[rest], self.output_size)
         grey = (np.arange(256)[:, None] / 256 - 0.5) * 2  # (256, 1)
         self._scaling = _scaling(grey, flat[rest]) if standardise else None
         self._grey = (grey if self._scaling is None else self._scaling.apply(grey))[:, 0].astype(self.dtype)

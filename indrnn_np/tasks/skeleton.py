@@ -17,7 +17,7 @@ import numpy as np
 
 from .. import _check, backend
 from .._types import Array, Json
-from . import Batch, blind_guess, recordings
+from . import Batch, blind_guess, class_counts, recordings
 from ._random import STREAMS, Shuffled, fingerprint, hold_out, order
 from .standardise import scaling
 
@@ -74,6 +74,7 @@ class Skeleton:
         _check.at_least(WHERE, "samples to train on", len(rest), 1)
         self.splits = tuple(split for split in ("validation", "test") if len(self._index[split]))
         self.baseline: float | None = blind_guess.accuracy(loaded.labels[rest])
+        self.class_counts = class_counts.of_labels(loaded.labels[rest], self.output_size)
         self._shuffled = Shuffled(seed, rest)
         trained = np.repeat(np.isin(np.arange(len(loaded.lengths)), rest), loaded.lengths)
         channels = (loaded.frames[trained, d] for d in range(self.input_size))

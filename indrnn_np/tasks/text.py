@@ -20,7 +20,7 @@ import numpy as np
 
 from .. import _check, backend
 from .._types import Array, Json, Value
-from . import Batch, corpus
+from . import Batch, class_counts, corpus
 from ._random import STREAMS
 
 OFFSET = 5  # windows within which an epoch starts
@@ -59,6 +59,7 @@ class Text:
         self.steps, self.seed, self.reset = steps, seed, reset
         self.corpus = corpus.load(self.where, data, self.words)
         self.input_size = self.output_size = len(self.corpus.vocabulary)
+        self.class_counts = class_counts.of_labels(self.corpus.ids["train"][1:], self.output_size)
         nats = self.corpus.entropy()
         self.baseline: float | None = nats / math.log(2) if self.metric == "bits" else math.exp(nats)
 

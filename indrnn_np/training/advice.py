@@ -41,12 +41,16 @@ def clearly_better(metric: str, value: float, baseline: float) -> bool:
 def of_run(summary: Json) -> str:
     """Return the advice for a run with this summary, "" if its metric is clearly better or has no baseline.
 
+    The accuracy of a run with class weights gets no advice: they trade it for the recall of rare classes.
+
     The rule applies to the test data, or to the validation data without test data.
     """
     metric, baseline, final = summary["metric"], summary["baseline"], summary["final"]
     means = final.get("test") or final.get("validation") or {}
     value = means.get(metric)
     if value is None or not baseline or clearly_better(metric, value, baseline):
+        return ""
+    if metric == "accuracy" and summary.get("plan", {}).get("class_weights"):
         return ""
     compared = f"{metric} {value:.3g}, a blind guess {baseline:.3g}"
     return f"not clearly better than a blind guess ({compared}); try {SETTINGS} (docs/runs.md)"

@@ -25,6 +25,7 @@ from ..layers.context import Context
 from ..networks.checks import check_input
 from ..networks.recompute import KEEP, WindowsTape
 from ..networks.sequential import Sequential
+from ..optim.class_options import NEITHER, ClassOptions
 from ..tasks import Batch
 from ..tasks.targets import loss_name
 from ..workspace import Workspace
@@ -70,6 +71,7 @@ def diverged(iteration: int, reason: str, places: list[Place], last: str) -> Div
 def find(
     net: Sequential, update: Update | None, loss: str | LossFunction, memory: str = KEEP,
     work: Workspace | None = None, parts: Callable[[Batch, State], Iterable[Part]] | None = None,
+    classes: ClassOptions = NEITHER,
 ) -> list[Place]:  # fmt: skip
     """Return the first non-finite parameter, if any, and the first non-finite value of the pass.
 
@@ -87,6 +89,8 @@ def find(
         Workspace of the run. The search reuses its memory.
     parts : callable, optional
         Cuts a batch as the run does (`GradientPass.parts`). None: the batch is one part.
+    classes : ClassOptions
+        Class weights and label smoothing of the run.
     """
     host = net.device.to_host
     places = _named("parameter", ((name, host(array)) for name, array in net.params.items()))
@@ -99,7 +103,7 @@ def find(
             place = (
                 None
                 if empty
-                else _forward(net, part, memory, work) or _backward(net, part, loss, memory, work)
+                else _forward(net, part, memory, work) or _backward(net, part, loss, memory, work, classes)
             )
             if place is not None:
                 return [*places, _in_batch(place, part)]
@@ -183,11 +187,12 @@ def _outputs(
 
 
 def _backward(
-    net: Sequential, part: Part, loss: str | LossFunction, memory: str, work: Workspace | None
-) -> Place | None:
+    net: Sequential, part: Part, loss: str | LossFunction, memory: str, work: Workspace | None,
+    classes: ClassOptions,
+) -> Place | None:  # fmt: skip
     batch, state, shard = part
     y, _, tape = net.forward(batch.x, state, batch.lengths, work=work, memory=memory, shard=shard)
-    value, dy = metrics.loss_of(loss, y, batch, net.ops)
+    value, dy = metrics.loss_of(loss, y, batch, net.ops, classes)
     dy_host = net.device.to_host(dy)
     if not np.isfinite(dy_host).all():
         return _place("the gradient of the loss", dy_host)

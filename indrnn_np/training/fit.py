@@ -23,7 +23,7 @@ from ..tasks import Task
 from ..tasks.arrays import DataOfFit
 from ..tasks.corpus import same_numbers
 from ..tasks.targets import Targets
-from . import advice, checkpoint, keywords, records, room, run_directory, time_choice, windows
+from . import advice, checkpoint, class_weights, keywords, records, room, run_directory, time_choice, windows
 from .callbacks import Callback, Observer
 from .facts import facts_of
 from .plan import Plan
@@ -152,7 +152,7 @@ def train(
             trainer.load(contents, RunDirectory(run_directory.run_of(contents.path)).best_of(contents))
         times = time_choice.settle(net, task, whole, contents)
         ranks.check_equal("fit", partial(facts_of, trainer))
-        notes = [*notes, *times, *trainer.step.gradient_pass.notes, room.check(net, task, optimizer, whole)]
+        notes = [*notes, *times, *_notes(trainer), room.check(net, task, optimizer, whole)]
         if directory is not None:
             directory.create()
             specs = {"plan": whole.spec(), "optimizer": optimizer.spec(), "schedule": whole.schedule.spec()}
@@ -205,6 +205,11 @@ def _task(
         if value != default:
             _check.fail("fit", f"{name} is set", repr(default), "because a task prepares its own data")
     return data
+
+
+def _notes(trainer: Trainer) -> list[str]:
+    """Return lines for the log about the loss and the gradient of the updates."""
+    return [*class_weights.notes(trainer.plan), *trainer.step.gradient_pass.notes]
 
 
 def _take_history(trainer: Trainer, contents: checkpoint.Contents | None) -> None:

@@ -13,14 +13,14 @@ import numpy as np
 
 from .. import _check
 from .._types import AnyArray, State, Value
-from ..gradients.online import EXACT, TRACES, online
+from ..gradients.online import EXACT, TRACES, Online
 from ..layers.context import Shard
 from ..networks.checks import check_input
 from ..networks.sequential import Sequential
 from ..parameters import Views
 from ..tasks import Batch
 from ..workspace import Workspace
-from . import metrics
+from . import class_weights, metrics
 from .plan import RunPlan
 
 # A part of a batch: its samples, the initial states of the layers, and its shard, None for a whole batch.
@@ -71,13 +71,13 @@ class Bptt(GradientPass):
 
     def __init__(self, net: Sequential, plan: RunPlan, work: Workspace) -> None:
         super().__init__(net)
-        self.plan, self._work = plan, work
+        self.plan, self._work, self._classes = plan, work, class_weights.options(plan, net)
 
     def __call__(self, batch: Batch, state: State) -> tuple[Value, Views, State]:
         """Return the loss, a function during graph capture, the gradient and the state after the batch."""
         net, plan = self.net, self.plan
         y, after, tape = net.forward(batch.x, state, batch.lengths, work=self._work, memory=plan.memory)
-        loss, dy = metrics.loss_of(plan.loss, y, batch, net.ops)
+        loss, dy = metrics.loss_of(plan.loss, y, batch, net.ops, self._classes)
         _, _, grads = net.backward(dy, tape, input_gradient=False)
         return loss, grads, after
 
@@ -97,7 +97,7 @@ class OnlinePass(GradientPass):
 
     def __init__(self, net: Sequential, plan: RunPlan) -> None:
         super().__init__(net)
-        self._learner = online(net, plan.rule, plan.loss_name)
+        self._learner = Online(net, plan.rule, plan.loss_name, class_weights.options(plan, net))
         if missing := self._learner.missing:
             problem = f"rule is {plan.rule!r}, which has no gradient of {', '.join(missing)}"
             because = "because W of a lower layer would need (H, H, D) sensitivities"

@@ -19,7 +19,7 @@ ELSEWHERE = {
     "steps_per_epoch": "use iterations", "learning_rate": "set it in the optimizer, as in ir.Adam(lr)",
     "lr": "set it in the optimizer, as in ir.Adam(lr)", "scheduler": "use schedule",
     "lr_scheduler": "use schedule", "shuffle": "each epoch always has a new sample order",
-    "gradient_clip_val": "use clip_norm", "max_grad_norm": "use clip_norm",
+    "gradient_clip_val": "use clip_norm", "class_weight": "use class_weights", "max_grad_norm": "use clip_norm",
     "device": "set backend in the network", "log_dir": "use out", "checkpoint_dir": "use out",
     "time": "set it in the network, as in ir.plain(..., time='parallel')",
 }  # fmt: skip

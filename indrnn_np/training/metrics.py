@@ -13,6 +13,7 @@ from .. import _check
 from .._types import AnyArray, Array, LossFunction, Metric
 from ..backend import Backend
 from ..networks.sequential import Sequential
+from ..optim.class_options import NEITHER, ClassOptions
 from ..optim.losses import LOSSES, counted
 from ..tasks import Batch, Task
 from ..tasks.targets import loss_name
@@ -36,9 +37,14 @@ def mask_of(batch: Batch, y: Array) -> Array | None:
     return counted(y, batch.lengths, batch.mask)
 
 
-def rows_of(batch: Batch, y: AnyArray) -> int:
-    """Return the number of targets of a batch that contribute; y (B, K) or (T, B, K) may be of a part of it."""
+def weight_of(batch: Batch, y: AnyArray, classes: ClassOptions = NEITHER) -> float:
+    """Return the weight of a batch in a mean: the number of its targets that contribute, or their class weights.
+
+    y (B, K) or (T, B, K) may be of a part of the batch.
+    """
     mask = mask_of(batch, y)
+    if classes.weights is not None:
+        return classes.weight(batch.target.ravel() if mask is None else batch.target[mask])
     return int(mask.sum()) if mask is not None else batch.x.shape[1] * (len(y) if y.ndim == 3 else 1)
 
 
@@ -52,11 +58,13 @@ def summed(y: Array, repeats: int) -> Array:
     return (y.reshape(-1, repeats, y.shape[1]).sum(axis=1, dtype=np.float64) / repeats).astype(y.dtype)
 
 
-def loss_of(loss: str | LossFunction, y: AnyArray, batch: Batch, ops: Backend) -> tuple[AnyArray, AnyArray]:
+def loss_of(
+    loss: str | LossFunction, y: AnyArray, batch: Batch, ops: Backend, classes: ClassOptions = NEITHER
+) -> tuple[AnyArray, AnyArray]:
     """Return the loss of a batch and its gradient dy; during graph capture the loss is a function."""
     mask = mask_of(batch, y)
     if isinstance(loss, str):
-        return LOSSES[loss](y, batch.target, mask, backend=ops)
+        return classes.loss(loss, y, batch.target, mask, ops)
     return own_loss(loss, y, batch.target, mask, ops)
 
 

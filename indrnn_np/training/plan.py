@@ -7,29 +7,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .. import _check, _files
-from .._types import Json, LossFunction, Metric, Value
+from .._types import ClassWeights, Json, LossFunction, Metric, Value
 from ..gradients.online import EXACT
 from ..networks.recompute import KEEP, MEMORY
 from ..optim.schedules import Constant, Plateau, Schedule
 from ..settings.tables import number
 from ..tasks import Task
 from ..tasks.targets import loss_name
-from . import metrics, plan_checks
+from . import class_weights, metrics, plan_checks
 from .plan_checks import BPTT
 from .ranks import OneRank, ranks_of
 
 # Fields that may be None.
 LEFT_OPEN = (
-    "iterations",
-    "epochs",
-    "loss",
-    "metrics",
-    "schedule",
-    "validate_every",
-    "time_table",
-    "shards",
+    "iterations", "epochs", "loss", "metrics", "class_weights", "schedule", "validate_every", "time_table", "shards",
     "comm",
-)
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -91,6 +84,12 @@ class Plan:
         added (docs/scale.md). None: one for each rank.
     sync_bn : bool
         Batch norm uses the statistics of the shards of all ranks, each of which has one shard.
+    class_weights : str or sequence of float, optional
+        Weights of the classes in the training loss: a number above 0 for each class, or "balanced"
+        (training/class_weights.py). None: 1 for each class.
+    label_smoothing : float
+        Label smoothing ε in [0, 1): the probability that a target spreads over all classes in the
+        training loss. Evaluations have neither weights nor smoothing.
     comm : mpi4py.MPI.Comm, optional
         Communicator whose ranks share each batch. None: this process runs alone.
 
@@ -125,6 +124,8 @@ class Plan:
     time_table: str | Path | None = None
     shards: int | None = None
     sync_bn: bool = False
+    class_weights: ClassWeights = None
+    label_smoothing: float = 0.0
     comm: Value = None
 
     def __post_init__(self) -> None:
@@ -138,6 +139,7 @@ class Plan:
             _check.fail("Plan", "graph is True", "False", because)
         if self.loss is not None and not callable(self.loss):
             _check.choice("Plan", "loss", self.loss, metrics.LOSSES)
+        object.__setattr__(self, "class_weights", class_weights.checked(self.class_weights))
         _check.choice("Plan", "memory", self.memory, MEMORY)
         if self.time_table is not None:
             _files.user_path("Plan", "time_table", self.time_table)
@@ -169,7 +171,7 @@ class Plan:
         fields = vars(self) | {
             "iterations": done + self._length(task), "epochs": None, "loss": self.loss or task.loss,
             "schedule": self.schedule or Constant(lr), "validate_every": every,
-            "shards": self.shards or self.ranks.size,
+            "shards": self.shards or self.ranks.size, "class_weights": class_weights.of_task(self, task),
         }  # fmt: skip
         return RunPlan(**fields)
 
@@ -227,5 +229,6 @@ class RunPlan(Plan):
         left_out = ("epochs", "schedule", "comm")
         fields = {name: value for name, value in vars(self).items() if name not in left_out}
         fields |= {"loss": self.loss_name, "metrics": sorted(self.metrics or ())}
-        table = fields.pop("time_table")
-        return fields if table is None else fields | {"time_table": str(table)}  # TOML has no None
+        table, weights = fields.pop("time_table"), fields.pop("class_weights")
+        fields |= {} if table is None else {"time_table": str(table)}  # TOML has no None
+        return fields if weights is None else fields | {"class_weights": list(weights)}

@@ -1,7 +1,8 @@
 """Data-parallel training: a batch in shards, whose gradients are added by one binary tree.
 
     shard s     samples [s B/S, (s + 1) B/S) of the batch, for s = 0 to S - 1
-    gradient    g = Σ_s n_s / n · g_s,  where n_s of the n targets that count are in shard s
+    gradient    g = Σ_s n_s / n · g_s,  where n_s of the n targets that count are in shard s,
+                or n_s and n are the sums of their class weights
     tree        the sum of S shards is the sum of the first S // 2 plus the sum of the others
 
 The sum is the gradient of the batch's loss. The tree depends on S only. Each of N ranks computes
@@ -32,7 +33,7 @@ from ..networks.sequential import Sequential
 from ..parameters import Views
 from ..tasks import Batch
 from ..workspace import Workspace
-from . import metrics
+from . import class_weights, metrics
 from .gradient_pass import GradientPass, Part
 from .plan import RunPlan
 
@@ -92,6 +93,7 @@ class ShardedPass(GradientPass):
     def __init__(self, net: Sequential, plan: RunPlan, work: Workspace) -> None:
         super().__init__(net)
         self.plan, self.ranks, self._work = plan, plan.ranks, work
+        self._classes = class_weights.options(plan, net)
         each = plan.shards // self.ranks.size
         self._own = range(self.ranks.rank * each, (self.ranks.rank + 1) * each)
         self._axis = 0 if any(isinstance(layer, LastStep) for layer in net.layers) else 1
@@ -136,11 +138,14 @@ class ShardedPass(GradientPass):
         y, after, tape = net.forward(
             part.x, state, part.lengths, work=self._work, memory=plan.memory, shard=shard
         )
-        count, total = metrics.rows_of(part, y), metrics.rows_of(batch, y)
+        count, total = (metrics.weight_of(of, y, self._classes) for of in (part, batch))
         empty = count == 0 < total
         if empty and not shard.gather:
             return nothing, after
-        loss, dy = (0.0, np.zeros_like(y)) if empty else metrics.loss_of(plan.loss, y, part, net.ops)
+        if empty:
+            loss, dy = 0.0, np.zeros_like(y)
+        else:
+            loss, dy = metrics.loss_of(plan.loss, y, part, net.ops, self._classes)
         weight = count / total
         if shard.gather:  # the gradients of all shards meet in batch norm
             dy = dy * dy.dtype.type(weight)

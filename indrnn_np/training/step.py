@@ -14,8 +14,8 @@ from .._types import AnyArray, State, Value
 from ..layers.chain import check_layers
 from ..networks.checks import check_input
 from ..networks.sequential import Sequential
-from ..optim.losses import check_targets
 from ..optim.optimizers import Optimizer
+from ..optim.target_checks import check_targets
 from ..parameters import Views
 from ..tasks import Batch
 from ..workspace import Workspace

@@ -21,7 +21,7 @@ from ..optim.optimizers import Optimizer
 from ..optim.schedules import Plateau
 from ..tasks import Task
 from ..workspace import Workspace
-from . import carried, checkpoint, diagnose, metrics, records, single_values
+from . import carried, checkpoint, class_weights, diagnose, metrics, records, single_values
 from .best_state import BestState, Record
 from .callbacks import Callback, Observer
 from .checkpoint import Contents
@@ -233,7 +233,8 @@ class Trainer:
         The search repeats the pass of `update`; None searches only the parameters.
         """
         parts = self.step.gradient_pass.parts
-        places = diagnose.find(self.net, update, self.plan.loss, self.plan.memory, self._work, parts)
+        plan, classes = self.plan, class_weights.options(self.plan, self.net)
+        places = diagnose.find(self.net, update, plan.loss, plan.memory, self._work, parts, classes)
         places = self.ranks.first_true(places)
         if update is not None and self.net.ops.finite.first(self.net.flat) < 0:
             self._save()

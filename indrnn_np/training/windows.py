@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import _check
 from .._types import Array, Json
-from ..tasks import Batch, Task
+from ..tasks import Batch, Task, class_counts
 
 WHERE = "train"
 
@@ -40,6 +40,7 @@ class Windows:
         self.name, self.loss, self.output, self.metric = task.name, task.loss, task.output, task.metric
         self.input_size, self.output_size, self.steps = task.input_size, task.output_size, task.steps
         self.baseline, self.splits = task.baseline, task.splits
+        self.class_counts = class_counts.of_task(task)
 
     def describe(self) -> Json:
         """Return the description of the task."""

@@ -61,9 +61,10 @@ def test_the_code_of_the_page_about_own_data_runs(tmp_path, monkeypatch, capsys)
     for code in page:
         exec(code, names)
     printed = capsys.readouterr().out.splitlines()
-    assert len(page) == len(printed) == 5
-    assert printed[0].endswith("(3, 2)") and all("ing" in printed[i] for i in (0, 4))  # rising, falling
-    assert printed[2] == "True" and printed[3].startswith("<Flow ")
+    assert len(page) == len(printed) == 6
+    assert printed[0].endswith("(3, 2)") and all("ing" in printed[i] for i in (0, 5))  # rising, falling
+    assert "['common' 'rare']" in printed[2]
+    assert printed[3] == "True" and printed[4].startswith("<Flow ")
     iterations, largest = names["result"].curve("largest error", "validation")
     assert len(iterations) == 5 and largest[-1] < largest[0]
 

@@ -61,6 +61,12 @@ def test_no_advice_without_numbers_to_compare(change):
     assert advice.of_run(summary) and not advice.of_run(summary | change)
 
 
+def test_no_advice_about_the_accuracy_of_a_run_with_class_weights():
+    summary = {"metric": "accuracy", "baseline": 0.9, "final": {"test": {"accuracy": 0.8}}}
+    assert advice.of_run(summary | {"plan": {"label_smoothing": 0.1}})
+    assert not advice.of_run(summary | {"plan": {"class_weights": [1.0, 9.0]}})
+
+
 def fitted(y, out, loss=None):
     x = np.random.default_rng(0).standard_normal((4, 60, 2)).astype("float32")
     net = ir.plain(2, 8, 2, layers=1, steps=4, backend="reference")

@@ -61,6 +61,18 @@ def test_exact_online_gradients_train_like_bptt(cells, last, symbols, lengths):
     assert np.abs(nets[0].flat - network(cells, last).flat).max() > 1e-3
 
 
+@pytest.mark.parametrize("last", [True, False])
+def test_online_gradients_have_class_weights_and_smoothing(last):
+    """The weights sum to less than 1, as a count of targets never does."""
+    nets, results = [network(last=last) for _ in range(2)], []
+    classes = {"class_weights": (0.001, 0.004, 0.002), "label_smoothing": 0.1}
+    for net, gradients in zip(nets, GRADIENTS, strict=True):
+        results.append(fit(net, data(last, lengths=True, symbols=True), gradients=gradients, **classes))
+    assert_close(nets[1].flat, nets[0].flat)
+    losses = [result.curve("softmax_cross_entropy")[1] for result in results]
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-12)
+
+
 class Stream:
     """A task with masks, without an end."""
 

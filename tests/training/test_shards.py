@@ -86,6 +86,17 @@ def test_the_sum_over_shards_is_the_gradient_of_the_batch(case, count):
     assert_close(summed[1], whole[1])
 
 
+@pytest.mark.parametrize("count", [2, 4])
+@pytest.mark.parametrize("case", ["labels at the end of sequences with lengths", "lengths and a mask"])
+def test_a_shard_weighs_as_much_as_the_classes_of_its_labels(case, count):
+    name, _, options = CASES[case]
+    part, classes = batch(name, **options), {"class_weights": (0.1, 5.0, 1.0, 0.3), "label_smoothing": 0.2}
+    whole, summed = gradient(name, 1, part, **classes), gradient(name, count, part, **classes)
+    assert_close(np.float64(summed[0]), np.float64(whole[0]))
+    assert_close(summed[1], whole[1])
+    assert np.abs(whole[1] - gradient(name, 1, part)[1]).max() > 1e-3
+
+
 def test_recomputation_in_shards_has_the_same_gradient():
     part = batch("every", lengths=LENGTHS)
     assert_close(gradient("every", 4, part, memory="recompute")[1], gradient("every", 1, part)[1])
