@@ -14,10 +14,14 @@ ARRAY, COUNT = "an array (B, H)", "a count of steps"  # kinds of state
 
 
 class Parameter(NamedTuple):
-    """Shape and initialiser of a parameter."""
+    """Shape and initialiser of a parameter.
+
+    Its random numbers depend on its name, or on the name `drawn_as` of the same layer if it is set.
+    """
 
     shape: tuple[int, ...]
     init: Initializer
+    drawn_as: str = ""
 
 
 class Layer:
@@ -76,6 +80,10 @@ class Layer:
     def bounds(self, steps: int | None) -> dict[str, float]:
         """Return the bounds on |parameter| that the projection enforces."""
         return {}
+
+    def weight_bounds(self, steps: int | None) -> dict[str, float]:
+        """Return the bounds on |u|, which the projection or the form of u enforces."""
+        return self.bounds(steps)
 
     def forward(self, x: AnyArray, state: State, ctx: Context) -> tuple[AnyArray, State, Record]:
         """Return y, the state after the last step, and the tape for backward."""

@@ -70,6 +70,10 @@ class Bidirectional(Layer):
         halves = self.halves().items()
         return {f"{n}.{p}": value for n, half in halves for p, value in half.bounds(steps).items()}
 
+    def weight_bounds(self, steps: int | None) -> dict[str, float]:
+        halves = self.halves().items()
+        return {f"{n}.{p}": value for n, half in halves for p, value in half.weight_bounds(steps).items()}
+
     def forward(self, x: AnyArray, state: State, ctx: Context) -> tuple[AnyArray, State, Record]:
         passes = [
             half.forward(x, None if state is None else state[i], ctx.child(name))

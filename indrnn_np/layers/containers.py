@@ -83,6 +83,9 @@ class Container(Layer):
     def bounds(self, steps: int | None) -> dict[str, float]:
         return gathered(self.layers, "bounds", steps)
 
+    def weight_bounds(self, steps: int | None) -> dict[str, float]:
+        return gathered(self.layers, "weight_bounds", steps)
+
     def rectified(self, tape: Record) -> list[AnyArray]:
         return [h for layer, t in zip(self.layers, tape.layers, strict=True) for h in layer.rectified(t)]
 

@@ -107,6 +107,8 @@ class Context:
         Whether anything reads dx. If not, backward may return None for it.
     directions : mapping of str to array
         Direction of each parameter of the network, for tangents.
+    steps : int, optional
+        Sequence length T of the network, from which the bounds on |u| follow.
     """
 
     ops: Backend
@@ -121,6 +123,7 @@ class Context:
     grads: Mapping[str, AnyArray] = dataclasses.field(default_factory=dict)
     input_gradient: bool = True
     directions: Mapping[str, AnyArray] = dataclasses.field(default_factory=dict)
+    steps: int | None = None
 
     def child(self, name: str) -> Context:
         """Return the context of an inner layer whose names start with `name.`."""

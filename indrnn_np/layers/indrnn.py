@@ -12,6 +12,7 @@ from .base import Parameter, sequence
 from .context import Context
 from .fusion import READER, Normalised, split_gradient
 from .recurrent import Independent, Projecting
+from .recurrent_weight import PROJECTED
 from .time_table import SERIAL
 
 
@@ -43,14 +44,28 @@ class IndRNN(Projecting, Independent):
         "serial" runs time step by time step. "parallel" runs chunks of time at once, by a scan
         (ops/recurrence/parallel.py): the results differ by rounding, and batch norm before the
         layer is not fused. "auto" takes the faster one by a table (layers/time_table.py).
+    u_form : str
+        "projected": u is learned, and a projection after each update keeps it within the bound.
+        "exp": ν is learned, and u = bound · exp(-exp ν) is between 0 and the bound for every ν. The
+        network then needs `steps` (unless γ is 1), u starts above 0 with u / bound clipped to
+        [1e-6, 1 - 1e-6], and the backend is "cpu" or "reference".
+
+    Raises
+    ------
+    ValueError
+        If an option is unknown, or with `u_form="exp"` if `recurrent_init` is "symmetric" or not
+        above 0, if `constrain` is False, if the network has no `steps`, or if its u starts above
+        the bound.
 
     Notes
     -----
     h_t = φ(W x_t + u ⊙ h_{t-1} + b)
 
-    Maps x (T, B, D) to y (T, B, H). The learned arrays are W (H, D), u (H,), b (H,) and, with
-    `learn_h0`, h0 (H,). The state is the last hidden state (B, H): pass it to the next window.
-    None starts from h0 or zero.
+    u_form="exp" is the form of Orvieto et al. 2023, arXiv:2303.06349, for real eigenvalues.
+
+    Maps x (T, B, D) to y (T, B, H). The learned arrays are W (H, D), u (H,) or nu (H,), b (H,) and,
+    with `learn_h0`, h0 (H,). `net.recurrent_weights()` returns u in both forms. The state is the last
+    hidden state (B, H): pass it to the next window. None starts from h0 or zero.
 
     Examples
     --------
@@ -70,6 +85,7 @@ class IndRNN(Projecting, Independent):
     learn_h0: bool = False
     reverse: bool = False
     time: str = SERIAL
+    u_form: str = PROJECTED
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -86,7 +102,7 @@ class IndRNN(Projecting, Independent):
         H, zero = self.hidden_size, init.constant(0.0)
         parameters = {
             "W": Parameter((H, self.input_size), init.input_weights(self.input_init)),
-            "u": self._recurrent_weight(H, steps),
+            **self._weight_parameter(H, steps),
             "b": Parameter((H,), zero),
         }
         return parameters | ({"h0": Parameter((H,), zero)} if self.learn_h0 else {})
@@ -99,8 +115,8 @@ class IndRNN(Projecting, Independent):
             h = parallel_cell.forward(self, scan, x, h0, ctx)
         else:
             h = ctx.ops.indrnn.forward(
-                x, ctx.param("W"), ctx.param("u"), ctx.param("b"), h0, self.activation, ctx.run.lengths, self.reverse,
-                ctx, norm,
+                x, ctx.param("W"), self.weight(ctx), ctx.param("b"), h0, self.activation, ctx.run.lengths,
+                self.reverse, ctx, norm,
             )  # fmt: skip
         last = ctx.ops.recurrence.last(h, ctx.run.lengths, self.reverse)
         return h[1:], last, (x, h, state is None, norm)
@@ -114,10 +130,10 @@ class IndRNN(Projecting, Independent):
             dx, dW, du, db, dh0 = parallel_cell.backward(self, scan, dh, dhT, x, h, ctx)
         else:
             dx, dW, du, db, dh0 = ctx.ops.indrnn.backward(
-                dh, x, h, ctx.param("W"), ctx.param("u"), dhT, self.activation, ctx.run.lengths, self.reverse,
-                ctx.scratch, self._probe(ctx), norm, ctx.input_gradient,
+                dh, x, h, ctx.param("W"), self.weight(ctx), dhT, self.activation, ctx.run.lengths,
+                self.reverse, ctx.scratch, self._probe(ctx), norm, ctx.input_gradient,
             )  # fmt: skip
-        grads = {"W": dW, "u": du, "b": db}
+        grads = {"W": dW, **self.weight_gradient(du, ctx), "b": db}
         if self.learn_h0:
             grads["h0"] = ctx.ops.rows.total(dh0) if started else ctx.ops.device.zeros(du.shape, du.dtype)
         return dx, dh0, grads
@@ -128,8 +144,8 @@ class IndRNN(Projecting, Independent):
         x, h, started, _ = tape
         h0_dot = self._initial_direction(h[0], state_dot, ctx, self.learn_h0 and started)
         h_dot = ctx.ops.tangent("indrnn")(
-            x_dot, x, h, ctx.param("W"), ctx.param("u"), ctx.direction("W"), ctx.direction("u"), ctx.direction("b"),
-            h0_dot, self.activation, ctx.run.lengths, self.reverse,
+            x_dot, x, h, ctx.param("W"), self.weight(ctx), ctx.direction("W"),
+            self.weight_direction(ctx), ctx.direction("b"), h0_dot, self.activation, ctx.run.lengths, self.reverse,
         )  # fmt: skip
         return h_dot[1:], ctx.ops.recurrence.last(h_dot, ctx.run.lengths, self.reverse), (x_dot, h_dot)
 

@@ -19,7 +19,7 @@ def forward(layer: Independent, scan: Scan, x: AnyArray, h0: AnyArray, ctx: Cont
     T, B, _ = x.shape
     h = ctx.array("h", (T + 1, B, layer.state_size))
     a = ctx.ops.affine.forward(x, ctx.param("W"), ctx.param("b"), h[1:])
-    return scan.forward(a, ctx.param("u"), h0, layer.activation, ctx.run.lengths, layer.reverse, h)
+    return scan.forward(a, layer.weight(ctx), h0, layer.activation, ctx.run.lengths, layer.reverse, h)
 
 
 def backward(
@@ -31,7 +31,8 @@ def backward(
     """
     (T, B, H), lengths = h[1:].shape, ctx.run.lengths
     da = ctx.scratch.array("da", (T, B, H))
-    _, du, dh0 = scan.backward(dh, h, ctx.param("u"), dhT, layer.activation, lengths, layer.reverse, da)
+    u = layer.weight(ctx)
+    _, du, dh0 = scan.backward(dh, h, u, dhT, layer.activation, lengths, layer.reverse, da)
     if (probe := layer._probe(ctx)) is not None:
         probe(0, T, dh, da)
     if lengths is not None:  # x may hold NaN in the padding

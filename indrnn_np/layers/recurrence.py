@@ -11,6 +11,7 @@ from .base import Parameter, sequence
 from .context import Context
 from .fusion import split_gradient
 from .recurrent import Independent
+from .recurrent_weight import PROJECTED
 from .time_table import SERIAL
 
 
@@ -24,7 +25,7 @@ class Recurrence(Independent):
         Number of units H.
     activation : str
         φ: "relu", "tanh", "sigmoid" or "identity".
-    recurrent_init, gamma, constrain, reverse, time
+    recurrent_init, gamma, constrain, reverse, time, u_form
         As in IndRNN.
 
     Notes
@@ -33,7 +34,7 @@ class Recurrence(Independent):
 
     Li et al. 2018, arXiv:1803.04831, figure 1.
 
-    x and y are (T, B, H). The learned array is u (H,). The state is the last hidden state (B, H):
+    x and y are (T, B, H). The learned array is u (H,) or nu (H,). The state is the last hidden state (B, H):
     pass it to the next window. None starts from zero.
     """
 
@@ -44,6 +45,7 @@ class Recurrence(Independent):
     constrain: bool = True
     reverse: bool = False
     time: str = SERIAL
+    u_form: str = PROJECTED
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -59,15 +61,15 @@ class Recurrence(Independent):
         return self.size
 
     def parameters(self, steps: int | None) -> dict[str, Parameter]:
-        return {"u": self._recurrent_weight(self.size, steps)}
+        return self._weight_parameter(self.size, steps)
 
     def forward(self, x: AnyArray, state: State, ctx: Context) -> tuple[AnyArray, State, Record]:
         sequence("Recurrence.forward", x, self.size)
         T, B, _ = x.shape
         recurrence = self.scan(x, ctx) or ctx.ops.recurrence
         h = recurrence.forward(
-            x, ctx.param("u"), self._initial(x, state, self.size, ctx), self.activation, ctx.run.lengths, self.reverse,
-            ctx.array("h", (T + 1, B, self.size)),
+            x, self.weight(ctx), self._initial(x, state, self.size, ctx), self.activation, ctx.run.lengths,
+            self.reverse, ctx.array("h", (T + 1, B, self.size)),
         )  # fmt: skip
         return h[1:], ctx.ops.recurrence.last(h, ctx.run.lengths, self.reverse), h
 
@@ -78,13 +80,13 @@ class Recurrence(Independent):
         T, B, _ = h.shape
         recurrence = self.scan(h[1:], ctx) or ctx.ops.recurrence
         da, du, dh0 = recurrence.backward(
-            dh, h, ctx.param("u"), dhT, self.activation, ctx.run.lengths, self.reverse,
+            dh, h, self.weight(ctx), dhT, self.activation, ctx.run.lengths, self.reverse,
             ctx.scratch.array("dx", (T - 1, B, self.size)),
         )  # fmt: skip
         probe = self._probe(ctx)
         if probe is not None:
             probe(0, T - 1, dh, da)
-        return da, dh0, {"u": du}
+        return da, dh0, self.weight_gradient(du, ctx)
 
     def tangent(
         self, x_dot: AnyArray, tape: Record, state_dot: State, ctx: Context
@@ -93,8 +95,8 @@ class Recurrence(Independent):
         h_dot = ctx.ops.tangent("recurrence")(
             x_dot,
             h,
-            ctx.param("u"),
-            ctx.direction("u"),
+            self.weight(ctx),
+            self.weight_direction(ctx),
             h0_dot,
             self.activation,
             ctx.run.lengths,

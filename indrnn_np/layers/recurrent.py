@@ -6,13 +6,16 @@ import math
 from functools import partial
 from typing import NamedTuple
 
+import numpy as np
+
 from .. import _check, init
 from .._types import AnyArray, Function, Probe, State
 from ..ops.recurrence.activation import ACTIVATIONS
 from ..ops.recurrence.scan import chunk_length
-from . import time_table
+from . import recurrent_weight, time_table
 from .base import Layer, Parameter
 from .context import Context
+from .recurrent_weight import EXP, PROJECTED
 
 
 class Recurrent(Layer):
@@ -98,23 +101,30 @@ class Scan(NamedTuple):
 
 
 class Independent(Recurrent):
-    """Base class of layers with a single recurrent weight for each neuron: u (H,)."""
+    """Base class of layers with a single recurrent weight for each neuron: u (H,).
+
+    The parameter is u, or ν with `u_form="exp"` (recurrent_weight.py).
+    """
 
     activation: str
     recurrent_init: str | float
     gamma: float
     constrain: bool
     time: str
+    u_form: str
 
     def _check_recurrence(self) -> None:
         where = type(self).__name__
         _check.choice(where, "activation", self.activation, ACTIVATIONS)
         _check.choice(where, "time", self.time, time_table.TIMES)
+        _check.choice(where, "u_form", self.u_form, recurrent_weight.FORMS)
         _check.at_least(where, "gamma", self.gamma, 0.0, strictly=True)
         if isinstance(self.recurrent_init, str):
             _check.choice(where, "recurrent_init", self.recurrent_init, init.RECURRENT)
         else:
             _check.finite_number(where, "recurrent_init", self.recurrent_init)
+        if self.u_form == EXP:
+            recurrent_weight.check(where, self.recurrent_init, self.constrain)
 
     def scan(self, x: AnyArray, ctx: Context) -> Scan | None:
         """Return the scan over time for a pass of x (T, B, D), or None if the recurrence is serial.
@@ -131,11 +141,58 @@ class Independent(Recurrent):
         recurrence, chunk = ctx.ops.parallel("recurrence"), chunk_length(steps, columns)
         return Scan(partial(recurrence.forward, chunk=chunk), partial(recurrence.backward, chunk=chunk))
 
-    def bounds(self, steps: int | None) -> dict[str, float]:
-        return {"u": init.recurrent_bound(self.activation, self.gamma, steps)} if self.constrain else {}
+    def weight_bounds(self, steps: int | None) -> dict[str, float]:
+        return {"u": self._bound(steps)} if self.constrain else {}
 
-    def _recurrent_weight(self, units: int, steps: int | None) -> Parameter:
-        """Return u with its initialiser, whose values are within the bound if T is known."""
+    def bounds(self, steps: int | None) -> dict[str, float]:
+        return self.weight_bounds(steps) if self.u_form == PROJECTED else {}
+
+    @property
+    def weight_name(self) -> str:
+        """Name of the parameter: "u" or "nu"."""
+        return "u" if self.u_form == PROJECTED else "nu"
+
+    def weight(self, ctx: Context) -> AnyArray:
+        """Return u (H,)."""
+        if self.u_form == PROJECTED:
+            return ctx.param("u")
+        if ctx.ops.device.arrays is not np.ndarray:
+            where, problem = type(self).__name__, f"the backend is {ctx.ops.name!r} with u_form={EXP!r}"
+            because = "because u = bound exp(-exp ν) has no kernel for a GPU"
+            _check.fail(where, problem, f"'cpu' or 'reference', or u_form={PROJECTED!r}", because)
+        return recurrent_weight.weight(ctx.param("nu"), self._bound(ctx.steps))
+
+    def weight_slope(self, ctx: Context) -> AnyArray | float:
+        """Return du/dν (H,), or 1 if u is the parameter."""
+        if self.u_form == PROJECTED:
+            return 1.0
+        return recurrent_weight.slope(ctx.param("nu"), self._bound(ctx.steps))
+
+    def weight_gradient(self, du: AnyArray, ctx: Context) -> dict[str, AnyArray]:
+        """Return the gradient of the parameter by its name, from du (..., H)."""
+        return {self.weight_name: du if self.u_form == PROJECTED else self.weight_slope(ctx) * du}
+
+    def weight_direction(self, ctx: Context) -> AnyArray:
+        """Return the direction of u (H,), from that of the parameter."""
+        if self.u_form == PROJECTED:
+            return ctx.direction("u")
+        return self.weight_slope(ctx) * ctx.direction("nu")
+
+    def weight_slope_direction(self, ctx: Context) -> AnyArray:
+        """Return the derivative of du/dν (H,) along the direction of ν."""
+        return recurrent_weight.curvature(ctx.param("nu"), self._bound(ctx.steps)) * ctx.direction("nu")
+
+    def _bound(self, steps: int | None) -> float:
+        return init.recurrent_bound(self.activation, self.gamma, steps)
+
+    def _weight_parameter(self, units: int, steps: int | None) -> dict[str, Parameter]:
+        """Return u or ν with its initialiser. The initial u is within the bound if T is known."""
+        if self.u_form == EXP:
+            recurrent_weight.check_steps(type(self).__name__, self.gamma, steps)
         bounded = self.constrain or (steps is not None and self.recurrent_init != "ones")
-        bound = init.recurrent_bound(self.activation, self.gamma, steps) if bounded else math.inf
-        return Parameter((units,), init.recurrent(self.recurrent_init, bound, self.gamma, steps))
+        bound = self._bound(steps) if bounded else math.inf
+        weights = init.recurrent(self.recurrent_init, bound, self.gamma, steps)
+        if self.u_form == PROJECTED:
+            return {"u": Parameter((units,), weights)}
+        recurrent_weight.check_within(type(self).__name__, self.recurrent_init, bound)
+        return {"nu": Parameter((units,), recurrent_weight.initial(weights, bound), drawn_as="u")}

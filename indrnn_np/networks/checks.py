@@ -54,8 +54,7 @@ def check_input(net: Network, x: AnyArray, lengths: Array | None, training: bool
     if net.symbols is not None and isinstance(x, np.ndarray):
         among = True if lengths is None else _check.counted(where, lengths, x)
         _check.symbols(where, "x", x, net.symbols, among, f"symbols{hint}")
-    bounded = any(bound != 1 for bound in net.bounds.values())
-    if training and net.steps is not None and net.steps < T and bounded:
+    if training and net.steps is not None and net.steps < T and net.bounded:
         because = f"(steps of the network), because the bounds on |u| hold for sequences of that length{hint}"
         _check.fail(where, f"x has {T} steps", f"at most {net.steps} in training", because)
     if training:

@@ -38,7 +38,7 @@ def import_torch(state_dict: Mapping[str, AnyArray]) -> dict[str, Array]:
     """Return the arrays of a PyTorch stack of IndRNN layers, named as in a Sequential.
 
     The result is `{"0.W": ..., "0.u": ..., "0.b": ..., "1.W": ...}`. Load it by
-    `net.load_state_dict({**net.state_dict(), **arrays})`.
+    `net.load_state_dict({**net.state_dict(), **arrays})`, into layers with `u_form="projected"`.
 
     Parameters
     ----------

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import functools
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -14,9 +15,10 @@ from .. import _check
 from .._types import AnyArray, Array, DTypeLike, Json, State, Value
 from ..backend import get as get_backend
 from ..device import Device
-from ..layers import Embedding, Layer, Tied, fusion
+from ..layers import Bidirectional, Embedding, Layer, Tied, fusion
 from ..layers.chain import Tape, check_layers, forward_layers, gathered, named_layers, network_input
 from ..layers.context import Context, Pass, Shard
+from ..layers.recurrent import Independent
 from ..parameters import Identity, Views, load_arrays, total_size
 from ..workspace import Workspace
 from . import tape_stamp
@@ -59,7 +61,9 @@ class Network:
         self.params = Views(shapes, self.device.empty((total_size(shapes),), self.dtype))
         for name, p in parameters.items():
             # A generator for each name: adding a layer does not change the values of other layers.
-            rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
+            layer, _, letter = name.rpartition(".")
+            drawn_as = f"{layer}.{p.drawn_as or letter}"
+            rng = np.random.default_rng([seed, zlib.crc32(drawn_as.encode())])
             self.device.assign(self.params[name], p.init(rng, p.shape))
         self.buffers = Views(shapes_running, self.device.empty((total_size(shapes_running),), self.dtype))
         for name, value in running.items():
@@ -70,6 +74,16 @@ class Network:
     def fusion_plan(self) -> tuple[bool, ...]:
         """For each layer, whether it is a batch norm that a later layer can apply."""
         return fusion.plan(self.layers)
+
+    @functools.cached_property
+    def weight_bounds(self) -> dict[str, float]:
+        """Bounds on |u| by name ("0.u"), which the projection or the form of u enforces."""
+        return gathered(self.layers, "weight_bounds", self.steps)
+
+    @property
+    def bounded(self) -> bool:
+        """Whether a bound on |u| depends on the sequence length T."""
+        return any(bound != 1 for bound in self.weight_bounds.values())
 
     @property
     def backend(self) -> str:
@@ -101,6 +115,22 @@ class Network:
         """Number of symbols if the first layer is an Embedding, so that x is (T, B); else None."""
         first = self.layers[0]
         return first.symbols if isinstance(first, Embedding) else None
+
+    def recurrent_weights(self) -> dict[str, Array]:
+        """Return u of each IndRNN and Recurrence by the name of the layer, as new NumPy arrays (H,).
+
+        Examples
+        --------
+        >>> import indrnn_np as ir
+        >>> net = ir.Sequential([ir.IndRNN(2, 3, recurrent_init=0.5, u_form="exp")], steps=5, dtype="float64")
+        >>> net.recurrent_weights(), list(net.params)
+        ({'0': array([0.5, 0.5, 0.5])}, ['0.W', '0.nu', '0.b'])
+        """
+        ctx = self.contexts()[0]
+        return {
+            name: np.array(self.device.to_host(layer.weight(dataclasses.replace(ctx, prefix=f"{name}."))))
+            for name, layer in independent_layers(self.layers)
+        }
 
     def project(self) -> None:
         """Clip every recurrent weight to |u| <= bound. Call it after each update."""
@@ -159,9 +189,9 @@ class Network:
         run = Pass(seed=self.seed, iteration=self.iteration, **options)
         params, buffers = self.params.by_name, self.buffers.by_name
         fused = [planned and fusion.fuses(self.ops, run) for planned in self.fusion_plan]
+        every = Context(self.ops, params, buffers, self.dtype, run, work, steps=self.steps)
         return tuple(
-            Context(self.ops, params, buffers, self.dtype, run, work, f"{i}.", fused=fused[i])
-            for i in range(len(self.layers))
+            dataclasses.replace(every, prefix=f"{i}.", fused=fused[i]) for i in range(len(self.layers))
         )
 
     def run(
@@ -180,6 +210,15 @@ class Network:
         y, after, tape = forward_layers(self.layers, x, states, contexts)
         tape_stamp.finish(stamp, tape, x, self.params, self.device)
         return y, after, tape
+
+
+def independent_layers(layers: Sequence[Layer]) -> Iterator[tuple[str, Independent]]:
+    """Yield the name and the object of each layer with a weight u, and of both halves of a Bidirectional."""
+    for name, layer in named_layers(layers):
+        halves = layer.halves() if isinstance(layer, Bidirectional) else {"": layer}
+        for half, inner in halves.items():
+            if isinstance(inner, Independent):
+                yield f"{name}.{half}".rstrip("."), inner
 
 
 def check_symbols(layers: Sequence[Layer]) -> None:

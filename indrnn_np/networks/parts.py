@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from .. import _check
 from .._types import Json
 from ..layers import BatchNorm, Dropout, Embedding, IndRNN, LastStep, Layer, Linear, Recurrence, Tied
+from ..layers.recurrent_weight import PROJECTED
 from ..layers.time_table import SERIAL
 from .sequential import Sequential
 
@@ -39,17 +40,21 @@ class Units:
     last_init: str | float | None = None
     input_init: str | float | None = None
     time: str = SERIAL
+    u_form: str = PROJECTED
 
     def recurrence(self, size: int, rate: float = 0.0, last: bool = False) -> list[Layer]:
         """Return a recurrence without input weights, with batch norm and dropout."""
-        return self._with_norm(size, Recurrence(size, *self._recurrent(last), time=self.time), rate)
+        layer = Recurrence(size, *self._recurrent(last), time=self.time, u_form=self.u_form)
+        return self._with_norm(size, layer, rate)
 
     def weighted(self, inputs: int, size: int, rate: float = 0.0, last: bool = False) -> list[Layer]:
         """Return a recurrence with input weights: an IndRNN, unless batch norm follows W."""
         if self.batchnorm and self.norm_place == BEFORE:
             return [self.linear(inputs, size), *self.recurrence(size, rate, last)]
         activation, start, gamma, constrain = self._recurrent(last)
-        layer = IndRNN(inputs, size, activation, start, self._input_init, gamma, constrain, time=self.time)
+        layer = IndRNN(
+            inputs, size, activation, start, self._input_init, gamma, constrain, time=self.time, u_form=self.u_form
+        )  # fmt: skip
         return self._with_norm(size, layer, rate)
 
     def linear(self, inputs: int, size: int) -> Layer:

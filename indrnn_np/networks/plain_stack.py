@@ -24,7 +24,9 @@ CELLS: dict[str, tuple[str, Json]] = {
     "gru": ("GRU", {}),
     ROTATING: ("RotatingIndRNN", {}),
 }
-INDRNN_OPTIONS = ("activation", "gamma", "constrain", "recurrent_init", "last_init", "input_init", "time")
+INDRNN_OPTIONS = (
+    "activation", "gamma", "constrain", "recurrent_init", "last_init", "input_init", "time", "u_form",
+)  # fmt: skip
 PLACES = ("embedding", "layer", "last")  # places of dropout
 
 
@@ -75,8 +77,8 @@ def plain(
     embedding_dropout : float
         Share of the rows of the embedding that is dropped in each batch.
     **options
-        Options of the recurrent layers: activation, gamma, constrain, time, recurrent_init, last_init
-        (recurrent_init of the last layer) and input_init, by default "normal" without batch norm
+        Options of the recurrent layers: activation, gamma, constrain, u_form, time, recurrent_init,
+        last_init (recurrent_init of the last layer) and input_init, by default "normal" without batch norm
         and "kaiming" with batch norm. Options of batch norm: norm_place ("after" or "before" the
         recurrence), per_step and positions. Other options (backend, dtype, seed) are passed to
         Sequential. A cell other than "indrnn" accepts the options of its layer only.

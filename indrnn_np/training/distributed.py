@@ -165,7 +165,7 @@ class TimeSplit:
                 because = "as on rank 0, because each rank has time steps of the same samples"
                 _check.fail(where, f"x of rank {rank} has {batch} samples", f"{shapes[0][1]}", because)
         total = sum(steps for steps, _ in shapes)
-        if net.steps is not None and total > net.steps and any(bound != 1 for bound in net.bounds.values()):
+        if net.steps is not None and total > net.steps and net.bounded:
             because = "(steps of the network), because the bounds on |u| hold for sequences of that length"
             _check.fail(where, f"the pieces have {total} steps", f"at most {net.steps}", because)
 

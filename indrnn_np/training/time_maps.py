@@ -47,7 +47,7 @@ class StateMap:
 
     def compose(self) -> tuple[Array, ...]:
         """Return A in float64, B, p and q (B, H) of the piece; memory holds a window of a_t = W x_t + b."""
-        layer, ctx, u = self.layer, self.ctx, self.ctx.param("u")
+        layer, ctx, u = self.layer, self.ctx, self.layer.weight(self.ctx)
         T, shape = len(self.x), (self.x.shape[1], layer.state_size)
         low, high = ACTIVATIONS[layer.activation].limits or (-np.inf, np.inf)
         B = np.zeros(shape, ctx.dtype)
@@ -99,7 +99,7 @@ class GradientMap:
 
     def compose(self) -> tuple[Array, ...]:
         """Return A = Π u φ'_t in float64 and B (B, H) of the piece; memory holds a window of da."""
-        activation, u, h = self.layer.activation, self.ctx.param("u"), self.h
+        activation, u, h = self.layer.activation, self.layer.weight(self.ctx), self.h
         A, B = np.ones(h[0].shape), np.zeros(h[0].shape, h.dtype)
         with np.errstate(over="ignore", invalid="ignore"):  # `carried` finds columns that overflow
             for t0, t1 in reversed(windows(len(self.dh), B)):
