@@ -28,6 +28,11 @@ def stacks():
         "tied": [ir.Embedding(K, H, 0.5, 0.2), ir.Recurrence(H), ir.Tied(H, K)],
         "gates": [ir.LSTM(D, H), ir.GRU(H, H, reverse=True), ir.Bidirectional(ir.LSTM(H, H)), ir.Linear(2 * H, K)],
         "pairs": [ir.RotatingIndRNN(D, 6), ir.RotatingIndRNN(6, 4, "tanh", reverse=True), ir.Linear(4, K)],
+        "exp": [
+            ir.IndRNN(D, H, "tanh", input_init=0.5, u_form="exp", learn_h0=True),
+            ir.Bidirectional(ir.IndRNN(H, H, "sigmoid", input_init=0.5, u_form="exp")),
+            ir.Recurrence(2 * H, "tanh", u_form="exp"), ir.Linear(2 * H, K),
+        ],
         "batch norm": [
             ir.IndRNN(D, H, input_init=0.5), ir.BatchNorm(H), ir.BatchNorm(H, per_step=True), ir.Linear(H, K),
         ],

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from .. import _check
 from .._types import Array
 from ..layers import Dropout, IndRNN, LastStep, Layer, Linear, Recurrence
+from ..layers.recurrent import Independent
 from ..networks.sequential import Sequential
 
 WHERE = "online"
@@ -19,15 +20,21 @@ EXPECTED = "IndRNN or Recurrence layers, Linear, Dropout and LastStep"
 class Cell:
     """A recurrent layer with the names of its parameters; "" for a parameter that it does not have.
 
-    `rates` are the dropout rates and layer indices before W.
+    `u` is the name of ν if the layer has `u_form="exp"`. `rates` are the dropout rates and layer
+    indices before W.
     """
 
+    layer: Independent
     u: str
-    activation: str
     W: str = ""
     b: str = ""
     h0: str = ""
     rates: tuple[tuple[int, float], ...] = ()
+
+    @property
+    def activation(self) -> str:
+        """Name of φ."""
+        return self.layer.activation
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -79,7 +86,7 @@ def stack_of(net: Sequential) -> Stack:
         elif isinstance(layer, IndRNN | Recurrence) and not last:
             if layer.reverse:
                 _refuse(i, layer, "in reverse, which reads later steps")
-            cell = Cell(f"{i}.u", layer.activation, rates=tuple(rates))
+            cell = Cell(layer, f"{i}.{layer.weight_name}", rates=tuple(rates))
             if isinstance(layer, IndRNN):
                 if pending:
                     _refuse(i, layer, "after a Linear layer")

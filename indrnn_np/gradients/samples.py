@@ -72,9 +72,10 @@ def sample_gradients_of_layers(layers: Sequence[Layer], dy: Array, tape: Tape) -
 def _(layer: IndRNN, dy: Array, tape: Record, ctx: Context) -> Gradients:
     (x, h, _, _), (dh, dhT) = tape, split_gradient(dy, None, layer.reverse, ctx)
     da, du, db, dh0 = ctx.ops.sample_gradients("recurrence")(
-        dh, h, ctx.param("u"), dhT, layer.activation, ctx.run.lengths, layer.reverse
+        dh, h, layer.weight(ctx), dhT, layer.activation, ctx.run.lengths, layer.reverse
     )
-    grads = {"W": by_sample(da, x), "u": du, "b": db} | ({"h0": dh0} if layer.learn_h0 else {})
+    grads = {"W": by_sample(da, x), **layer.weight_gradient(du, ctx), "b": db}
+    grads |= {"h0": dh0} if layer.learn_h0 else {}
     return times(da, ctx.param("W")) if ctx.input_gradient else None, grads
 
 
@@ -82,9 +83,9 @@ def _(layer: IndRNN, dy: Array, tape: Record, ctx: Context) -> Gradients:
 def _(layer: Recurrence, dy: Array, tape: Record, ctx: Context) -> Gradients:
     dh, dhT = split_gradient(dy, None, layer.reverse, ctx)
     da, du, _, _ = ctx.ops.sample_gradients("recurrence")(
-        dh, tape, ctx.param("u"), dhT, layer.activation, ctx.run.lengths, layer.reverse
+        dh, tape, layer.weight(ctx), dhT, layer.activation, ctx.run.lengths, layer.reverse
     )
-    return da, {"u": du}
+    return da, layer.weight_gradient(du, ctx)
 
 
 @sample_gradients.register

@@ -32,6 +32,8 @@ from ..layers import (
 from ..layers.chain import Tape
 from ..layers.context import Context
 from ..layers.fusion import split_gradient
+from ..layers.recurrent import Independent
+from ..layers.recurrent_weight import PROJECTED
 
 Derivatives = tuple[
     AnyArray, dict[str, Array]
@@ -62,10 +64,10 @@ def _(layer: IndRNN, dy: Array, dy_dot: Array, tape: Record, tape_dot: Record, c
     (x, h, _, _), (x_dot, h_dot) = tape, tape_dot
     (dh, dhT), (dh_dot, dhT_dot) = (split_gradient(d, None, layer.reverse, ctx) for d in (dy, dy_dot))
     dx_dot, dW_dot, du_dot, db_dot, dh0_dot = ctx.ops.second_order("indrnn")(
-        dh, dh_dot, x, x_dot, h, h_dot, ctx.param("W"), ctx.direction("W"), ctx.param("u"), ctx.direction("u"),
-        dhT, dhT_dot, layer.activation, ctx.run.lengths, layer.reverse, ctx.input_gradient,
+        dh, dh_dot, x, x_dot, h, h_dot, ctx.param("W"), ctx.direction("W"), layer.weight(ctx),
+        layer.weight_direction(ctx), dhT, dhT_dot, layer.activation, ctx.run.lengths, layer.reverse, ctx.input_gradient,
     )  # fmt: skip
-    grads = {"W": dW_dot, "u": du_dot, "b": db_dot}
+    grads = {"W": dW_dot, **_of_weight(layer, dh, dhT, h, du_dot, ctx), "b": db_dot}
     return dx_dot, grads | ({"h0": dh0_dot.sum(axis=0)} if layer.learn_h0 else {})
 
 
@@ -75,10 +77,22 @@ def _(
 ) -> Derivatives:
     (dh, dhT), (dh_dot, dhT_dot) = (split_gradient(d, None, layer.reverse, ctx) for d in (dy, dy_dot))
     _, da_dot, du_dot, _ = ctx.ops.second_order("recurrence")(
-        dh, dh_dot, tape, tape_dot, ctx.param("u"), ctx.direction("u"), dhT, dhT_dot, layer.activation,
+        dh, dh_dot, tape, tape_dot, layer.weight(ctx), layer.weight_direction(ctx), dhT, dhT_dot, layer.activation,
         ctx.run.lengths, layer.reverse,
     )  # fmt: skip
-    return da_dot, {"u": du_dot}
+    return da_dot, _of_weight(layer, dh, dhT, tape, du_dot, ctx)
+
+
+def _of_weight(
+    layer: Independent, dh: Array | None, dhT: Array | None, h: Array, du_dot: Array, ctx: Context
+) -> dict[str, Array]:
+    """Return the derivative of the gradient of u, or of ν, from that of du (H,)."""
+    if layer.u_form == PROJECTED:
+        return {"u": du_dot}
+    run = ctx.run.lengths, layer.reverse
+    du = ctx.ops.recurrence.backward(dh, h, layer.weight(ctx), dhT, layer.activation, *run)[1]
+    # backward: dν = (du/dν) du
+    return {"nu": layer.weight_slope_direction(ctx) * du + layer.weight_slope(ctx) * du_dot}
 
 
 @backward_tangent.register

@@ -47,7 +47,7 @@ class Sums:
             if with_traces:
                 self.add_traces(traces, g)
             else:  # without memory: the share of this step alone
-                self.add(cell.u, (da * traces.h_prev).sum(axis=0))
+                self.add(cell.u, traces.weight_slope * (da * traces.h_prev).sum(axis=0))
                 self.add(cell.b, da.sum(axis=0))
                 if cell.W:
                     self.add(cell.W, da.T @ traces.x)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
@@ -23,10 +24,14 @@ class Traces:
         Traces: "u", "b" and "0" are (B, H); "W" is (B, H, D).
     x, slope, h_prev : array
         Of the last step: the input (B, D), φ' (B, H), and the state before.
+    u, weight_slope : array (H,) or 1
+        Recurrent weight, and its derivative with respect to the parameter, 1 or du/dν.
     """
 
     def __init__(self, net: Sequential, cell: Cell, B: int, D: int, follow_W: bool) -> None:
-        self.cell, self.u = cell, net.params[cell.u]
+        self.cell, prefix = cell, cell.u.removesuffix(cell.layer.weight_name)
+        self._ctx = dataclasses.replace(net.contexts()[0], prefix=prefix)
+        self._read_weight()
         H, dtype = len(self.u), net.dtype
         self.W = net.params[cell.W] if cell.W else None
         self.b = net.params[cell.b] if cell.b else None
@@ -43,10 +48,11 @@ class Traces:
         φ, self.x, self.h_prev = ACTIVATIONS[self.cell.activation], times(x, self.scale), self.h
         a = self.x if self.W is None else self.x @ self.W.T
         a = a if self.b is None else a + self.b
+        self._read_weight()
         h = φ.array_phi(a + self.u * self.h)
         self.slope = φ.array_dphi(h)
         new = {
-            "u": self.slope * (self.h_prev + self.u * self.e["u"]),
+            "u": self.slope * (self.weight_slope * self.h_prev + self.u * self.e["u"]),
             "b": self.slope * (1 + self.u * self.e["b"]),
             "0": self.slope * self.u * self.e["0"],
         }
@@ -56,6 +62,10 @@ class Traces:
         self.h = keep(h, self.h, active)
         self.e = {name: keep(trace, self.e[name], active) for name, trace in new.items()}
         return self.h
+
+    def _read_weight(self) -> None:
+        """Set u and its derivative from the parameters of now."""
+        self.u, self.weight_slope = self.cell.layer.weight(self._ctx), self.cell.layer.weight_slope(self._ctx)
 
     def arrays(self) -> tuple[Array, ...]:
         """Return the state and the traces, from which `load` continues."""

@@ -8,7 +8,7 @@ from small_networks import LENGTHS, LOSSES, T, problem
 import indrnn_np as ir
 from indrnn_np.gradients.problem import Problem
 
-NAMES = ("last step", "reverse", "relu", "containers", "tied")
+NAMES = ("last step", "reverse", "relu", "containers", "tied", "exp")
 
 
 def dense(operator):

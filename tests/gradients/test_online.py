@@ -21,13 +21,14 @@ def networks(draw, exact=True):
     for _ in range(draw(st.integers(1, 3))):
         H, phi = draw(st.integers(1, 5)), draw(st.sampled_from(tuple(ACTIVATIONS)))
         kind = draw(st.sampled_from(["cell", "cell", "learned", "linear", "alone", "dropout"]))
+        form = draw(st.sampled_from(["projected", "exp"]))
         if kind in ("cell", "learned"):
-            layers.append(ir.IndRNN(size, H, phi, input_init=0.5, learn_h0=kind == "learned"))
+            layers.append(ir.IndRNN(size, H, phi, input_init=0.5, learn_h0=kind == "learned", u_form=form))
         elif kind == "linear":
-            layers += [ir.Linear(size, H), ir.Recurrence(H, phi)]
+            layers += [ir.Linear(size, H), ir.Recurrence(H, phi, u_form=form)]
         else:
             H = size
-            layers += [ir.Dropout(0.3)] * (kind == "dropout") + [ir.Recurrence(H, phi)]
+            layers += [ir.Dropout(0.3)] * (kind == "dropout") + [ir.Recurrence(H, phi, u_form=form)]
         size = H
     layers += [ir.LastStep()] * last + [ir.Linear(size, K)]
     net = ir.Sequential(layers, steps=T, dtype="float64", seed=draw(st.integers(0, 9)))
@@ -103,6 +104,32 @@ def test_a_stream_continues_after_reset():
         parts.step(x[t], target[t])
     for name, gradient in parts.gradient().items():
         np.testing.assert_allclose(first[name] + 6 * gradient, total[name], rtol=1e-12)
+
+
+@pytest.mark.parametrize("rule", ["exact", "traces", "depth-only"])
+def test_gradients_of_nu_are_those_of_u_times_the_slope_at_the_parameters_of_now(rule):
+    rng, gradients, nets = np.random.default_rng(0), [], []
+    x, target = rng.standard_normal((6, 2, 2)), rng.integers(0, K, (6, 2))
+    for form in ("exp", "projected"):
+        cells = [
+            ir.IndRNN(2, 4, "tanh", input_init=0.5, u_form=form),
+            ir.IndRNN(4, 4, u_form=form, input_init=0.5),
+        ]
+        net = ir.Sequential([*cells, ir.Linear(4, K)], steps=20, dtype="float64")
+        learner, nets = ir.online(net, rule), [*nets, net]
+        learner.start(2, 2)
+        for i in "01":  # a change of the parameters after the start counts
+            if form == "exp":
+                net.params[f"{i}.nu"][...] += 0.3
+            else:
+                net.params[f"{i}.u"][...] = nets[0].recurrent_weights()[i]
+        for t in range(6):
+            learner.step(x[t], target[t])
+        gradients.append(learner.gradient())
+    exp, projected = gradients
+    for i in "01":
+        slope = -nets[1].params[f"{i}.u"] * np.exp(nets[0].params[f"{i}.nu"])
+        np.testing.assert_allclose(exp[f"{i}.nu"], slope * projected[f"{i}.u"], rtol=1e-12)
 
 
 @pytest.mark.parametrize("rule", ["traces", "depth-only"])

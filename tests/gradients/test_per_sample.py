@@ -7,7 +7,7 @@ from small_networks import LENGTHS, LOSSES, B, problem
 import indrnn_np as ir
 from indrnn_np.gradients.problem import Problem
 
-NAMES = ("last step", "reverse", "relu", "containers", "tied", "gates", "pairs")
+NAMES = ("last step", "reverse", "relu", "containers", "tied", "gates", "pairs", "exp")
 
 
 @pytest.mark.parametrize("backend", ["reference", "cpu"])
@@ -30,7 +30,7 @@ def test_the_gradients_of_the_samples_add_up(name, loss, backend):
 
 
 @pytest.mark.parametrize(
-    "name", ["last step", "relu", "gates", "pairs"]
+    "name", ["last step", "relu", "gates", "pairs", "exp"]
 )  # dropout masks depend on the place in the batch
 def test_a_sample_alone_has_its_own_gradient(name):
     net, x, target = problem(name)
