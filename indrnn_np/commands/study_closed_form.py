@@ -23,7 +23,7 @@ def run(args: argparse.Namespace) -> int:
     findings = []
     for subject in studies.subjects(args):
         batch = subject.batch(args.batch)
-        with_u = [name.removesuffix(".u") for name in subject.net.params if name.endswith(".u")]
+        with_u = list(subject.net.recurrent_weights())
         layers = args.layer or with_u or [None]  # None: the instrument raises the error
         for layer in layers:
             title = f"{subject.title}, layer {layer}"

@@ -36,6 +36,7 @@ from ..layers import (
     Tied,
 )
 from ..layers.containers import Container
+from ..networks.network import independent_layers
 from ..networks.sequential import Sequential
 
 EXPORTED = {name: kind for name, kind in TYPES.items() if kind is not RotatingIndRNN}
@@ -93,8 +94,16 @@ def describe(where: str, net: Sequential) -> tuple[Part, ...]:
         If a layer cannot be exported, or a number is not finite in float32.
     """
     _check_after_last(where, net.layers)
-    arrays = {name: array.astype(np.float64) for name, array in net.state_dict().items()}
+    arrays = {name: array.astype(np.float64) for name, array in _named_arrays(net).items()}
     return _rounded(where, _chain(where, net.layers, "", arrays))
+
+
+def _named_arrays(net: Sequential) -> dict[str, Array]:
+    """Return the parameters and buffers by name, with u in place of the parameter ν of an IndRNN."""
+    arrays = net.state_dict()
+    for name, layer in independent_layers(net.layers):
+        del arrays[f"{name}.{layer.weight_name}"]
+    return arrays | {f"{name}.u": u for name, u in net.recurrent_weights().items()}
 
 
 def input_size(net: Sequential) -> int | None:

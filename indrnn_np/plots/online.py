@@ -11,7 +11,7 @@ import numpy as np
 from . import style
 
 COLORS = (style.BLUE, style.ORANGE, style.GREEN, style.GREY)  # for each recurrent layer, or each way to train
-FORMS = {"W": "s-", "u": "o--", "b": "^:"}  # marker and line of each kind of parameter
+FORMS = {"W": "s-", "u": "o--", "nu": "o--", "b": "^:"}  # marker and line of each kind of parameter
 COSINE = "cosine with the gradient of BPTT"
 
 
@@ -56,7 +56,7 @@ def online_film(*films: Any) -> Any:
 def _lines(names: Sequence[str]) -> list[tuple[str, str, str]]:
     """Return name, colour (layer) and form (kind) of the parameters of at most four recurrent layers."""
     split = [(name, *name.rpartition(".")[::2]) for name in names]
-    layers = [layer for _, layer, letter in split if letter == "u"][: len(COLORS)]
+    layers = [layer for _, layer, letter in split if letter in ("u", "nu")][: len(COLORS)]
     return [
         (name, COLORS[layers.index(layer)], FORMS[letter])
         for name, layer, letter in split

@@ -9,7 +9,7 @@ import numpy as np
 from . import style
 
 LAYERS = (style.BLUE, style.ORANGE, style.GREEN, style.GREY)
-LETTERS = {"W": "-", "u": "--", "U": "--", "b": ":"}
+LETTERS = {"W": "-", "u": "--", "nu": "--", "U": "--", "b": ":"}
 
 
 def bars(axes: Any, names: Any, values: Any) -> None:

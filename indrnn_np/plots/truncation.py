@@ -8,7 +8,7 @@ import numpy as np
 
 from . import style
 
-LETTERS = {"u": "o-", "U": "o-", "W": "s--"}  # markers and lines of the parameters
+LETTERS = {"u": "o-", "nu": "o-", "U": "o-", "W": "s--"}  # markers and lines of the parameters
 COLORS = (style.BLUE, style.ORANGE, style.GREEN)
 LEAST = 1e-7  # smaller values are rounding errors
 
@@ -43,7 +43,7 @@ def truncation(*findings: Any) -> Any:
 def _symbol(name: str) -> str:
     """Return the gradient of a parameter such as "0.u" as mathtext with its layer."""
     layer, _, letter = name.rpartition(".")
-    return f"$d{letter}$ of layer {layer}"
+    return f"$d{letter.replace('nu', 'ν')}$ of layer {layer}"
 
 
 def _lines(finding: Any) -> list[tuple[str, str, str]]:

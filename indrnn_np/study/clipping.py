@@ -130,7 +130,7 @@ def clipping(
     Raises
     ------
     ValueError
-        If the network has no bounds (constrain=False, or another cell), or a way is unknown.
+        If the network has no bounds (constrain=False, u_form="exp", or another cell), or a way is unknown.
     """
     for way in ways:
         _check.choice(WHERE, "way", way, WAYS)
@@ -138,7 +138,7 @@ def clipping(
     _check.at_least(WHERE, "iterations", iterations, 1)
     _check.at_least(WHERE, "strength", strength, 0.0)
     if not net.bounds:
-        because = "because ways to bound u are compared (constrain=True)"
+        because = "because ways to bound u are compared (constrain=True, u_form='projected')"
         _check.fail(WHERE, "the network has no bounds", "an IndRNN with a bound on |u|", because)
     runs = []
     for way in ways:

@@ -123,9 +123,10 @@ def closed_form(
         _check.fail(where, f"lengths[{sample}] is 0", "a sample with at least one step")
     kind, states_of_batch = states[name]
     h = states_of_batch[:T, sample].astype(np.float64)
-    u = net.device.to_host(net.params[f"{name}.u"]).astype(np.float64)
+    u = net.recurrent_weights()[name].astype(np.float64)
+    gamma = kind.gamma if f"{name}.u" in net.weight_bounds else None
     return ClosedForm(
-        name, kind.activation, kind.gamma if f"{name}.u" in net.bounds else None, u, _measured(net, kind, h, u),
+        name, kind.activation, gamma, u, _measured(net, kind, h, u),
         _closed(h[::-1] if kind.reverse else h, u, kind.activation), title,
     )  # fmt: skip
 

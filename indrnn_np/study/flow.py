@@ -111,13 +111,13 @@ class Meter:
 
     def __init__(self, net: Sequential, steps: int, lengths: Array | None = None) -> None:
         self.net, self.steps, self.lengths = net, steps, lengths
-        self.kinds = dict(named_layers(net.layers))
+        self.kinds, self.weights = dict(named_layers(net.layers)), net.recurrent_weights()
         self.squares: dict[str, Array] = {}
         self._edge: dict[str, Array] = {}  # da of the last step visited by backward
 
     def __call__(self, layer: str, t0: int, t1: int, dh: AnyArray, da: AnyArray) -> None:
         host = self.net.device.to_host
-        if f"{layer}.u" in self.net.params:
+        if layer in self.weights:
             rows = self._with_recurrence(layer, t0, None if dh is None else host(dh), host(da))
         else:
             rows = row_norms.squares(host(dh))
@@ -129,8 +129,7 @@ class Meter:
         edge = self._edge.get(layer)
         if edge is None:  # the first call: no later step exists
             edge = self._edge[layer] = np.zeros_like(da[0])
-        u = self.net.device.to_host(self.net.params[f"{layer}.u"])
         ends = ends_of(self.lengths, self.steps, da.shape[1])
-        rows = row_norms.squares_with_recurrence(dh, da, u, edge, ends - t0, reverse)
+        rows = row_norms.squares_with_recurrence(dh, da, self.weights[layer], edge, ends - t0, reverse)
         edge[...] = da[-1 if reverse else 0]
         return rows

@@ -165,11 +165,12 @@ def memory(
     states = with_weight(where, record_states(net, x, lengths, training=True).states)
     T, B = x.shape[:2]
     ends = ends_of(lengths, T, B)
-    u = {name: net.device.to_host(net.params[f"{name}.u"]).astype(np.float64) for name in states}
+    weights = net.recurrent_weights()
+    u = {name: weights[name].astype(np.float64) for name in states}
     measured = [_measured(layer, h, u[name], ends, eps) for name, (layer, h) in states.items()]
     slopes = [_slopes(layer, h, ends) for layer, h in states.values()]
     u_of_all = np.concatenate(list(u.values()))
-    upper = [net.bounds.get(f"{name}.u", math.nan) for name in states]
+    upper = [net.weight_bounds.get(f"{name}.u", math.nan) for name in states]
     return Memory(
         tuple(states), tuple(map(len, u.values())), net.steps or T, eps, np.array(upper), u_of_all,
         horizon(u_of_all, eps), np.concatenate(measured), np.concatenate([by_neuron for by_neuron, _ in slopes]),

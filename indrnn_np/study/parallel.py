@@ -181,12 +181,12 @@ class Columns(NamedTuple):
 def _columns(net: Sequential, name: str, layer: Independent, x: AnyArray, ends: Array) -> Columns:
     """Return the arguments of the recurrence of a layer, from its input."""
     host = net.device.to_host
-    keys = [key for key in ("W", "u", "b", "h0") if f"{name}.{key}" in net.params]
+    keys = [key for key in ("W", "b", "h0") if f"{name}.{key}" in net.params]
     value, x = {key: host(net.params[f"{name}.{key}"]) for key in keys}, host(x)
     live = (np.arange(len(x))[:, None] < ends)[:, :, None]
     a = np.where(live, x @ value["W"].T + value["b"] if "W" in value else x, 0)
     h0 = np.zeros(a.shape[1:]) + value.get("h0", 0)
-    a, u, h0 = (np.ascontiguousarray(array, np.float32) for array in (a, value["u"], h0))
+    a, u, h0 = (np.ascontiguousarray(array, np.float32) for array in (a, net.recurrent_weights()[name], h0))
     return Columns(a, u, h0, layer.activation, ends, layer.reverse, live)
 
 

@@ -78,10 +78,8 @@ class TensorBoard:
         gradients = {name: net.device.to_host(array) for name, array in grads.items()}
         for layer, norm in layer_norms(gradients).items():
             self._writer.add_scalar(f"gradient_norm/{layer}", norm, iteration)
-        for name, array in net.params.items():
-            layer, _, letter = name.rpartition(".")
-            if letter == "u":
-                self._writer.add_histogram(f"u/{layer}", net.device.to_host(array), iteration)
+        for layer, u in net.recurrent_weights().items():
+            self._writer.add_histogram(f"u/{layer}", u, iteration)
 
 
 def scalars(line: Json) -> Iterator[tuple[str, float]]:

@@ -1,5 +1,6 @@
 """Learning curves: drawn without a display from what a run left, with the paper's points where they belong."""
 
+import importlib
 import json
 import struct
 
@@ -129,3 +130,13 @@ def test_the_same_training_in_several_forms(tmp_path, figure):
     (axes,) = figure[0].axes
     assert [list(line.get_xdata()) for line in axes.lines[:3]] == [[1.0, 2.0]] * 3
     assert axes.get_title(loc="left") == "adding problem, T = 20,000; B = 1, 2 layers of 16 units"
+
+
+def test_lines_of_nu_stand_where_those_of_u_do():
+    online, truncation = (
+        importlib.import_module(f"indrnn_np.plots.{name}") for name in ("online", "truncation")
+    )
+
+    assert truncation._symbol("1.nu") == "$dν$ of layer 1" and truncation._symbol("0.u") == "$du$ of layer 0"
+    of_u, of_nu = (online._lines(["0.W", f"0.{letter}", "1.W"]) for letter in ("u", "nu"))
+    assert [(name.replace("nu", "u"), *look) for name, *look in of_nu] == of_u and len(of_u) == 2
