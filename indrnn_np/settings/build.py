@@ -11,6 +11,7 @@ from typing import Any
 
 from .. import _check, backend, networks, tasks
 from .._types import Json
+from ..layers.recurrent_weight import EXP
 from ..networks.sequential import Sequential
 from ..optim import optimizers, schedules
 from ..tasks import augment
@@ -116,7 +117,8 @@ def network(used: Mapping[str, Any], of: tasks.Task) -> Any:
     backend.get(used["backend"]).device.tf32(used["tf32"])
     options = {name: used[name] for name in OPTIONS if name in used}
     if used["cell"] == INDRNN:
-        options |= {name: used[name] for name in ("gamma", "constrain", "input_init", "last_init", "time")}
+        names = ("gamma", "constrain", "u_form", "input_init", "last_init", "time")
+        options |= {name: used[name] for name in names}
     options |= {"output": of.output, "dropout": dropout(used)}
     D, H, K, T = of.input_size, used["hidden"], of.output_size, of.steps
     if used["network"] == DENSE:
@@ -144,7 +146,7 @@ def optimizer(used: Mapping[str, Any]) -> Any:
     if "optimizer" not in used:
         expected = "a run of `indrnn train` whose settings name an optimizer"
         _check.fail("study", "the run was trained by ir.fit", expected)
-    recurrent = ("nu", "theta") if used["cell"] == ROTATING else ("u",)
+    recurrent = ("nu", "theta") if used["cell"] == ROTATING else ("nu",) if used["u_form"] == EXP else ("u",)
     rates = dict.fromkeys(recurrent, used["lr_u"]) if used["lr_u"] != 1 else None
     more = {"weight_decay": used["weight_decay"], "lr_of": rates}
     if used["optimizer"] == "sgd":

@@ -138,6 +138,8 @@ SETTINGS = (
     Setting("time_table", str, None, "JSON file that replaces the table of --time auto (docs/networks.md)", fixed=True,
             of_indrnn=True),
     Setting("constrain", bool, True, "keep the recurrent weight within its bound", fixed=True, of_indrnn=True),
+    Setting("u_form", str, "projected", "how |u| is bounded: by a projection, or as u = bound * exp(-exp(nu))",
+            ("projected", "exp"), fixed=True, of_indrnn=True),
     Setting("gamma", float, 2.0, "bound of the recurrent weight: |u| <= gamma^(1/T)", fixed=True, of_indrnn=True,
             above=True),
     Setting("input_init", str, "normal", "initialiser of W: N(0, 0.001^2) or uniform (a = 8)", ("normal", "kaiming"),
@@ -147,7 +149,7 @@ SETTINGS = (
     # optimizer
     Setting("optimizer", str, "adam", "update rule", ("adam", "sgd"), fixed=True),
     Setting("lr", float, 2e-4, "learning rate; the maximum of a schedule", above=True),
-    Setting("lr_u", float, 1.0, "learning rate of the recurrent weights u (rotating: nu, theta), as a share of lr"),
+    Setting("lr_u", float, 1.0, "learning rate of u (exp: nu; rotating: nu, theta), as a share of lr"),
     Setting("tf32", bool, False, "backend cuda: matrix products in TF32, faster and with 10 bits of mantissa"),
     Setting("graph", bool, False, "backend cuda: launch an iteration as CUDA graphs (docs/cuda.md)"),
     Setting("momentum", float, 0.0, "momentum of sgd", below=1),

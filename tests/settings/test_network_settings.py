@@ -7,6 +7,7 @@ import pytest
 
 from indrnn_np import layers, networks, tasks
 from indrnn_np.commands.cli import main
+from indrnn_np.layers import recurrent_weight
 from indrnn_np.layers.chain import named_layers
 from indrnn_np.optim import optimizers
 from indrnn_np.settings import build, settings
@@ -39,6 +40,7 @@ def test_the_words_of_the_settings_are_those_of_the_networks():
     assert by_name["network"].choices == tuple(networks.PLACES)
     assert by_name["cell"].choices == tuple(networks.CELLS)
     assert by_name["norm_place"].choices == networks.NORMS
+    assert by_name["u_form"].choices == recurrent_weight.FORMS
     for name in networks.PLACES:
         assert callable(getattr(networks, name))
 
@@ -49,6 +51,13 @@ def test_each_network_takes_its_settings():
     assert plain.layers[1].per_step and plain.bounds["2.u"] == pytest.approx(3 ** (1 / 6))
     assert made(constrain=False, last_init="ones").bounds == {}
     assert [layer.time for layer in made(time="parallel").layers[:2]] == ["parallel", "parallel"]
+    for options in (
+        {"norm_place": "before", "batchnorm": True},
+        {"network": "residual"},
+        {"network": "dense"},
+    ):
+        net = made(u_form="exp", **options)
+        assert net.weight_bounds and not net.bounds and not any(name.endswith(".u") for name in net.params)
     residual = made(network="residual", hidden=5, blocks=2)
     assert kinds(residual) == ["Linear", "Residual", "Residual", "Recurrence", "LastStep", "Linear"]
     assert residual.layers[1].inputs == 5
@@ -90,6 +99,9 @@ def test_rates_that_cannot_be_read(text, words):
     ("--cell lstm --gamma 2", "gamma is 2.0 with cell='lstm', expected no gamma because only cell='indrnn' uses it"),
     ("--cell gru --no-constrain", "constrain is False with cell='gru', expected no constrain"),
     ("--cell gru --time parallel", "time is 'parallel' with cell='gru', expected no time because only cell='indrnn'"),
+    ("--cell gru --u-form exp", "u_form is 'exp' with cell='gru', expected no u_form because only cell='indrnn' uses"),
+    ("--u-form exp --no-constrain", "IndRNN: constrain is False with u_form='exp', expected True"),
+    ("--u-form exp --last-init symmetric", "IndRNN: recurrent_init is 'symmetric' with u_form='exp', expected"),
     ("--time-table a.json", "train: time_table is 'a.json', expected None because no layer of the network has"),
 ])  # fmt: skip
 def test_a_setting_that_the_network_has_no_use_for(given, words, capsys):
@@ -97,7 +109,9 @@ def test_a_setting_that_the_network_has_no_use_for(given, words, capsys):
     assert words in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("given", ["--network residual --blocks 1", "--cell lstm", "--cell rotating"])
+@pytest.mark.parametrize(
+    "given", ["--network residual --blocks 1", "--cell lstm", "--cell rotating", "--u-form exp"]
+)
 def test_what_a_run_wrote_can_be_given_back(given, capsys):
     """Though it holds settings that the network has no use for."""
     assert main(["train", "adding", *SMALL, *SHORT, *given.split(), "--out", "run"]) == 0
@@ -147,9 +161,11 @@ def test_weight_decay_and_learning_rates_reach_parameters_inside():
         start += value.size
 
 
-@pytest.mark.parametrize(("cell", "recurrent"), [("indrnn", {"u"}), ("rotating", {"nu", "theta"})])
-def test_lr_u_sets_the_rate_of_the_recurrent_weights_of_the_cell(cell, recurrent):
-    used = settings.merge("adding", {"cell": cell, "lr_u": 0.5, "weight_decay": 0.1})
+@pytest.mark.parametrize(("options", "recurrent"), [
+    ({"cell": "indrnn"}, {"u"}), ({"u_form": "exp"}, {"nu"}), ({"cell": "rotating"}, {"nu", "theta"}),
+])  # fmt: skip
+def test_lr_u_sets_the_rate_of_the_recurrent_weights_of_the_cell(options, recurrent):
+    used = settings.merge("adding", {**options, "lr_u": 0.5, "weight_decay": 0.1})
     made_of = build.optimizer(used)
     assert made_of.lr_of == dict.fromkeys(recurrent, 0.5) and tuple(made_of.decay_on) == ("W",)
-    assert recurrent <= {name.rpartition(".")[2] for name in made(cell=cell, hidden=4).params}
+    assert recurrent <= {name.rpartition(".")[2] for name in made(**options, hidden=4).params}
