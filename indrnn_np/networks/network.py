@@ -117,7 +117,12 @@ class Network:
         return first.symbols if isinstance(first, Embedding) else None
 
     def recurrent_weights(self) -> dict[str, Array]:
-        """Return u of each IndRNN and Recurrence by the name of the layer, as new NumPy arrays (H,).
+        """Return copies of u of each IndRNN and Recurrence, which is no parameter with `u_form="exp"`.
+
+        Returns
+        -------
+        dict of str to array (H,)
+            NumPy arrays by the name of the layer, such as "0", "1.forward" or "3.0".
 
         Examples
         --------
