@@ -25,7 +25,7 @@ NAMES = ("cpu", "cuda", "reference")
 OPS = (
     "recurrence", "indrnn", "affine", "batchnorm", "dropout", "rows", "random", "softmax_cross_entropy", "mse",
     "binary_cross_entropy", "sgd", "adam", "gradient", "project", "finite", "adding", "embedding", "layernorm",
-    "rnn", "lstm", "gru", "rotation",
+    "rnn", "lstm", "gru", "rotation", "softmax_readout",
 )  # fmt: skip
 
 

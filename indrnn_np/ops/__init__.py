@@ -9,6 +9,7 @@
     rows                     rows copied, added, concatenated                cuda
     random                   bits = Philox4x32-10(seed; stream, iteration)   cpu,cuda
     softmax_cross_entropy    L = -mean log softmax(y)[target]                cpu,cuda
+    softmax_readout          L of y = W x + b, a few rows of y at a time     cpu
     mse                      L = mean (y - target)²                          cpu,cuda
     binary_cross_entropy     L = -mean [t log σ(y) + (1 - t) log(1 - σ(y))]  cpu,cuda
     sgd                      p ← p - lr m                                    cpu,cuda
