@@ -63,7 +63,7 @@ def recompute_statistics(net: Network, batches: Iterable[ArrayInput], carried: b
     A single large batch gives the exact statistics of that batch, layer by layer. Rows that no
     batch reaches, such as steps beyond the longest sample, are unchanged. With `carried`, the
     batches are windows of one stream and the state is carried between them. After an error the
-    running statistics are as before.
+    running statistics are as before. Layers above the last batch norm do not run.
     """
     _check.boolean("Sequential.recompute_statistics", "carried", carried)
     running, device = net.buffers.flat, net.device
@@ -73,6 +73,7 @@ def recompute_statistics(net: Network, batches: Iterable[ArrayInput], carried: b
     count = np.zeros(before.shape, np.int64)
     mean = before
     states: list[State] = [None] * len(net.layers)
+    layers = net.layers[: 1 + max((int(name.split(".")[0]) for name in net.buffers), default=-1)]
     try:
         for batch in batches:
             x, lengths = convert_input(net, *(batch if isinstance(batch, tuple) else (batch, None)))
@@ -80,7 +81,7 @@ def recompute_statistics(net: Network, batches: Iterable[ArrayInput], carried: b
             device.assign(running, np.full_like(before, unset))
             contexts = net.contexts(lengths=lengths, training=True, dropout=False, momentum=1.0)
             y = network_input(x, contexts[0])
-            for i, (layer, ctx) in enumerate(zip(net.layers, contexts, strict=True)):
+            for i, (layer, ctx) in enumerate(zip(layers, contexts, strict=False)):
                 y, after, _ = layer.forward(y, states[i], ctx)
                 states[i] = after if carried else None
             statistics = device.to_host(running)

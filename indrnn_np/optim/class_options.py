@@ -26,11 +26,16 @@ class ClassOptions:
     weights: Array | None = None
     smoothing: float = 0.0
 
+    @property
+    def neither(self) -> bool:
+        """Whether there are neither weights nor smoothing."""
+        return self.weights is None and not self.smoothing
+
     def loss(
         self, name: str, y: AnyArray, target: AnyArray, mask: AnyArray | None, ops: Backend
     ) -> tuple[float, AnyArray]:
         """Return a loss by name and its gradient; only softmax_cross_entropy has weights and smoothing."""
-        if self.weights is None and not self.smoothing:
+        if self.neither:
             return LOSSES[name](y, target, mask, backend=ops)
         w, smoothing = self.weights, self.smoothing
         return softmax_cross_entropy(y, target, mask, weights=w, smoothing=smoothing, backend=ops)

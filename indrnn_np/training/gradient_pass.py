@@ -20,7 +20,8 @@ from ..networks.sequential import Sequential
 from ..parameters import Views
 from ..tasks import Batch
 from ..workspace import Workspace
-from . import class_weights, metrics
+from . import class_weights
+from .passes import passes_of
 from .plan import RunPlan
 
 # A part of a batch: its samples, the initial states of the layers, and its shard, None for a whole batch.
@@ -75,11 +76,10 @@ class Bptt(GradientPass):
 
     def __call__(self, batch: Batch, state: State) -> tuple[Value, Views, State]:
         """Return the loss, a function during graph capture, the gradient and the state after the batch."""
-        net, plan = self.net, self.plan
-        y, after, tape = net.forward(batch.x, state, batch.lengths, work=self._work, memory=plan.memory)
-        loss, dy = metrics.loss_of(plan.loss, y, batch, net.ops, self._classes)
-        _, _, grads = net.backward(dy, tape, input_gradient=False)
-        return loss, grads, after
+        passes = passes_of(self.net, self.plan, batch, self._work, self._classes)
+        y, after, tape = passes.forward(batch, state)
+        loss, dy = passes.loss_of(y, batch)
+        return loss, passes.backward(dy, tape), after
 
 
 class OnlinePass(GradientPass):

@@ -17,13 +17,15 @@ import numpy as np
 
 from .. import _check, _machine
 from .._cpu import threads
-from .._types import Array, Record, State
+from .._types import Array, LossFunction, Record, State
 from ..layers import single_values
 from ..layers.chain import named_layers
 from ..networks import inference, recompute
 from ..networks.recompute import KEEP, MEMORY
 from ..networks.sequential import Sequential
+from ..optim.class_options import NEITHER, ClassOptions
 from ..workspace import Workspace
+from . import readout_blocks
 
 MOMENTS = 2  # arrays of the size of the parameters that Adam holds
 REMEMBERED = 1000  # measured passes that a process caches
@@ -33,11 +35,12 @@ _KNOWN: dict[Hashable, int] = {}
 
 @dataclass(frozen=True)
 class Batch:
-    """Time steps and samples of a batch, and whether the samples have lengths."""
+    """Time steps and samples of a batch, whether the samples have lengths, and whether the read-out runs in blocks."""
 
     steps: int
     samples: int
     lengths: bool = False
+    blocks: bool = False
 
     def array(self, net: Sequential) -> Record:
         """Return an input of this shape for a network."""
@@ -51,8 +54,9 @@ class Batch:
 
 
 def estimate(
-    net: Sequential, T: int, B: int, memory: str = KEEP, moments: int = MOMENTS, lengths: bool = False
-) -> int:
+    net: Sequential, T: int, B: int, memory: str = KEEP, moments: int = MOMENTS, lengths: bool = False,
+    loss: str | LossFunction = "", classes: ClassOptions = NEITHER,
+) -> int:  # fmt: skip
     """Return the additional memory of training in bytes.
 
     It consists of a batch, the arrays of a forward and a backward pass, the gradients and the
@@ -70,12 +74,14 @@ def estimate(
         Arrays of the size of the parameters that the optimizer holds: 2 for Adam, 1 for SGD.
     lengths : bool
         Whether batches have lengths.
+    loss, classes
+        Loss of the run and its class options, by which the read-out runs in blocks (readout_blocks.py).
     """
     _check.choice("memory.estimate", "memory", memory, MEMORY)
     _check.boolean("memory.estimate", "lengths", lengths)
     _check.at_least("memory.estimate", "T", T, 1)
     _check.at_least("memory.estimate", "B", B, 1)
-    batch = Batch(T, B, lengths)
+    batch = Batch(T, B, lengths, readout_blocks.applies_to_steps(net, loss, T, B, classes))
     inside = _whole(net, batch) if memory == KEEP else _in_windows(net, batch)
     return inside + moments * net.flat.nbytes
 
@@ -92,9 +98,11 @@ def least(net: Sequential, T: int, B: int, moments: int = MOMENTS) -> int:
     return numbers * net.dtype.itemsize
 
 
-def evaluation(net: Sequential, T: int, B: int, statistics: int = 0, lengths: bool = False) -> int:
+def evaluation(
+    net: Sequential, T: int, B: int, statistics: int = 0, lengths: bool = False, loss: str | LossFunction = ""
+) -> int:
     """Return the memory in bytes of inference on B samples or of statistics from `statistics`, the larger."""
-    passes = [_inference(net, Batch(T, B, lengths))]
+    passes = [_inference(net, Batch(T, B, lengths, readout_blocks.applies_to_steps(net, loss, T, B)))]
     if statistics and net.buffers:
         passes.append(_statistics(net, Batch(T, statistics, lengths)))
     return max(passes)
@@ -109,10 +117,14 @@ def _whole(net: Sequential, batch: Batch) -> int:
     """Return the bytes of a batch and of a forward and a backward pass that keeps all states."""
 
     def go(copy: Sequential, part: Batch) -> Record:
-        x = part.array(copy)
-        y, _, tape = copy.forward(x, lengths=part.ends(), work=Workspace())
-        target, dy = (copy.device.zeros(y.shape, y.dtype) for _ in range(2))
-        return copy.backward(dy, tape, input_gradient=False), target
+        x, work = part.array(copy), Workspace()
+        below = readout_blocks.scored(copy, part.blocks)
+        y, _, tape = below.forward(x, lengths=part.ends(), work=work)
+        if part.blocks:
+            _, dy, *target = readout_blocks.trial(copy, y, work)  # gradients of the read-out, and no targets
+        else:
+            target, dy = (copy.device.zeros(y.shape, y.dtype) for _ in range(2))
+        return below.backward(dy, tape, input_gradient=False), target
 
     return _extrapolated(net, batch, go, "training")
 
@@ -120,10 +132,11 @@ def _whole(net: Sequential, batch: Batch) -> int:
 def _in_windows(net: Sequential, batch: Batch) -> int:
     """Return the bytes with memory="recompute": a pass over one window, the edges, and arrays of length T."""
     T, B, D = batch.steps, batch.samples, _inputs(net)
-    recompute.check("memory.estimate", net.layers)
-    windows = recompute.cut(T, recompute.window_length(T, *recompute.sizes(net.layers, B, D)))
+    below = readout_blocks.scored(net, batch.blocks)
+    recompute.check("memory.estimate", below.layers)
+    windows = recompute.cut(T, recompute.window_length(T, *recompute.sizes(below.layers, B, D)))
     window = windows[0][1]
-    state, outputs = _state_and_outputs(net, batch)
+    state, outputs = _state_and_outputs(below, batch)
     edges = len(windows) * state
     # x, and with an output at each step y, target and dy; the pass over a window includes its share
     whole = T * B * D + (T + 2 * (T - window)) * B * outputs
@@ -133,13 +146,18 @@ def _in_windows(net: Sequential, batch: Batch) -> int:
 def _inference(net: Sequential, batch: Batch) -> int:
     """Return the bytes of a batch, its output, and the arrays of one window."""
     T, B = batch.steps, batch.samples
-    window = inference.window_length(net, T, B)
+    scored = readout_blocks.scored(net, batch.blocks)
+    window = inference.window_length(scored, T, B)
     work = (lambda: None) if window == T else Workspace
 
     def go(copy: Sequential, part: Batch) -> Record:
-        return copy.forward(part.array(copy), lengths=part.ends(), training=False, work=work())
+        below = readout_blocks.scored(copy, part.blocks)
+        passed = below.forward(part.array(copy), lengths=part.ends(), training=False, work=work())
+        if part.blocks:
+            readout_blocks.trial_evaluation(copy, passed[0])
+        return passed
 
-    _, outputs = _state_and_outputs(net, batch)
+    _, outputs = _state_and_outputs(scored, batch)
     inside = _extrapolated(net, replace(batch, steps=window), go, f"inference, {window == T}")
     return inside + (T - window) * B * (_inputs(net) + outputs) * net.dtype.itemsize
 

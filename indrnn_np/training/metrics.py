@@ -10,13 +10,14 @@ from contextlib import contextmanager
 import numpy as np
 
 from .. import _check
-from .._types import AnyArray, Array, LossFunction, Metric
+from .._types import AnyArray, Array, LossFunction, Metric, Value
 from ..backend import Backend
 from ..networks.sequential import Sequential
 from ..optim.class_options import NEITHER, ClassOptions
 from ..optim.losses import LOSSES, counted
 from ..tasks import Batch, Task
 from ..tasks.targets import loss_name
+from . import readout_blocks
 from .own_loss import own_loss
 
 # Called with each batch of an evaluation, its outputs y (B, K) or (T, B, K), its targets, and the mask
@@ -104,10 +105,16 @@ def evaluate(
     """
     if not callable(loss):
         _check.choice("metrics.evaluate", "loss", loss, LOSSES)
-    total, count, right, recalled = 0.0, 0, np.zeros(2), np.zeros(2)
-    host, state, own, observers = net.device.to_host, None, Collected(own_metrics or {}), tuple(observers)
+    total, count, hits, state = 0.0, 0, Hits(), None
+    host, own, observers = net.device.to_host, Collected(own_metrics or {}), tuple(observers)
     for batch in batches:
-        y, state = net.infer(batch.x, state if batch.carry else None, batch.lengths)
+        state = state if batch.carry else None
+        if not own_metrics and not observers and readout_blocks.applies_in_evaluation(net, loss, batch):
+            part = readout_blocks.evaluate(net, batch, state)
+            hits.right += (part.right, part.targets)
+            total, count, state = total + part.loss * part.targets, count + part.targets, part.state
+            continue
+        y, state = net.infer(batch.x, state, batch.lengths)
         y, target = summed(host(y), batch.repeats), host(batch.target)
         mask = mask_of(batch, y)
         number = int(mask.sum()) if mask is not None else y[..., 0].size
@@ -119,18 +126,31 @@ def evaluate(
         own.add(y[rows], target[rows])
         for observe in observers:
             observe(batch, y, target, mask)
-        hits = hits_of(loss, y, target)
-        if hits is not None:
-            right += (hits[rows].sum(), hits[rows].size)
-            if batch.recalled is not None:
-                marked = counted(y, batch.lengths, batch.recalled)
-                recalled += (hits[marked].sum(), marked.sum())
+        recalled = None if batch.recalled is None else counted(y, batch.lengths, batch.recalled)
+        hits.add(hits_of(loss, y, target), rows, recalled)
     _check.at_least("metrics.evaluate", "number of targets", count, 1)
     means = {loss_name(loss): total / count} | derived(metric, total / count)
-    for name, (found, among) in {"accuracy": right, "recall": recalled}.items():
-        if among:
-            means[name] = float(found / among)
-    return means | own.values()
+    return means | hits.means() | own.values()
+
+
+class Hits:
+    """Sums of `hits_of`, and the numbers of targets: of all that count, and of those that are recalled."""
+
+    def __init__(self) -> None:
+        self.right, self.recalled = np.zeros(2), np.zeros(2)
+
+    def add(self, hits: Array | None, rows: Value, recalled: Array | None) -> None:
+        """Add the hits of a batch, of the rows that count and of the recalled ones; None adds nothing."""
+        if hits is None:
+            return
+        self.right += (hits[rows].sum(), hits[rows].size)
+        if recalled is not None:
+            self.recalled += (hits[recalled].sum(), recalled.sum())
+
+    def means(self) -> dict[str, float]:
+        """Return "accuracy" and "recall", each if there are targets for it."""
+        sums = {"accuracy": self.right, "recall": self.recalled}
+        return {name: float(right / among) for name, (right, among) in sums.items() if among}
 
 
 def hits_of(loss: str | LossFunction, y: Array, target: Array) -> Array | None:

@@ -13,7 +13,7 @@ from ..networks.recompute import KEEP, RECOMPUTE
 from ..networks.sequential import Sequential
 from ..optim.optimizers import Optimizer
 from ..tasks import Batch, Task
-from . import memory_estimate, online_memory
+from . import class_weights, memory_estimate, online_memory
 from .plan import RunPlan
 from .plan_checks import BPTT, ONLINE
 from .step import arrays_of, check_batch
@@ -90,13 +90,15 @@ def _need(net: Sequential, example: Batch, optimizer: Optimizer, plan: RunPlan) 
     moments = len(optimizer.moments) + bool(optimizer.weight_decay) + bool(optimizer.lr_of)
     _check_least(net, steps, -(-samples // plan.shards), moments, plan)
     in_graph = sum(array.nbytes for array in arrays_of(example)) if plan.graph else 0
-    besides = memory_estimate.evaluation(net, steps, plan.evaluation_batch, plan.bn_batch, lengths)
+    classes = class_weights.options(plan, net)
+    scored = "" if plan.metrics else plan.loss  # metrics of the user need the outputs of a whole batch
+    besides = memory_estimate.evaluation(net, steps, plan.evaluation_batch, plan.bn_batch, lengths, scored)
 
     def need(mode: str, batch: int) -> int:
         if plan.gradients == ONLINE:
             return online_memory.estimate(net, plan.rule, example, batch, moments) + besides
         shard = -(-batch // plan.shards)
-        inside = memory_estimate.estimate(net, steps, shard, mode, moments, lengths)
+        inside = memory_estimate.estimate(net, steps, shard, mode, moments, lengths, plan.loss, classes)
         if plan.shards > 1:
             others = (batch - shard) * steps * memory_estimate.input_bytes(net)
             inside += others + math.ceil(math.log2(plan.shards)) * net.flat.nbytes

@@ -35,6 +35,7 @@ from ..tasks import Batch
 from ..workspace import Workspace
 from . import class_weights, metrics
 from .gradient_pass import GradientPass, Part
+from .passes import passes_of
 from .plan import RunPlan
 
 
@@ -135,21 +136,16 @@ class ShardedPass(GradientPass):
         net, plan, nothing = self.net, self.plan, Sum(0.0, np.zeros(self.net.flat.shape, self.net.dtype))
         if part.x.shape[1] == 0:  # the last batch of an epoch may have fewer samples than shards
             return nothing, None
-        y, after, tape = net.forward(
-            part.x, state, part.lengths, work=self._work, memory=plan.memory, shard=shard
-        )
+        passes = passes_of(net, plan, part, self._work, self._classes)
+        y, after, tape = passes.forward(part, state, shard)
         count, total = (metrics.weight_of(of, y, self._classes) for of in (part, batch))
         empty = count == 0 < total
         if empty and not shard.gather:
             return nothing, after
-        if empty:
-            loss, dy = 0.0, np.zeros_like(y)
-        else:
-            loss, dy = metrics.loss_of(plan.loss, y, part, net.ops, self._classes)
+        loss, dy = (0.0, None) if empty else passes.loss_of(y, part)
         weight = count / total
-        if shard.gather:  # the gradients of all shards meet in batch norm
-            dy = dy * dy.dtype.type(weight)
-        gradient = net.device.to_host(net.backward(dy, tape, input_gradient=False)[2].flat)
+        # With `gather` the gradients of all shards meet in batch norm.
+        gradient = net.device.to_host(passes.backward(dy, tape, weight if shard.gather else None).flat)
         if not shard.gather:
             gradient *= gradient.dtype.type(weight)
         return Sum(loss * weight, gradient), after
