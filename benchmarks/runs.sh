@@ -5,7 +5,8 @@
 #                                           THREADS=N the threads, RUNS=DIR where the runs go
 #
 # adding-100-seed0..2, adding-1000-seed0..2, adding-5000-seed0..2, the last two also as adding-1000-one-rate-seed0..2 and
-# adding-5000-one-rate-seed0..1, adding-1000-paper-seed0..1, mnist-paper, mnist-fast, mnist-fast-2-threads, mnist-epoch
+# adding-5000-one-rate-seed0..1, adding-1000-paper-seed0..1, mnist-paper, mnist-fast, mnist-fast-2-threads, mnist-epoch;
+# the presets of docs/records.md: adding-fast-seed0..2, adding-long-seed0..2, mnist-preset-fast, mnist-preset-long
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -30,6 +31,10 @@ for name in "$@"; do
         # u with a small share of the others' learning rate, which may then be larger than the paper's
         adding-5000-seed*) run "$name" train adding --steps 5000 --iterations 5000 --lr 1e-3 --lr-u 0.02 --schedule one-cycle --clip-norm 100 --seed "$seed" ;;
         adding-1000-seed*) run "$name" train adding --steps 1000 --iterations 1500 --lr 2e-3 --lr-u 0.05 --schedule one-cycle --clip-norm 1 --seed "$seed" ;;
+        adding-fast-seed*) run "$name" train adding --preset fast --seed "$seed" ;;
+        adding-long-seed*) run "$name" train adding --preset long --seed "$seed" ;;
+        mnist-preset-fast) run "$name" "${mnist[@]}" --preset fast ;;
+        mnist-preset-long) run "$name" "${mnist[@]}" --preset long ;;
         # the authors' later code: the defaults of the command; their epoch is 1700 batches of 32
         mnist-paper) run "$name" "${mnist[@]}" --batches-per-epoch 1700 --epochs 5 ;;
         mnist-fast | mnist-fast-2-threads) run "$name" "${mnist[@]}" --batch 64 --schedule one-cycle --lr 2e-3 --dropout 0 --epochs 4 ;;

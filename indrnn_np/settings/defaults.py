@@ -58,13 +58,16 @@ DEFAULTS: dict[str, Settings] = {
 PRESETS: dict[str, dict[str, Settings]] = {task: {"paper": settings} for task, settings in PAPER.items()}
 PRESETS["adding"] |= {
     "fast": {
-        "steps": 1000, "iterations": 1500, "lr": 2e-3, "lr_u": 0.05, "schedule": "one-cycle", "clip_norm": 1.0,
+        "steps": 1000, "iterations": 400, "lr": 4e-3, "lr_u": 0.05, "schedule": "one-cycle", "clip_norm": 1.0,
+        "batchnorm": True, "input_init": "kaiming",
     },
     "long": {
-        "steps": 5000, "iterations": 5000, "lr": 1e-3, "lr_u": 0.02, "schedule": "one-cycle", "clip_norm": 100.0,
+        "steps": 5000, "iterations": 500, "lr": 4e-3, "lr_u": 0.02, "schedule": "one-cycle", "clip_norm": 1.0,
+        "batchnorm": True, "input_init": "kaiming",
     },
 }  # fmt: skip
-PRESETS["mnist"]["fast"] = {"epochs": 4.0, "batch": 64, "lr": 2e-3, "schedule": "one-cycle", "dropout": 0.0}
+PRESETS["mnist"]["fast"] = {"epochs": 2.6, "batch": 64, "lr": 2e-3, "schedule": "one-cycle", "dropout": 0.0}
+PRESETS["mnist"]["long"] = PRESETS["mnist"]["fast"] | {"epochs": 7.0}
 # Settings that runs of version 0.1.0 lack and whose default differs from their behaviour.
 OLDER: dict[str, Settings] = {task: {"standardise": False} for task in ("sequences", "skeleton")}
 # Defaults of backend cuda in numba's simulator, where adding and copying end within a minute.

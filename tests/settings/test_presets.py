@@ -51,7 +51,7 @@ def test_a_preset_is_stored_in_the_run_and_cannot_change(capsys):
     short = ["--steps", "6", "--iterations", "2", "--hidden", "3", "--backend", "reference", "--quiet"]
     assert main(["train", "adding", "--preset", "fast", *short, "--out", "run"]) == 0
     used = settings.read("run/config.toml")
-    assert used["preset"] == "fast" and used["lr"] == 2e-3 and used["steps"] == 6
+    assert used["preset"] == "fast" and used["lr"] == 4e-3 and used["steps"] == 6
     assert main(["train", "--resume", "run", "--iterations", "3", "--quiet"]) == 0
     assert main(["train", "--resume", "run", "--preset", "paper", "--quiet"]) != 0
     assert "preset is 'paper', expected 'fast', the value stored in the run" in capsys.readouterr().err
