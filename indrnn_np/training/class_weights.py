@@ -58,7 +58,7 @@ def _numbers(words: list[str]) -> list[float]:
 
 def of_task(plan: Value, task: Task) -> tuple[float, ...] | None:
     """Return the class weights of a plan as numbers, after checking that the loss of the run has classes."""
-    weights, loss, K = plan.class_weights, plan.loss or task.loss, task.output_size
+    weights, loss = plan.class_weights, plan.loss or task.loss
     options = {"class_weights": (weights, None), "label_smoothing": (plan.label_smoothing, 0.0)}
     for name, (value, default) in options.items():
         if value != default and loss != SOFTMAX:
@@ -66,8 +66,8 @@ def of_task(plan: Value, task: Task) -> tuple[float, ...] | None:
             _check.fail("Plan", f"{name} is set and the loss is {loss_name(loss)}", f"{default}", because)
     if weights == BALANCED:
         return balanced(task)
-    if weights is not None and len(weights) != K:
-        expected = f"{K}, a number for each class of task {task.name!r}"
+    if weights is not None and len(weights) != task.output_size:
+        expected = f"{task.output_size}, a number for each class of task {task.name!r}"
         _check.fail("Plan", f"class_weights has {len(weights)} numbers", expected)
     return weights
 
