@@ -38,9 +38,8 @@ from .updates import Update, Updates
 class Trainer:
     """One run.
 
-    After `run()`, `journal.history` holds the lines of metrics.jsonl, `best` is the {"value",
-    "iteration"} of the best validation or None, `done` is the number of updates, and `ended` is
-    "iterations", "minutes", "schedule", "patience" or "interrupted". The callbacks are those of `fit`.
+    After `run()`, `journal.history` holds the lines of metrics.jsonl, and `ended` is "iterations",
+    "minutes", "schedule", "patience" or "interrupted". The callbacks are those of `fit`.
     """
 
     def __init__(
@@ -61,7 +60,8 @@ class Trainer:
         observers = [partial(each.observe, self) for each in callbacks if isinstance(each, Observer)]
         self.journal = Journal(directory, reporter or Reporter(show=False), plan.iterations, observers)
         self._saves = self.ranks.first_true(directory is not None)
-        self.ended, self.done, self._work = "", net.iteration, Workspace()
+        self.ended, self._work = "", Workspace()
+        self._last: int | None = None  # the last iteration, once the best state is restored
         self.evaluation = Evaluation(net, task, plan)
         self.step = step_of(net, optimizer, plan, self._work)
         self._updates = Updates(net, optimizer, self.step)
@@ -75,8 +75,13 @@ class Trainer:
 
     @property
     def best(self) -> Record | None:
-        """The value and the iteration of the best validation, None before the first one."""
+        """The {"value", "iteration"} of the best validation, None before the first one."""
         return self._best.record
+
+    @property
+    def done(self) -> int:
+        """The number of updates done."""
+        return self.net.iteration if self._last is None else self._last
 
     def state(self) -> Json:
         """Return the state of a run, without the network and the optimizer."""
@@ -131,13 +136,12 @@ class Trainer:
 
     def _end(self, interrupted: bool) -> str:
         """Return why the run ends, "" if it goes on; a reason of one rank ends all."""
-        self.done, waited = self.net.iteration, self.net.iteration - self._best.iteration
         reasons = {
             "interrupted": interrupted,
             "iterations": self.done >= self.plan.iterations,
             "minutes": 0 < 60 * self.plan.minutes <= self.journal.elapsed(),
             "schedule": isinstance(self.schedule, Plateau) and self.schedule.exhausted,
-            "patience": 0 < self.plan.patience * self.plan.validate_every <= waited,
+            "patience": 0 < self.plan.patience * self.plan.validate_every <= self.done - self._best.iteration,
         }
         self.ended = self.ranks.first_true(next((reason for reason, holds in reasons.items() if holds), ""))
         return self.ended
@@ -207,6 +211,7 @@ class Trainer:
             self.journal.log(f"interrupted after iteration {self.net.iteration}")
             return
         if self.plan.patience and self.best is not None:
+            self._last = self.net.iteration
             self._best.restore()
             self.net.iteration = self._best.iteration
             self.evaluation.set_statistics()

@@ -18,6 +18,7 @@ SCALARS = {
     "activation", "reverse", "work", "probe", "eps", "per_step", "t0", "momentum", "key", "dtype", "shape", "value",
     "steps", "wanted", "j", "size", "count", "first", "lr", "nesterov", "weight_decay", "t", "b1", "b2", "decoupled",
     "limit", "bound", "symbols", "T", "input_gradient",
+    "smoothing",
 }  # fmt: skip
 
 
@@ -26,6 +27,8 @@ def every_array(op, name):
     given = arguments(op, name)
     if (op, name) in OUT:
         given["out"] = np.zeros_like(run("reference", op, name)[place_of_out(op, name)])
+    if "weights" in given:
+        given["weights"] = np.ones(given["y"].shape[-1], given["y"].dtype)
     if op == "indrnn":
         B, D = given["x"].shape[1:]
         given["norm"] = Norm(np.zeros(D), np.ones(D), np.zeros(D), np.ones((B, D)))

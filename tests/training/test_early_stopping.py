@@ -10,6 +10,7 @@ import indrnn_np as ir
 from indrnn_np import _renamed, tasks
 from indrnn_np.commands.cli import main
 from indrnn_np.training import run_directory
+from indrnn_np.training.callbacks import Observer
 
 
 def overfitting_run(out, patience, iterations=400, **options):
@@ -96,3 +97,23 @@ def test_a_run_of_0_1_0_keeps_the_patience_of_its_plateau():
     assert _renamed.settings(old)["patience"] == "lr_patience"
     assert "patience" not in _renamed.settings(old | {"lr_patience": 3})
     assert "patience" not in _renamed.settings({"patience": 7})
+
+
+def test_observers_see_the_number_of_updates_done(tmp_path):
+    seen = []
+    overfitting_run(tmp_path, 2, callbacks=[Seen(seen)])
+    lines, done = zip(*seen, strict=True)
+    last = max(done)
+    assert all(count == line["iteration"] for line, count in seen if line["kind"] != "final")
+    assert (
+        all(count == last for line, count in seen if line["kind"] == "final")
+        and lines[-1]["iteration"] < last
+    )
+
+
+class Seen(Observer):
+    def __init__(self, seen):
+        self.seen = seen
+
+    def observe(self, trainer, line):
+        self.seen.append((line, trainer.done))
