@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 F = TypeVar("F", bound=Callable[..., Any])
 
 SETTINGS = {"bn_place": "norm_place", "bn_per_step": "per_step", "bn_positions": "positions"}
+# Settings that every run of 0.1.0 stores besides `patience`.
+SCHEDULE = ("schedule", "lr", "lr_every", "lr_factor", "lr_minimum", "warmup", "momentum")
 # Arguments of layers by the layer's type, as in the checkpoints of 0.1.0.
 LAYERS = {"Embedding": {"weight_dropout": "embedding_dropout"}}
 # Arguments of the networks plain, residual and dense.
@@ -21,10 +23,10 @@ NETWORKS = {"norm": "norm_place", "weight_dropout": "embedding_dropout"}
 def settings(content: Mapping[str, Any]) -> dict[str, str]:
     """Return the new names of settings for a file with this content.
 
-    `patience` was that of a plateau schedule. A run of 0.1.0 stores all its settings, so
-    `lr_minimum` without `lr_patience` shows the old meaning.
+    `patience` was that of a plateau schedule. A run of 0.1.0 stores all its settings, among them all of
+    its schedule; 0.2.0 has `lr_patience` beside them.
     """
-    old = {"patience", "lr_minimum"} <= set(content) and "lr_patience" not in content
+    old = {"patience", *SCHEDULE} <= set(content) and "lr_patience" not in content
     return SETTINGS | ({"patience": "lr_patience"} if old else {})
 
 

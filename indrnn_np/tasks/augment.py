@@ -21,7 +21,15 @@ from . import Batch, Task, class_counts
 from ._random import STREAMS
 
 WHERE = "tasks.Augmented"
-HALF_STEP = 2.0**-25  # uniform numbers in float32 are multiples of 2⁻²⁴, and 0 is one of them
+HALF_STEP = 2.0**-25  # of uniform numbers in float32, which are the multiples of 2⁻²⁴ in [0, 1)
+
+
+def normal(uniform: Array) -> Array:
+    """Return normal numbers (float64) for uniform ones (float32); they are finite.
+
+    In float32, 1 - 2⁻²⁴ + HALF_STEP would be rounded to 1.
+    """
+    return ndtri(uniform.astype(np.float64) + HALF_STEP)
 
 
 class Augmented:
@@ -54,6 +62,9 @@ class Augmented:
     """
 
     def __init__(self, task: Task, jitter: float = 0.0, crop: float = 1.0, seed: int = 0) -> None:
+        if not hasattr(task, "batch"):
+            expected = "a task, such as tasks.Arrays(x, y)"
+            _check.fail(WHERE, f"task is a {type(task).__name__}", expected, error=TypeError)
         _check.at_least(WHERE, "jitter", jitter, 0.0)
         if _check.at_least(WHERE, "crop", crop, 0.0, strictly=True) > 1:
             _check.fail(WHERE, f"crop is {crop}", "a share of the time steps, at most 1")
@@ -84,8 +95,8 @@ class Augmented:
         if self.crop < 1:
             batch = self._cropped(batch, iteration)
         if self.jitter:
-            noise = ndtri(self._uniform("jitter", iteration, batch.x.shape) + HALF_STEP)
-            batch = replace(batch, x=batch.x + (self.jitter * noise).astype(batch.x.dtype))
+            noise = self.jitter * normal(self._uniform("jitter", iteration, batch.x.shape))
+            batch = replace(batch, x=batch.x + noise.astype(batch.x.dtype))
         return batch
 
     def _cropped(self, batch: Batch, iteration: int) -> Batch:

@@ -9,8 +9,9 @@ from .. import _check
 from .._types import Json
 from ..networks.sequential import Sequential
 from ..optim.optimizers import Optimizer
-from . import checkpoint
+from . import checkpoint, metrics
 from .checkpoint import Contents
+from .evaluation import restore_running
 
 Record = dict[str, float]  # the "value" and the "iteration" of the best validation
 
@@ -22,15 +23,16 @@ class BestState:
     ----------
     net, optimizer : Sequential, Optimizer
         Network and optimizer of the run.
-    larger_is_better : bool
-        Whether a larger value of the metric is better.
+    metric : str
+        Metric of the validations.
     copies : bool
         Keep a copy of the best state: a plateau schedule and early stopping restore it.
     """
 
-    def __init__(self, net: Sequential, optimizer: Optimizer, larger_is_better: bool, copies: bool) -> None:
+    def __init__(self, net: Sequential, optimizer: Optimizer, metric: str, copies: bool) -> None:
         self.net, self.optimizer, self.copies = net, optimizer, copies
-        self._sign, self._start = -1 if larger_is_better else 1, net.iteration
+        self._sign = -1 if metrics.LARGER_IS_BETTER.get(metric, False) else 1
+        self._start = net.iteration
         self.record: Record | None = None
         self._states: tuple[Json, Json] | None = None
 
@@ -66,6 +68,7 @@ class BestState:
                 _check.fail("train", f"{contents.path} has no best checkpoint beside it", expected)
             contents = checkpoint.read(best)
         checkpoint.restore(contents, self.net, self.optimizer)
+        restore_running(contents, self.net)
         self._take()
 
     def _take(self) -> None:

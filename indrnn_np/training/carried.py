@@ -20,9 +20,10 @@ from ..tasks import Batch
 from .checkpoint import Contents
 
 ARRAY = "array"  # JSON key of an array's name in the nesting
+CARRIED = "carried"  # start of the names of the arrays
 
 
-def pack(device: Device, state: State, name: str = "carried") -> tuple[State, dict[str, Array]]:
+def pack(device: Device, state: State, name: str = CARRIED) -> tuple[State, dict[str, Array]]:
     """Return the nesting of a state as JSON values, and its arrays by name as NumPy arrays."""
     if isinstance(state, tuple):
         parts = [pack(device, part, f"{name}.{i}") for i, part in enumerate(state)]
@@ -68,10 +69,11 @@ def load(
     """
     if not batch.carry:
         return None
+    stored = {name: array for name, array in contents.caller_arrays.items() if name.startswith(CARRIED)}
     nesting, path, samples = contents.header["meta"].get("carried"), contents.path, batch.x.shape[1]
     if nesting is None:
         _check.fail("train", f"{path} holds no state", "one", "because the next batch continues its stream")
-    for name, array in contents.caller_arrays.items():
+    for name, array in stored.items():
         label = f"{path}: {name!r}"
         if array.dtype != net.dtype:
             _check.fail("train", f"{label} has dtype {array.dtype}", f"{net.dtype}", "to match the network")
@@ -80,10 +82,10 @@ def load(
             because = "as in the next batch, which continues the stream"
             _check.fail("train", f"{path} holds the state of {len(array)} samples", f"{samples}", because)
     fresh, arrays = pack(net.device, state_after(batch.x[:1]))
-    shapes, expected = ({n: a.shape for n, a in group.items()} for group in (contents.caller_arrays, arrays))
+    shapes, expected = ({n: a.shape for n, a in group.items()} for group in (stored, arrays))
     if _form(nesting) != _form(fresh) or shapes != expected:
         _check.fail("train", f"{path} holds a state of another form", "that of the network's layers")
-    return unpack(net.device, nesting, contents.caller_arrays)
+    return unpack(net.device, nesting, stored)
 
 
 def _form(nesting: State) -> State:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -59,6 +60,13 @@ class Diverged(ArithmeticError):
     def __init__(self, message: str, iteration: int, places: list[Place]):
         super().__init__(message)
         self.iteration, self.places = iteration, places
+
+
+def last_state(saved: Path | None, update: Update | None) -> str:
+    """Return where the last finite state is: in the checkpoint `saved`, or in the network."""
+    if saved is None:
+        return f"the network has the state {'after' if update is None else 'before'} this update"
+    return f"the last good state is in {saved}"
 
 
 def diverged(iteration: int, reason: str, places: list[Place], last: str) -> Diverged:

@@ -215,6 +215,11 @@ class RunPlan(Plan):
     shards: int
 
     @property
+    def restores_best(self) -> bool:
+        """Whether the run returns to its best state: at its end, or when a plateau schedule reduces the rate."""
+        return self.patience > 0 or isinstance(self.schedule, Plateau)
+
+    @property
     def loss_name(self) -> str:
         """Name of the loss in metrics and files."""
         return loss_name(self.loss)

@@ -21,11 +21,11 @@ from ..optim.optimizers import Optimizer
 from ..optim.schedules import Plateau
 from ..tasks import Task
 from ..workspace import Workspace
-from . import carried, checkpoint, class_weights, diagnose, metrics, records, single_values
+from . import carried, checkpoint, class_weights, diagnose, records, single_values
 from .best_state import BestState, Record
 from .callbacks import Callback, Observer
 from .checkpoint import Contents
-from .evaluation import Evaluation
+from .evaluation import Evaluation, restore_running
 from .journal import Journal, Totals
 from .plan import RunPlan
 from .progress import Reporter
@@ -66,8 +66,7 @@ class Trainer:
         self.step = step_of(net, optimizer, plan, self._work)
         self._updates = Updates(net, optimizer, self.step)
         self._carried: State = None  # the state after the last batch
-        restores = plan.patience > 0 or isinstance(plan.schedule, Plateau)
-        self._best = BestState(net, optimizer, metrics.LARGER_IS_BETTER.get(self.metric, False), restores)
+        self._best = BestState(net, optimizer, self.metric, plan.restores_best)
         self._saved, self._loss = -1, math.nan  # of the newest checkpoint and update
         self._warning = single_values.check(net, task, plan.batch, 1 if plan.sync_bn else plan.shards)
         if self._warning:
@@ -96,6 +95,7 @@ class Trainer:
         records.check_plan(contents.path, meta, self.plan.loss_name, self.plan.update_every)
         self._best.load(contents, best)
         checkpoint.restore(contents, self.net, self.optimizer)
+        restore_running(contents, self.net)
         self.optimizer.lr = contents.header["optimizer"]["spec"]["lr"]  # of the last update, for the summary
         batch = self.task.batch(self.net.iteration, self.plan.batch)
         whole = carried.load(self.net, contents, batch, self.step.gradient_pass.state_after)
@@ -131,8 +131,7 @@ class Trainer:
         """Call all callbacks, and return whether one of them requests the end of the run."""
         if self.callbacks:
             self.complete()
-        requests = [callback(self.net.iteration) for callback in self.callbacks]
-        return any(requests)
+        return True in [bool(callback(self.net.iteration)) for callback in self.callbacks]
 
     def _end(self, interrupted: bool) -> str:
         """Return why the run ends, "" if it goes on; a reason of one rank ends all."""
@@ -204,24 +203,26 @@ class Trainer:
 
     def _finish(self) -> None:
         """Save the last state, and evaluate it, or the best state with early stopping."""
-        changed = self.ended != "interrupted" and self.evaluation.set_statistics()
-        if changed or self._saved != self.net.iteration:
-            self._save()
-        if self.ended == "interrupted":
+        interrupted = self.ended == "interrupted"
+        if self._saved != self.net.iteration or (self.evaluation.sets_statistics and not interrupted):
+            self._save(evaluated=not interrupted)
+        if interrupted:
             self.journal.log(f"interrupted after iteration {self.net.iteration}")
             return
         if self.plan.patience and self.best is not None:
-            self._last = self.net.iteration
             self._best.restore()
-            self.net.iteration = self._best.iteration
-            self.evaluation.set_statistics()
+            self._last, self.net.iteration = self.net.iteration, self._best.iteration
             self.journal.log(f"patience: back to the best state, of iteration {self.net.iteration}")
+        self.evaluation.set_statistics()
         for split in self.task.splits:
             known = self.journal.last_validation(self.net.iteration) if split == "validation" else None
             self.journal.final(self.net.iteration, split, known or self.evaluation.means(split))
 
-    def _save(self) -> None:
-        """Write a checkpoint if the run has a folder; all ranks call this function together."""
+    def _save(self, evaluated: bool = False) -> None:
+        """Write a checkpoint if the run has a folder; all ranks call this function together.
+
+        The best state and an `evaluated` one have the statistics of an evaluation in batch norm.
+        """
         self._saved = self.net.iteration
         if not self._saves:
             return
@@ -229,8 +230,10 @@ class Trainer:
         continues = self.task.batch(self.net.iteration, self.plan.batch).carry
         state = self.step.gradient_pass.whole_state(self._carried if continues else None)
         nesting, arrays = carried.pack(self.net.device, state)
-        if self.directory is not None:
-            self.directory.save(self.net, self.optimizer, best, self.state() | {"carried": nesting}, arrays)
+        with self.evaluation.statistics(best or evaluated) as running:
+            if self.directory is not None:
+                meta = self.state() | {"carried": nesting}
+                self.directory.save(self.net, self.optimizer, best, meta, arrays | running)
 
     def _diverged(self, update: Update | None, reason: str) -> NoReturn:
         """Save the last finite state, and raise Diverged with the position of the first non-finite value.
@@ -243,8 +246,5 @@ class Trainer:
         places = self.ranks.first_true(places)
         if update is not None and self.net.ops.finite.first(self.net.flat) < 0:
             self._save()
-        if self.directory is None:
-            last = f"the network has the state {'after' if update is None else 'before'} this update"
-        else:
-            last = f"the last good state is in {self.directory.checkpoint_of(self._saved)}"
-        raise diagnose.diverged(self.net.iteration, reason, places, last)
+        saved = None if self.directory is None else self.directory.checkpoint_of(self._saved)
+        raise diagnose.diverged(self.net.iteration, reason, places, diagnose.last_state(saved, update))

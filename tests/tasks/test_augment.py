@@ -10,7 +10,7 @@ from indrnn_np import tasks
 from indrnn_np.commands.cli import main
 from indrnn_np.settings import build, settings
 from indrnn_np.tasks.arrays import Arrays
-from indrnn_np.tasks.augment import Augmented
+from indrnn_np.tasks.augment import Augmented, normal
 
 
 def counting(T, N, lengths=None, every=False):
@@ -103,3 +103,10 @@ def test_the_command_trains_on_changed_samples(tmp_path):
     used = settings.read(tmp_path / "changed" / "config.toml")
     assert used["jitter"] == 0.5 and used["crop"] == 0.5
     assert isinstance(build._augmented(adding(), {"seed": 1, "jitter": 0.1}), Augmented)
+
+
+def test_the_noise_is_finite_for_every_uniform_number():
+    u = np.array([0.0, 2.0**-24, 0.5 - 2.0**-24, 0.5, 1 - 2.0**-24], np.float32)
+    noise = normal(u)
+    assert np.isfinite(noise).all() and (np.diff(noise) > 0).all()
+    assert noise[0] == pytest.approx(-noise[-1]) and -5.6 < noise[0] < -5.3  # ndtri(2^-25)

@@ -9,7 +9,7 @@ from small_runs import QUIET, curve
 import indrnn_np as ir
 from indrnn_np import _renamed, tasks
 from indrnn_np.commands.cli import main
-from indrnn_np.training import run_directory
+from indrnn_np.training import checkpoint, run_directory
 from indrnn_np.training.callbacks import Observer
 
 
@@ -36,6 +36,7 @@ def test_patience_ends_the_run_with_the_best_state(tmp_path, schedule):
     saved = ir.load(tmp_path / "checkpoints" / "best.npz").net
     assert result.net.iteration == saved.iteration == best
     np.testing.assert_array_equal(result.net.flat, saved.flat)
+    np.testing.assert_array_equal(result.net.buffers.flat, saved.buffers.flat)  # those of the evaluation
 
 
 def test_the_best_state_is_the_result_of_a_run_that_ends_otherwise(tmp_path):
@@ -50,6 +51,12 @@ def test_more_patience_continues_bit_for_bit(tmp_path):
     again = overfitting_run(tmp_path / "run", 12, resume=tmp_path / "run")
     assert curve(again) == curve(whole) and again.summary["final"] == whole.summary["final"]
     np.testing.assert_array_equal(again.net.flat, whole.net.flat)
+    for which in ("last", "best"):
+        files = [run_directory.find_checkpoint(tmp_path / name, which) for name in ("whole", "run")]
+        arrays, others = (checkpoint.read(file).arrays for file in files)
+        assert arrays.keys() == others.keys() and "arrays/running" in arrays
+        for name in arrays:
+            np.testing.assert_array_equal(arrays[name], others[name], err_msg=name)
 
 
 def test_a_network_trained_before_has_its_full_patience():
@@ -93,10 +100,11 @@ def test_patience_needs_validation():
 
 
 def test_a_run_of_0_1_0_keeps_the_patience_of_its_plateau():
-    old = {"patience": 7, "lr_minimum": 1e-6}
+    old = {"patience": 7} | dict.fromkeys(_renamed.SCHEDULE, 0)
     assert _renamed.settings(old)["patience"] == "lr_patience"
     assert "patience" not in _renamed.settings(old | {"lr_patience": 3})
-    assert "patience" not in _renamed.settings({"patience": 7})
+    for chosen in ({"patience": 7}, {"patience": 7, "schedule": "plateau", "lr_minimum": 1e-6, "lr": 1e-3}):
+        assert "patience" not in _renamed.settings(chosen)  # of a command line or a short file
 
 
 def test_observers_see_the_number_of_updates_done(tmp_path):
@@ -117,3 +125,18 @@ class Seen(Observer):
 
     def observe(self, trainer, line):
         self.seen.append((line, trainer.done))
+
+
+def test_damaged_running_statistics_are_refused(tmp_path):
+    overfitting_run(tmp_path, 2, iterations=10)
+    file = run_directory.find_checkpoint(tmp_path)
+    with np.load(file, allow_pickle=False) as held:
+        arrays = dict(held)
+    for wrong, words in (
+        (np.zeros(3), "shape"),
+        (np.full(16, np.nan), "nan"),
+        (np.zeros(16, np.float32), "dtype"),
+    ):
+        np.savez(file, **arrays | {"arrays/running": wrong})
+        with pytest.raises(ValueError, match=f"'running'.* {words}"):
+            overfitting_run(tmp_path, 2, iterations=20, resume=tmp_path)
