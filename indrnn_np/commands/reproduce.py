@@ -93,12 +93,17 @@ def _dry(args: argparse.Namespace, jobs: list[Any], reporter: Any) -> int:
     ]
     console = options.console(80)
     table.show(console, ("row", "parameters", "iterations", "minutes"), [("", rows)], words=("row",))
+    problems: dict[str, list[str]] = {}
     for each in estimates:
         if each.problem:
-            console.print(f"{each.row}: {each.problem}", highlight=False, markup=False)
-    hours, seeds = sum(each.minutes for each in known) * len(args.seeds) / 60, len(args.seeds)
-    console.print(f"all rows, {seeds} seed{'s'[: seeds > 1]} each: {hours:.1f} hours", highlight=False)
-    return 0
+            problems.setdefault(each.problem, []).append(each.row)
+    for problem, names in problems.items():
+        console.print(f"not measured: {', '.join(names)}: {problem}", highlight=False, markup=False)
+    seeds = len(args.seeds)
+    hours = seeds * sum(each.minutes or 0.0 for each in known) / 60
+    total = f"{len(known)} of {len(estimates)} rows, {seeds} seed{'s'[: seeds > 1]} each: {hours:.1f} hours"
+    console.print(total, highlight=False)
+    return 0 if known else 2
 
 
 def listing(rows: Any) -> str:

@@ -78,7 +78,8 @@ def to_c(net: Sequential, path: str | Path, meta: Json | None = None, name: str 
     path : str or Path
         File to write.
     meta : dict, optional
-        JSON values, such as `export.of_run(...)`. The file carries `classes`, `mean` and `deviation`.
+        JSON values, such as `export.of_run(...)`. The file carries `classes`, `mean`, `deviation`,
+        `target_mean` and `target_deviation`.
     name : str, optional
         Prefix of all names in the file; by default the name of the file without its suffix.
 
@@ -167,7 +168,9 @@ def _data(meta: Json) -> str:
         lines += [f"    {_quoted(name)}," for name in classes] + ["};"]
     if "mean" in meta or "deviation" in meta:
         lines.append("/* The network expects standardised inputs, (x - mean) / deviation. */")
-    for key in ("mean", "deviation"):
+    if "target_mean" in meta or "target_deviation" in meta:
+        lines.append("/* The outputs are standardised: value = y * target_deviation + target_mean. */")
+    for key in ("mean", "deviation", "target_mean", "target_deviation"):
         if values := meta.get(key):
             lines.append(f"const double ${key}[{len(values)}] = {braced(np.array(values), suffix='')};")
     return "\n".join([*lines, "", ""]) if lines else ""

@@ -17,6 +17,8 @@ FORM: dict[str, forms.Form] = {
     "classes": forms.Maybe(forms.Each(forms.TEXT, list)),
     "mean": forms.Maybe(NUMBERS),
     "deviation": forms.Maybe(NUMBERS),
+    "target_mean": forms.Maybe(NUMBERS),
+    "target_deviation": forms.Maybe(NUMBERS),
 }
 
 
@@ -34,8 +36,8 @@ def of_run(path: str | Path, meta: Json) -> Json:
     -------
     dict
         `settings` and `plan` of the run, the description `task` of its data, and from it, where
-        they exist: `classes`, the name of each output, and `mean` and `deviation`, by which the
-        inputs were standardised.
+        they exist: `classes`, the name of each output, `mean` and `deviation`, by which the inputs
+        were standardised, and `target_mean` and `target_deviation`, those of real targets.
 
     Examples
     --------
@@ -49,7 +51,8 @@ def of_run(path: str | Path, meta: Json) -> Json:
     names = task.get("classes", task.get("vocabulary"))
     if isinstance(names, list):  # some tasks store the number of their classes
         carried["classes"] = list(map(str, names))
-    return carried | {name: task[name] for name in ("mean", "deviation") if name in task}
+    targets = {f"target_{name}": value for name, value in task.get("targets", {}).items()}
+    return carried | {name: task[name] for name in ("mean", "deviation") if name in task} | targets
 
 
 def checked(where: str, net: object, meta: Json | None) -> Json:

@@ -19,21 +19,21 @@ class Estimate:
     ----------
     row, form : str
         Name and form of the row.
-    parameters : int
+    parameters : int, optional
         Parameters of the network.
-    iterations : int
+    iterations : int, optional
         Updates of the run.
-    minutes : float
+    minutes : float, optional
         Expected minutes, with all evaluations.
     problem : str
-        Why there are no numbers, "" if there are: usually, the data are missing.
+        Why the numbers are None: usually, the data are missing. "" if there are numbers.
     """
 
     row: str
     form: str
-    parameters: int = 0
-    iterations: int = 0
-    minutes: float = 0.0
+    parameters: int | None = None
+    iterations: int | None = None
+    minutes: float | None = None
     problem: str = ""
 
 

@@ -64,8 +64,8 @@ class Plan:
     minutes : float
         Limit of the run time in minutes, without pauses. 0: no limit.
     patience : int
-        Early stopping: end after so many validations without a new best, and then return and
-        evaluate the best state, however the run ends. 0: neither.
+        Early stopping: end after so many validations without a new best. However the run ends,
+        unless it is interrupted, it then returns and evaluates the best state. 0: neither.
     graph : bool
         Launch an iteration as two CUDA graphs, with backend "cuda" (docs/cuda.md).
     gradients : str

@@ -77,3 +77,17 @@ def test_a_copy_is_returned():
     assert metadata.checked("export", NET, meta) == meta == {"classes": ["a"]}
     assert metadata.checked("export", NET, None) == {}
     assert metadata.texts({"a": "text", "b": [1, "é"]}) == {"a": "text", "b": '[1, "\\u00e9"]'}
+
+
+def test_the_scaling_of_real_targets_is_carried(tmp_path):
+    task = {
+        "task": "uea",
+        "mean": [0.5],
+        "deviation": [2.0],
+        "targets": {"mean": [1000.0], "deviation": [50.0]},
+    }
+    carried = metadata.of_run("best.npz", {"task": task})
+    assert (carried["target_mean"], carried["target_deviation"]) == ([1000.0], [50.0])
+    source = ir.export.to_c(NET, tmp_path / "net.c", carried).read_text(encoding="utf-8")
+    assert "value = y * target_deviation + target_mean" in source
+    assert float.fromhex("0x1.f4p+9") == 1000 and "net_target_mean[1] = {\n    0x1.f4p+9\n}" in source

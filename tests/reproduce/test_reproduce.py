@@ -238,7 +238,7 @@ def test_a_dry_run_lists_parameters_and_minutes_and_writes_nothing(tmp_path, tin
     lines = capsys.readouterr().out.splitlines()
     (line,) = [line for line in lines if "tiny/wide" in line]
     assert line.split()[1:3] == ["45", "20"] and float(line.split()[3]) >= 0
-    assert lines[-1].startswith("all rows, 2 seeds each:") and not (tmp_path / "out").exists()
+    assert lines[-1].startswith("3 of 3 rows, 2 seeds each:") and not (tmp_path / "out").exists()
     assert call(tmp_path, "tiny/indrnn", "--dry", "--json", "--quiet", "--full") == 0
     (entry,) = json.loads(capsys.readouterr().out)
     assert entry["parameters"] == 45 and entry["iterations"] == 40 and 0 < entry["minutes"] < 5
@@ -250,7 +250,12 @@ def test_a_dry_run_names_the_data_that_it_lacks(tmp_path, tiny, capsys, monkeypa
     monkeypatch.setattr("indrnn_np.reproduce.rows.catalogue", lambda: rows)
     assert call(tmp_path, "--dry", "--quiet") == 0
     shown = " ".join(capsys.readouterr().out.split())
-    assert "words/indrnn: tasks.Words: data is None, expected" in shown and "tiny/indrnn" in shown
+    assert "not measured: words/indrnn: tasks.Words: data is None, expected" in shown
+    assert "tiny/indrnn" in shown and shown.endswith("0.0 hours") and "1 of 2 rows" in shown
+    assert call(tmp_path, "words/indrnn", "--dry", "--quiet", "--json") == 0
+    (entry,) = json.loads(capsys.readouterr().out)
+    assert entry["minutes"] is entry["parameters"] is None and "data is None" in entry["problem"]
+    assert call(tmp_path, "words/indrnn", "--dry", "--quiet") == 2
 
 
 def test_the_expected_time_counts_updates_and_evaluations():
