@@ -9,16 +9,16 @@ and the samples for batch norm's statistics, are unchanged. Source: Um et al. 20
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 from scipy.special import ndtri
 
 from .. import _check, backend
-from .._types import Array, Json
-from . import Batch, Task, class_counts
+from .._types import Array
+from . import Batch, Task
 from ._random import STREAMS
+from .wrapped import Wrapped
 
 WHERE = "tasks.Augmented"
 HALF_STEP = 2.0**-25  # of uniform numbers in float32, which are the multiples of 2⁻²⁴ in [0, 1)
@@ -32,7 +32,7 @@ def normal(uniform: Array) -> Array:
     return ndtri(uniform.astype(np.float64) + HALF_STEP)
 
 
-class Augmented:
+class Augmented(Wrapped):
     """A task whose training samples change at random.
 
     Parameters
@@ -68,23 +68,8 @@ class Augmented:
         _check.at_least(WHERE, "jitter", jitter, 0.0)
         if _check.at_least(WHERE, "crop", crop, 0.0, strictly=True) > 1:
             _check.fail(WHERE, f"crop is {crop}", "a share of the time steps, at most 1")
-        self.task, self.jitter, self.crop, self.seed = task, float(jitter), float(crop), seed
-        self.name, self.loss, self.output, self.metric = task.name, task.loss, task.output, task.metric
-        self.input_size, self.output_size, self.steps = task.input_size, task.output_size, task.steps
-        self.baseline, self.splits = task.baseline, task.splits
-        self.class_counts = class_counts.of_task(task)
-
-    def describe(self) -> Json:
-        """Return the description of the task."""
-        return self.task.describe()
-
-    def epoch_length(self, size: int) -> int | None:
-        """Return the number of batches in an epoch."""
-        return self.task.epoch_length(size)
-
-    def evaluation(self, split: str, size: int, iteration: int = 0) -> Iterator[Batch]:
-        """Yield the batches of a split, unchanged."""
-        return self.task.evaluation(split, size, iteration)
+        super().__init__(task)
+        self.jitter, self.crop, self.seed = float(jitter), float(crop), seed
 
     def batch(self, iteration: int, size: int) -> Batch:
         """Return the batch of an iteration with noise, in windows."""

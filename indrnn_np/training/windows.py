@@ -6,19 +6,19 @@ but the first continues the stream of the window before it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 
 from .. import _check
-from .._types import Array, Json
-from ..tasks import Batch, Task, class_counts
+from .._types import Array
+from ..tasks import Batch, Task
+from ..tasks.wrapped import Wrapped
 
 WHERE = "train"
 
 
-class Windows:
+class Windows(Wrapped):
     """A task whose training batches are windows of `every` time steps; evaluations read whole sequences.
 
     Parameters
@@ -36,15 +36,8 @@ class Windows:
         if every >= task.steps:
             because = f"because a sequence has {task.steps} time steps; 0 makes an update at its end"
             _check.fail(WHERE, f"update_every is {every}", f"less than {task.steps}", because)
-        self.task, self.every, self.count = task, every, -(-task.steps // every)
-        self.name, self.loss, self.output, self.metric = task.name, task.loss, task.output, task.metric
-        self.input_size, self.output_size, self.steps = task.input_size, task.output_size, task.steps
-        self.baseline, self.splits = task.baseline, task.splits
-        self.class_counts = class_counts.of_task(task)
-
-    def describe(self) -> Json:
-        """Return the description of the task."""
-        return self.task.describe()
+        super().__init__(task)
+        self.every, self.count = every, -(-task.steps // every)
 
     def epoch_length(self, size: int) -> int | None:
         """Return the number of windows in an epoch, None for unlimited data."""
@@ -71,10 +64,6 @@ class Windows:
             batch, x=batch.x[steps], target=batch.target[steps], lengths=lengths, mask=part(batch.mask),
             recalled=part(batch.recalled), carry=batch.carry or window > 0,
         )  # fmt: skip
-
-    def evaluation(self, split: str, size: int, iteration: int = 0) -> Iterator[Batch]:
-        """Yield the batches of a split, with whole sequences."""
-        return self.task.evaluation(split, size, iteration)
 
 
 def cut(task: Task, every: int) -> Task:

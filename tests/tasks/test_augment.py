@@ -115,11 +115,11 @@ def test_the_noise_is_finite_for_every_uniform_number():
 def test_crop_is_refused_where_time_steps_would_have_no_statistics():
     used = {"seed": 1, "crop": 0.5, "batchnorm": True, "per_step": True, "bn_batch": 0, "update_every": 0}
     with pytest.raises(
-        ValueError, match="settings: crop is 0.5 with per_step, expected crop 1, or bn_batch above 0"
+        ValueError, match=r"settings: crop is 0\.5 with per_step, expected crop 1, or bn_batch above 0"
     ):
         build._augmented(adding(), used)
     assert build._augmented(adding(), used | {"bn_batch": 50}).crop == 0.5
-    with pytest.raises(ValueError, match="crop is 0.5 with update_every=2, expected crop 1"):
+    with pytest.raises(ValueError, match=r"crop is 0\.5 with update_every=2, expected crop 1"):
         build._augmented(adding(), used | {"update_every": 2})
     with pytest.raises(TypeError, match="task is a tuple, expected a task, such as"):
         Augmented((np.zeros((3, 2, 1)), np.zeros(2, int)), jitter=0.1)
