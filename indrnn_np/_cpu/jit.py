@@ -18,8 +18,10 @@ close over any compiled function.
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import pickle
+import secrets
 import sys
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,7 @@ from typing import Any
 import llvmlite
 import numba
 import numpy as np
+from numba.core.bytecode import FunctionIdentity
 from numba.core.caching import _Cache
 from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
@@ -46,6 +49,21 @@ SETTINGS = (
     "EXTEND_VARIABLE_LIFETIMES", "JIT_COVERAGE", "LLVM_REFPRUNE_FLAGS", "LLVM_REFPRUNE_PASS", "LOOP_VECTORIZE",
     "OPT", "SLP_VECTORIZE", "USING_SVML",
 )  # fmt: skip
+
+
+def number_functions() -> None:
+    """Let numba number functions from a random number on instead of 1.
+
+    The symbol of compiled code consists of the function's name, its argument types and this number.
+    Kernels of one factory differ in the number only. Two of them that two processes compiled could
+    have the same symbol, and a process that loads both from the disk would call one for the other.
+    """
+    FunctionIdentity._unique_ids = itertools.count(secrets.randbits(62))
+
+
+number_functions()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=number_functions)
 
 
 @functools.cache

@@ -147,3 +147,35 @@ def test_njit_with_and_without_options():
 
     assert jit.njit(twice)(3) == 6
     assert jit.njit(cache=False)(twice)(4) == 8
+
+
+FACTORY = """
+import sys
+import numpy as np
+from indrnn_np._cpu.jit import njit
+
+def factory(k):
+    @njit
+    def total(x, n):
+        return k * x[n] + total(x, n - 1) if n > 0 else k * x[0]
+
+    @njit
+    def kernel(x):
+        return total(x, x.size - 1)
+    return kernel
+
+print([float(factory(float(k))(np.ones(5))) for k in sys.argv[1:]])
+"""
+
+
+@pytest.mark.skipif(numba.config.DISABLE_JIT, reason="nothing is compiled")
+def test_kernels_of_a_factory_that_two_processes_compiled_stay_apart(tmp_path):
+    """numba numbers functions from 1 in each process: with equal symbols one kernel would run for the other.
+
+    A symbol also holds the flags in the order of a set, which depends on the hash seed.
+    """
+    environment = os.environ | {"INDRNN_CACHE_DIR": str(tmp_path), "PYTHONHASHSEED": "0"}
+    for k, expected in ((["1"], "[5.0]"), (["2"], "[10.0]"), (["1", "2"], "[5.0, 10.0]")):
+        command = [sys.executable, "-c", FACTORY, *k]
+        ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        assert ended.stdout.strip() == expected
