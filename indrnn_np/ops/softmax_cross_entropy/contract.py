@@ -14,15 +14,20 @@ EQUAL, WEIGHTED = "equal", "weighted"  # classes without weights and smoothing, 
 
 def check(where, y, target, mask, out, weights=None, smoothing=0.0):
     """Check the arguments of loss except the values of the labels; return the label smoothing as a float."""
-    _check.array(where, "target", target)
-    if target.dtype.kind not in "iu":
-        because = "because labels are class numbers"
-        _check.fail(where, f"target has dtype {target.dtype}", "an integer dtype", because)
+    check_label_dtype(where, target)
     table = "y: T? B K, target: int T? B, mask?: bool T? B, weights?: K, out?: written T? B K"
     _check.arrays(where, table, y, target, mask, weights, out)
     if weights is not None:
         check_weights(where, weights)
     return float(_check.between(where, "smoothing", smoothing, 0.0, 1.0))
+
+
+def check_label_dtype(where, target):
+    """Check that labels are an array of integers."""
+    _check.array(where, "target", target)
+    if target.dtype.kind not in "iu":
+        because = "because labels are class numbers"
+        _check.fail(where, f"target has dtype {target.dtype}", "an integer dtype", because)
 
 
 def check_weights(where, weights):

@@ -6,15 +6,12 @@ import numpy as np
 
 from ... import _check
 from ..catalogue import BOTH, Entry
-from ..softmax_cross_entropy.contract import check_labels
+from ..softmax_cross_entropy.contract import check_label_dtype, check_labels
 
 
 def check(where, x, W, b, target, mask):
     """Check the arguments; return the flat labels, the flat mask and the number of counted labels."""
-    _check.array(where, "target", target)
-    if target.dtype.kind not in "iu":
-        because = "because labels are class numbers"
-        _check.fail(where, f"target has dtype {target.dtype}", "an integer dtype", because)
+    check_label_dtype(where, target)
     table = "x: T? B D, W: K D, b: K, target: int T? B, mask?: bool T? B"
     _check.arrays(where, table, x, W, b, target, mask)
     scores = np.broadcast_to(x.dtype.type(0), (*target.shape, len(W)))  # only its shape is read
