@@ -115,6 +115,14 @@ def test_what_rounding_drowns_is_undecided():
     assert not report.passed and not report.failed and report.undecided
 
 
+@pytest.mark.parametrize(("offset", "status"), [(1e4, "passed"), (1e8, "undecided")])
+def test_two_zeros_agree_unless_rounding_hides_a_thousandth_of_the_other_gradients(offset, status):
+    arrays = {"x": np.array([1.0]), "unused": np.array([1.0])}
+    gradients = {"x": np.array([1.0]), "unused": np.array([0.0])}
+    report = check_function(lambda x, unused: offset + float(x[0]), gradients, arrays)
+    assert report["unused"].status == status and report["unused"].error == 0
+
+
 @pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
 def test_a_gradient_that_is_not_finite_fails(wrong):
     arrays = point()

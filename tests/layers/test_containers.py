@@ -83,6 +83,12 @@ def test_gradients_of_a_recurrence(activation, backend, data, drawn, reverse):
     assert all(row.kinks for row in report.undecided), report
 
 
+def test_an_unused_state_passes_where_the_other_gradients_nearly_cancel():
+    x = np.array([[[0.55240829], [-0.31422997], [-0.97770014]]])
+    net = ir.Sequential([ir.Recurrence(1, "relu", 0.0)], 1, "reference", "float64", 1266)
+    assert ir.gradcheck(net, x, seed=1266).passed
+
+
 @each_backend
 @each_kind
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
