@@ -64,7 +64,7 @@ def draw(path: Path, name: str) -> Path:
 
 
 def keep_rows(folder: Path, results: Path) -> None:
-    """Merge the rows in a folder of `indrnn reproduce` into table.json of the results; make table.md and curves.png."""
+    """Merge the rows in a folder of `indrnn reproduce` into table.json of the results; make table.md and TABLE.png."""
     path, commit = results / "table.json", machine.commit()
     found = table.collect(reproduce.catalogue(), folder)
     for entry in found:
@@ -74,7 +74,7 @@ def keep_rows(folder: Path, results: Path) -> None:
     order = [row.name for row in reproduce.catalogue()]
     entries = sorted(kept.values(), key=lambda entry: order.index(entry["row"]))
     table.write(entries, results)
-    plots.reproduction(entries, results / "curves.png")
+    plots.reproduction(entries, results)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -128,10 +128,10 @@ def _write(out: Path, reporter: Any, quiet: bool) -> list[dict[str, Any]]:
     with locks.only_writer("reproduce", out, results=True):  # the last of several processes reads all runs
         entries = reproduce.collect(reproduce.catalogue(), out)
         paths = reproduce.write(entries, out)
-        if message := plots.style.no_plot("curves.png"):
+        if message := plots.style.no_plot("pictures"):
             reporter.log(message)
-        elif any(run["validation"] for entry in entries for run in entry["runs"]):
-            paths.append(plots.reproduction(entries, out / "curves.png"))
+        else:
+            paths += plots.reproduction(entries, out)
     if not quiet:
         reporter.log("written: " + ", ".join(str(path) for path in paths))
     return entries

@@ -17,7 +17,9 @@ from ..training.records import read_metrics
 from .rows import BUDGET, FORMS, Row
 from .runner import Job
 
-HEAD = ("row", "form", "paper", "test", "validation", "expected", "iterations", "time", "seeds", "machine")
+HEAD = (
+    "row", "form", "parameters", "paper", "test", "validation", "expected", "iterations", "time", "seeds", "machine",
+)  # fmt: skip
 LEGEND = (
     "Means over the seeds, with the range in parentheses. budget: a shorter run; compare its validation value",
     "with `expected`. full: the settings of the paper; compare the test value with that of the paper.",
@@ -124,7 +126,8 @@ def _cells(entry: dict[str, Any]) -> list[str]:
     machines = dict.fromkeys(cells.machine(run["machine"]) for run in done)
     seeds = [str(run["seed"]) for run in done] + [f"({run['seed']}, unfinished)" for run in begun]
     return [
-        entry["row"], entry["form"], cells.value(entry["paper"], metric),
+        entry["row"], entry["form"], cells.extent([run["parameters"] for run in done], "{:,}".format),
+        cells.value(entry["paper"], metric),
         *(cells.spread(entry["reached"][split], metric) for split in ("test", "validation")), expected,
         cells.extent([run["iterations"] for run in entry["runs"]], str),
         cells.extent([60 * run["minutes"] for run in done], duration), ", ".join(seeds), "; ".join(machines),

@@ -52,7 +52,7 @@ def test_rows_replace_those_of_the_same_name(keep_runs, tmp_path, monkeypatch):
     new = json.loads((tmp_path / "table.json").read_text())
     assert [entry["row"] for entry in new] == [entry["row"] for entry in old]
     assert new[0] == old[0] and new[1]["runs"][0]["iterations"] == 7 and "commit" in new[1]["runs"][0]
-    assert (tmp_path / "table.md").is_file() and (tmp_path / "curves.png").is_file()
+    assert (tmp_path / "table.md").is_file() and (tmp_path / "adding-100.png").is_file()
 
 
 def test_fewer_than_120_files_of_results_are_kept():

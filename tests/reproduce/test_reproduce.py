@@ -149,7 +149,7 @@ def test_the_command_runs_writes_and_tells(tmp_path, tiny, capsys):
     assert [run["seed"] for run in first["runs"]] == [0, 1] and first["runs"][0]["machine"]["cpu"]
     line = next(line for line in printed.splitlines() if line.startswith("| tiny/indrnn"))
     assert (
-        "| budget | 0.001 |" in line
+        "| budget | 45 | 0.001 |" in line
         and "0 to 10: yes" in line
         and "0, 1" in line
         and f"{sum(values) / 2:.4g}" in line
@@ -192,14 +192,18 @@ def test_the_limit_of_minutes_in_processes(tmp_path):
     assert not reproduce.run(reproduce.jobs([row()], BUDGET, [0], tmp_path, {}), QUIET, 1e-9, processes=2)
 
 
-def test_the_curves_are_drawn(tmp_path, tiny, figure, capsys):
+def test_each_table_has_a_picture_of_its_curves_and_results(tmp_path, tiny, figure, capsys):
     assert call(tmp_path, "all", "--seeds", "0,1", "--quiet") == 0
-    panels = [axes for axes in figure[-1].axes if axes.get_visible()]
-    assert [axes.get_title(loc="left") for axes in panels] == ["tiny, budget form", "other, budget form"]
-    own = [line.get_label() for line in panels[0].lines if not line.get_label().startswith("_")]
+    (curves, results), (_, other) = (each.axes for each in figure[-2:])
+    titles = [axes.get_title(loc="left") for axes in (curves, results, other)]
+    assert titles == ["tiny: validation", "tiny: test, each seed", "other: test, each seed"]
+    own = [line.get_label() for line in curves.lines if not line.get_label().startswith("_")]
     assert own == ["indrnn (2)", "wide (2)", "paper", "paper"]
-    assert list(panels[0].lines[0].get_xdata()) == [10, 20] and len(panels[0].collections) == 2
-    assert (tmp_path / "out" / "curves.png").stat().st_size > 1000
+    assert list(curves.lines[0].get_xdata()) == [10, 20] and len(curves.collections) == 2
+    entries = json.loads((tmp_path / "out" / "table.json").read_text())
+    assert list(results.lines[0].get_ydata()) == entries[0]["reached"]["test"]
+    assert [label.get_text() for label in results.get_xticklabels()] == ["indrnn", "wide"]
+    assert all((tmp_path / "out" / f"{name}.png").stat().st_size > 1000 for name in ("tiny", "other"))
 
 
 def test_without_names_the_rows_are_listed(capsys):
