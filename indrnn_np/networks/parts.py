@@ -1,9 +1,9 @@
-"""Parts of the networks: recurrent layers with batch norm and dropout, embedding, read-out.
+"""Parts of the networks: recurrent layers with batch or layer norm and dropout, embedding, read-out.
 
-Position of batch norm (`norm_place`):
+Position of the norm (`norm_place`):
 
-    after    recurrence, batch norm     the authors' runs on sequences; learns faster (B, 5.1)
-    before   batch norm, recurrence     the figures of the papers; language models (B, 5.1)
+    after    recurrence, norm     the authors' runs on sequences; learns faster (B, 5.1)
+    before   norm, recurrence     the figures of the papers; language models (B, 5.1)
 """
 
 from __future__ import annotations
@@ -14,7 +14,18 @@ from dataclasses import dataclass
 
 from .. import _check
 from .._types import Json
-from ..layers import BatchNorm, Dropout, Embedding, IndRNN, LastStep, Layer, Linear, Recurrence, Tied
+from ..layers import (
+    BatchNorm,
+    Dropout,
+    Embedding,
+    IndRNN,
+    LastStep,
+    Layer,
+    LayerNorm,
+    Linear,
+    Recurrence,
+    Tied,
+)
 from ..layers.recurrent_weight import PROJECTED
 from ..layers.time_table import SERIAL
 from .sequential import Sequential
@@ -27,9 +38,13 @@ AFTER, BEFORE = NORMS
 
 @dataclass(frozen=True)
 class Units:
-    """Options of the recurrent layers of a network; `last_init` is recurrent_init of the last."""
+    """Options of the recurrent layers of a network; `last_init` is recurrent_init of the last.
+
+    With `layernorm`, layer norm replaces batch norm.
+    """
 
     batchnorm: bool = True
+    layernorm: bool = False
     norm_place: str = AFTER
     per_step: bool = False
     positions: int | None = None
@@ -43,13 +58,13 @@ class Units:
     u_form: str = PROJECTED
 
     def recurrence(self, size: int, rate: float = 0.0, last: bool = False) -> list[Layer]:
-        """Return a recurrence without input weights, with batch norm and dropout."""
+        """Return a recurrence without input weights, with its norm and dropout."""
         layer = Recurrence(size, *self._recurrent(last), time=self.time, u_form=self.u_form)
         return self._with_norm(size, layer, rate)
 
     def weighted(self, inputs: int, size: int, rate: float = 0.0, last: bool = False) -> list[Layer]:
-        """Return a recurrence with input weights: an IndRNN, unless batch norm follows W."""
-        if self.batchnorm and self.norm_place == BEFORE:
+        """Return a recurrence with input weights: an IndRNN, unless a norm follows W."""
+        if self.normalised and self.norm_place == BEFORE:
             return [self.linear(inputs, size), *self.recurrence(size, rate, last)]
         activation, start, gamma, constrain = self._recurrent(last)
         layer = IndRNN(
@@ -61,13 +76,18 @@ class Units:
         """Return an affine layer with the weight initialiser of the recurrent layers."""
         return Linear(inputs, size, self._input_init)
 
-    def batch_norm(self, size: int) -> Layer:
-        """Return a batch norm layer."""
-        return BatchNorm(size, self.per_step, positions=self.positions)
+    @property
+    def normalised(self) -> bool:
+        """Whether each layer has batch norm or layer norm."""
+        return self.batchnorm or self.layernorm
+
+    def norm(self, size: int) -> Layer:
+        """Return a layer norm or batch norm layer."""
+        return LayerNorm(size) if self.layernorm else BatchNorm(size, self.per_step, positions=self.positions)
 
     def _with_norm(self, size: int, layer: Layer, rate: float) -> list[Layer]:
-        """Return a layer with its batch norm and dropout."""
-        norm = [self.batch_norm(size)] if self.batchnorm else []
+        """Return a layer with its norm and dropout."""
+        norm = [self.norm(size)] if self.normalised else []
         stack = [*norm, layer] if self.norm_place == BEFORE else [layer, *norm]
         return [*stack, *dropout_layer(rate)]
 
@@ -80,7 +100,7 @@ class Units:
     def _input_init(self) -> str | float:
         if self.input_init is not None:
             return self.input_init
-        return "kaiming" if self.batchnorm else "normal"
+        return "kaiming" if self.normalised else "normal"
 
 
 def split_units(where: str, output: str, options: Json) -> tuple[Units, Json]:
@@ -169,10 +189,10 @@ class Ends:
         """Return the network of `stack`, which has `width` outputs, followed by the read-out."""
         if self.adds_a_layer(width):
             stack = [*stack, *units.weighted(width, self.width, last=True)]
-        if (self.tied or self.output == LAST) and units.batchnorm and units.norm_place == BEFORE:
+        if (self.tied or self.output == LAST) and units.normalised and units.norm_place == BEFORE:
             # Normalise the input of the read-out too: the last step may be a sum over all steps.
             at = len(stack) - isinstance(stack[-1], Dropout)
-            stack = [*stack[:at], units.batch_norm(self.width if self.tied else width), *stack[at:]]
+            stack = [*stack[:at], units.norm(self.width if self.tied else width), *stack[at:]]
         stack = [*stack, *dropout_layer(rate), *([LastStep()] if self.output == LAST else [])]
         read = Tied(self.width, self.output_size) if self.tied else Linear(width, self.output_size)
         return Sequential([*stack, read], **options)

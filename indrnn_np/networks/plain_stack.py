@@ -27,6 +27,7 @@ CELLS: dict[str, tuple[str, Json]] = {
 INDRNN_OPTIONS = (
     "activation", "gamma", "constrain", "recurrent_init", "last_init", "input_init", "time", "u_form",
 )  # fmt: skip
+NORM_OPTIONS = ("batchnorm", "layernorm", "norm_place", "per_step", "positions")
 PLACES = ("embedding", "layer", "last")  # places of dropout
 
 
@@ -47,7 +48,7 @@ def plain(
     embedding_dropout: float = 0.0,
     **options: Value,
 ) -> Sequential:
-    """Build a stack of recurrent layers with batch norm and dropout, and an affine read-out.
+    """Build a stack of recurrent layers with batch or layer norm and dropout, and an affine read-out.
 
     This is the basic IndRNN of the papers (A, figure 1 (a); B, 5.1).
 
@@ -78,10 +79,11 @@ def plain(
         Share of the rows of the embedding that is dropped in each batch.
     **options
         Options of the recurrent layers: activation, gamma, constrain, u_form, time, recurrent_init,
-        last_init (recurrent_init of the last layer) and input_init, by default "normal" without batch norm
-        and "kaiming" with batch norm. Options of batch norm: norm_place ("after" or "before" the
-        recurrence), per_step and positions. Other options (backend, dtype, seed) are passed to
-        Sequential. A cell other than "indrnn" accepts the options of its layer only.
+        last_init (recurrent_init of the last layer) and input_init, by default "normal" without a norm
+        and "kaiming" with a norm. Options of the norm: layernorm (layer norm replaces batch norm),
+        norm_place ("after" or "before" the recurrence), and per_step and positions of batch norm.
+        Other options (backend, dtype, seed) are passed to Sequential. A cell other than "indrnn"
+        accepts the options of its layer only.
 
     Returns
     -------
@@ -113,7 +115,7 @@ class OtherCells(Units):
     cell_options: Json = field(default_factory=dict)
 
     def weighted(self, inputs: int, size: int, rate: float = 0.0, last: bool = False) -> list[Layer]:
-        """Return a recurrent layer with batch norm and dropout."""
+        """Return a recurrent layer with its norm and dropout."""
         return self._with_norm(size, self.kind(inputs, size, **self.cell_options), rate)  # type: ignore[call-arg]
 
 
@@ -128,8 +130,8 @@ def _split_other(cell: str, output: str, options: Json) -> tuple[OtherCells, Jso
             reason = f"the cell implies {key}" if key in preset else f"the layer {name} has no such option"
             _check.fail("plain", f"{key} is {value!r} with cell={cell!r}", f"no {key}", f"because {reason}")
     units, rest = split_units("plain", output, {k: v for k, v in options.items() if k not in chosen})
-    if units.batchnorm and units.norm_place == BEFORE:
-        because = f"because the layer {name} has no place for batch norm after W"
+    if units.normalised and units.norm_place == BEFORE:
+        because = f"because the layer {name} has no place for a norm after W"
         _check.fail("plain", f"norm_place is {BEFORE!r} with cell={cell!r}", repr(AFTER), because)
-    norm_options = {key: getattr(units, key) for key in ("batchnorm", "norm_place", "per_step", "positions")}
+    norm_options = {key: getattr(units, key) for key in NORM_OPTIONS}
     return OtherCells(**norm_options, kind=kind, cell_options={**preset, **chosen}), rest

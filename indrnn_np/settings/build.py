@@ -27,7 +27,7 @@ from .tables import DENSE, ENDLESS, INDRNN, RESIDUAL, ROTATING
 
 # Settings that every network takes as arguments.
 OPTIONS = (
-    "batchnorm", "norm_place", "per_step", "positions", "embedding", "tied", "embedding_dropout",
+    "batchnorm", "layernorm", "norm_place", "per_step", "positions", "embedding", "tied", "embedding_dropout",
     "backend", "dtype", "seed",
 )  # fmt: skip
 
@@ -232,7 +232,8 @@ def _augmented(of: tasks.Task, used: Mapping[str, Any]) -> tasks.Task:
     if crop < 1 and used["update_every"]:
         because = "because windows of update_every steps need whole sequences"
         _check.fail("settings", f"crop is {crop} with update_every={used['update_every']}", "crop 1", because)
-    if crop < 1 and used["batchnorm"] and used["per_step"] and not used["bn_batch"]:
+    per_step = used["batchnorm"] and used["per_step"] and not used["layernorm"]
+    if crop < 1 and per_step and not used["bn_batch"]:
         because = "because the last time steps have no statistics otherwise"
         _check.fail("settings", f"crop is {crop} with per_step", "crop 1, or bn_batch above 0", because)
     return augment.Augmented(of, jitter, crop, used["seed"]) if jitter or crop != 1 else of

@@ -7,12 +7,14 @@ from tolerances import assert_close
 import indrnn_np as ir
 from indrnn_np import networks
 from indrnn_np.layers import (
+    LSTM,
     BatchNorm,
     Concat,
     Dropout,
     Embedding,
     IndRNN,
     LastStep,
+    LayerNorm,
     Linear,
     Recurrence,
     Residual,
@@ -198,6 +200,26 @@ def test_batch_norm_before_the_recurrence_in_a_plain_stack():
     assert kinds(bare) == [IndRNN, IndRNN, LastStep, Linear]
 
 
+@pytest.mark.parametrize("place", networks.NORMS)
+@pytest.mark.parametrize("make", [
+    lambda **options: ir.plain(2, 8, 3, 2, 10, **options),
+    lambda **options: ir.residual(2, 8, 3, 2, 10, **options),
+    lambda **options: networks.dense(2, 3, 10, growth=4, blocks=(2, 1), **options),
+], ids=list(networks.PLACES))  # fmt: skip
+def test_layer_norm_takes_the_places_of_batch_norm(make, place):
+    batch, layer = make(batchnorm=True, norm_place=place), make(layernorm=True, norm_place=place)
+    parts = [
+        [
+            (name, LayerNorm if type(part) is BatchNorm else type(part))
+            for name, part in named_layers(net.layers)
+        ]
+        for net in (batch, layer)
+    ]
+    assert parts[0] == parts[1] and batch.size == layer.size and not layer.buffers
+    lstm = ir.plain(2, 8, 3, 2, 10, cell="lstm", layernorm=True)
+    assert kinds(lstm) == [LSTM, LayerNorm, LSTM, LayerNorm, LastStep, Linear]
+
+
 def test_a_rate_for_each_place_of_dropout():
     net = ir.plain(2, 8, 3, 3, 10, dropout={"layer": 0.3, "last": 0.1})
     assert [layer.rate for layer in net.layers if isinstance(layer, Dropout)] == [0.3, 0.3, 0.1]
@@ -266,6 +288,7 @@ def test_a_stack_of_another_cell(cell, layer, values):
     ({"cell": "rotating", "gamma": 2.0}, "expected no gamma because the layer RotatingIndRNN has no such option"),
     ({"cell": "lstm", "batchnorm": True, "norm_place": "before"},
      "norm_place is 'before' with cell='lstm', expected 'after'"),
+    ({"cell": "gru", "layernorm": True, "norm_place": "before"}, "no place for a norm after W"),
     ({"norm_place": "beside"}, "plain: norm_place is 'beside', expected one of 'after', 'before'"),
     ({"dropout": {"first": 0.1}}, "plain: a place of dropout is 'first', expected one of 'embedding', 'layer', 'last'"),
     ({"tied": True}, "plain: tied is True without an embedding, expected embedding=N"),
