@@ -66,9 +66,7 @@ def _curves(axes: Any, name: str, rows: Sequence[dict[str, Any]]) -> None:
         points = {int(i): value for i, value in entry["paper's curve"].items() if int(i) <= 1.05 * end}
         values = [shown(value, metric) for value in points.values()]
         _paper(axes, number, list(points), values)
-    baselines = {run.get("baseline") for entry in rows for run in entry["runs"]} - {None}
-    for value in baselines:
-        axes.axhline(shown(value, metric), color=style.GREY, linestyle="--", linewidth=1)
+    _baselines(axes, rows, metric)
     axes.set_xlim(0, 1.04 * end)
     axes.set_xlabel("iteration (update of the parameters)")
     _scale(axes, metric, f"{name}: validation")
@@ -86,8 +84,10 @@ def _results(axes: Any, name: str, rows: Sequence[dict[str, Any]]) -> None:
         axes.hlines(np.mean(values), number - 0.25, number + 0.25, color=color, linewidth=2)
         if row["paper"] is not None:
             _paper(axes, number, [number], [shown(row["paper"], metric)])
+    _baselines(axes, rows, metric)
     axes.set_xlim(-0.6, len(rows) - 0.4)
-    axes.set_xticks(range(len(rows)), [_model(row) for row in rows], rotation=30, ha="right")
+    turned = {"rotation": 30, "ha": "right"} if len(rows) > 4 else {}
+    axes.set_xticks(range(len(rows)), [_model(row) for row in rows], **turned)
     _scale(axes, metric, f"{name}: test, each seed")
 
 
@@ -101,10 +101,16 @@ def _paper(axes: Any, number: int, x: list[int], values: list[float]) -> None:
               markersize=6, markerfacecolor="white", label="paper" if x else None, zorder=4)  # fmt: skip
 
 
+def _baselines(axes: Any, rows: Sequence[dict[str, Any]], metric: str) -> None:
+    """Draw the values of a guess without the inputs."""
+    for value in {run.get("baseline") for entry in rows for run in entry["runs"]} - {None}:
+        axes.axhline(shown(value, metric), color=style.GREY, linestyle="--", linewidth=1)
+
+
 def _scale(axes: Any, metric: str, title: str) -> None:
     """Label the y axis, logarithmic if all values are positive."""
     values = [float(v) for line in axes.lines for v in line.get_ydata() if v == v]
-    if min(values) > 0:
+    if values and min(values) > 0:
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
         if metric == "accuracy":

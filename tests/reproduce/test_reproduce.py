@@ -5,7 +5,7 @@ import json
 import pytest
 
 import indrnn_np as ir
-from indrnn_np import reproduce, tasks
+from indrnn_np import plots, reproduce, tasks
 from indrnn_np._sweep import cells
 from indrnn_np.commands import cli
 from indrnn_np.reproduce import published
@@ -204,6 +204,14 @@ def test_each_table_has_a_picture_of_its_curves_and_results(tmp_path, tiny, figu
     assert list(results.lines[0].get_ydata()) == entries[0]["reached"]["test"]
     assert [label.get_text() for label in results.get_xticklabels()] == ["indrnn", "wide"]
     assert all((tmp_path / "out" / f"{name}.png").stat().st_size > 1000 for name in ("tiny", "other"))
+
+
+def test_rows_without_numbers_are_drawn_empty_or_not_at_all(tmp_path, figure):
+    run = {"validation": [{"iteration": 5, "mse": None}], "baseline": None}
+    entry = {"row": "a/b", "form": FULL, "metric": "mse", "paper": None, "paper's curve": {}, "reached": {"test": []}}
+    bare = entry | {"row": "bare/b", "runs": [run | {"validation": []}]}
+    assert plots.reproduction([entry | {"runs": [run]}, bare], tmp_path) == [tmp_path / "a-full.png"]
+    assert len(figure[-1].axes) == 1
 
 
 def test_without_names_the_rows_are_listed(capsys):
