@@ -1,15 +1,20 @@
-"""Print the tables of docs/results.md from the runs under benchmarks/results/.
+"""Print the tables of docs/results.md and docs/tables.md from the runs under benchmarks/results/.
 
 python benchmarks/report.py
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
 
+from indrnn_np import reproduce
+from indrnn_np._sweep import cells
+
 RESULTS = Path(__file__).parent / "results"
+STATEMENTS = {row.name: row.statement for row in reproduce.catalogue()}
 Run = dict[str, Any]
 
 
@@ -37,15 +42,41 @@ def mnist(name: str, run: Run) -> str:
     )
 
 
+def model(entry: Run) -> str:
+    """Return the row of a model in docs/tables.md; `entry` is a row of `indrnn reproduce`."""
+    runs, metric, statement = entry["runs"], entry["metric"], STATEMENTS[entry["row"]]
+    test, validation = (cells.spread(entry["reached"][split], metric) for split in ("test", "validation"))
+    columns = (
+        entry["row"].split("/")[1], f"{runs[0]['parameters']:,}", f"{runs[0]['iterations']:,}",
+        cells.extent([run["minutes"] for run in runs], "{:.1f}".format), len(runs), test, validation or "-",
+        "-" if statement.startswith("in no paper") else statement,
+    )  # fmt: skip
+    return f"| {' | '.join(map(str, columns))} |"
+
+
+def compare() -> dict[str, str]:
+    """Return each table of `indrnn reproduce` as text, by its name."""
+    entries = json.loads((RESULTS / "reproduce" / "table.json").read_text("utf-8"))
+    head = (
+        "| model | parameters | iterations | minutes | seeds | test | validation | paper |\n"
+        + "|---" * 8
+        + "|"
+    )
+    groups = itertools.groupby(entries, lambda entry: entry["row"].split("/")[0])
+    return {name: "\n".join([head, *map(model, rows)]) for name, rows in groups}
+
+
 def main() -> None:
-    """Print both tables; a run that was stopped has no row."""
-    for task, head, row in (
+    """Print all tables; a run that was stopped has no row."""
+    for task, head, form in (
         ("adding", "test mse at the end | below 0.01 from", adding),
         ("mnist", "accuracy", mnist),
     ):
         print(f"| run | iterations | {head} | minutes |\n|---|---|---|---{'|---' * (task == 'adding')}|")
         runs = json.loads((RESULTS / task / "runs.json").read_text("utf-8"))
-        print("\n".join(row(name, run) for name, run in sorted(runs.items()) if run["summary"]) + "\n")
+        print("\n".join(form(name, run) for name, run in sorted(runs.items()) if run["summary"]) + "\n")
+    for name, table in compare().items():
+        print(f"{name}\n\n{table}\n")
 
 
 if __name__ == "__main__":

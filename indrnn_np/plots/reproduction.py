@@ -74,7 +74,10 @@ def _curves(axes: Any, name: str, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def _results(axes: Any, name: str, rows: Sequence[dict[str, Any]]) -> None:
-    """Draw the test result of each seed, the mean of each row, and the number of the paper."""
+    """Draw the test result of each seed, the mean of each row, and the number of the paper.
+
+    The panel of curves has the baselines; without it, they are drawn here.
+    """
     metric = next(row["metric"] for row in rows if row["reached"]["test"])
     for number, row in enumerate(rows):
         color, values = COLORS[number % len(COLORS)], [shown(v, metric) for v in row["reached"]["test"]]
@@ -84,7 +87,8 @@ def _results(axes: Any, name: str, rows: Sequence[dict[str, Any]]) -> None:
         axes.hlines(np.mean(values), number - 0.25, number + 0.25, color=color, linewidth=2)
         if row["paper"] is not None:
             _paper(axes, number, [number], [shown(row["paper"], metric)])
-    _baselines(axes, rows, metric)
+    if _panels(rows) == [_results]:
+        _baselines(axes, rows, metric)
     axes.set_xlim(-0.6, len(rows) - 0.4)
     turned = {"rotation": 30, "ha": "right"} if len(rows) > 4 else {}
     axes.set_xticks(range(len(rows)), [_model(row) for row in rows], **turned)

@@ -68,6 +68,14 @@ def test_the_tables_of_the_results_are_printed_from_the_kept_runs(monkeypatch, c
     assert len(rows) > 30 and not [row for row in rows if row not in page and "epoch" not in row]
 
 
+def test_the_tables_beside_their_pictures_are_printed_from_the_kept_rows(monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    tables = importlib.import_module("report").compare()
+    page = (BENCHMARKS.parent / "docs" / "tables.md").read_text("utf-8")
+    shown = [name for name in tables if f"/{name}.png" in page]
+    assert len(shown) > 10 and not [name for name in shown if tables[name] not in page]
+
+
 def test_settings_that_all_runs_of_a_row_share_are_kept_once():
     for entry in json.loads((BENCHMARKS / "results" / "reproduce" / "table.json").read_text()):
         for run in entry["runs"]:

@@ -208,7 +208,14 @@ def test_each_table_has_a_picture_of_its_curves_and_results(tmp_path, tiny, figu
 
 def test_rows_without_numbers_are_drawn_empty_or_not_at_all(tmp_path, figure):
     run = {"validation": [{"iteration": 5, "mse": None}], "baseline": None}
-    entry = {"row": "a/b", "form": FULL, "metric": "mse", "paper": None, "paper's curve": {}, "reached": {"test": []}}
+    entry = {
+        "row": "a/b",
+        "form": FULL,
+        "metric": "mse",
+        "paper": None,
+        "paper's curve": {},
+        "reached": {"test": []},
+    }
     bare = entry | {"row": "bare/b", "runs": [run | {"validation": []}]}
     assert plots.reproduction([entry | {"runs": [run]}, bare], tmp_path) == [tmp_path / "a-full.png"]
     assert len(figure[-1].axes) == 1
