@@ -6,7 +6,8 @@
 #
 # adding-100-seed0..2, adding-1000-seed0..2, adding-5000-seed0..2, the last two also as adding-1000-one-rate-seed0..2 and
 # adding-5000-one-rate-seed0..1, adding-1000-paper-seed0..1, mnist-paper, mnist-fast, mnist-fast-2-threads, mnist-epoch;
-# the presets of docs/records.md: adding-fast-seed0..2, adding-long-seed0..2, mnist-preset-fast, mnist-preset-long
+# the presets of docs/records.md: adding-fast-seed0..2, adding-long-seed0..2, mnist-preset-fast, mnist-preset-long,
+# chars-preset-fast (TEXT=FILE names the text)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -35,6 +36,7 @@ for name in "$@"; do
         adding-long-seed*) run "$name" train adding --preset long --seed "$seed" ;;
         mnist-preset-fast) run "$name" "${mnist[@]}" --preset fast ;;
         mnist-preset-long) run "$name" "${mnist[@]}" --preset long ;;
+        chars-preset-fast) run "$name" train chars --data "$TEXT" --preset fast ;;
         # the authors' later code: the defaults of the command; their epoch is 1700 batches of 32
         mnist-paper) run "$name" "${mnist[@]}" --batches-per-epoch 1700 --epochs 5 ;;
         mnist-fast | mnist-fast-2-threads) run "$name" "${mnist[@]}" --batch 64 --schedule one-cycle --lr 2e-3 --dropout 0 --epochs 4 ;;

@@ -68,6 +68,10 @@ PRESETS["adding"] |= {
 }  # fmt: skip
 PRESETS["mnist"]["fast"] = {"epochs": 2.6, "batch": 64, "lr": 2e-3, "schedule": "one-cycle", "dropout": 0.0}
 PRESETS["mnist"]["long"] = PRESETS["mnist"]["fast"] | {"epochs": 8.0}
+PRESETS["chars"]["fast"] = {
+    "epochs": 30.0, "layers": 3, "hidden": 384, "dropout": 0.1, "layernorm": True, "norm_place": "after", "lr": 6e-3,
+    "schedule": "one-cycle",
+}  # fmt: skip
 # Settings that runs of version 0.1.0 lack and whose default differs from their behaviour.
 OLDER: dict[str, Settings] = {task: {"standardise": False} for task in ("sequences", "skeleton")}
 # Defaults of backend cuda in numba's simulator, where adding and copying end within a minute.
