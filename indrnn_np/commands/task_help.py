@@ -27,7 +27,7 @@ GROUPS = {
     "data": ("data name steps delay permuted held_out protocol",
              "standardise jitter crop batches_per_epoch missing samplings exclude cache reset"),
     "network": ("network layers hidden cell embedding batchnorm dropout",
-                "blocks growth gamma u_form constrain input_init last_init per_step norm_place positions "
+                "blocks growth gamma u_form constrain input_init last_init layernorm per_step norm_place positions "
                 "dropout_places tied embedding_dropout time time_table"),
     "optimizer and schedule": ("optimizer lr schedule clip_norm",
                                "weight_decay clip_value class_weights lr_u label_smoothing momentum warmup "

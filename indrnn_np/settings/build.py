@@ -232,8 +232,8 @@ def _augmented(of: tasks.Task, used: Mapping[str, Any]) -> tasks.Task:
     if crop < 1 and used["update_every"]:
         because = "because windows of update_every steps need whole sequences"
         _check.fail("settings", f"crop is {crop} with update_every={used['update_every']}", "crop 1", because)
-    per_step = used["batchnorm"] and used["per_step"] and not used["layernorm"]
-    if crop < 1 and per_step and not used["bn_batch"]:
+    cut_statistics = crop < 1 and used["batchnorm"] and not used["layernorm"] and used["per_step"]
+    if cut_statistics and not used["bn_batch"]:
         because = "because the last time steps have no statistics otherwise"
         _check.fail("settings", f"crop is {crop} with per_step", "crop 1, or bn_batch above 0", because)
     return augment.Augmented(of, jitter, crop, used["seed"]) if jitter or crop != 1 else of

@@ -176,7 +176,7 @@ SETTINGS = (
     Setting("least_iterations", int, 0, "least length of a run by default epochs",
             tasks=(UEA, SEQUENCES, SKELETON)),
     Setting("minutes", float, 0.0, "length of the run; a limit beside iterations"),
-    Setting("patience", int, 0, "end after so many validations without a new best; the best state is the result"),
+    Setting("patience", int, 0, "end after N validations without a new best; keep it"),
     Setting("batch", int, 32, "sequences in a batch", least=1),
     Setting("sync_bn", bool, False, "batch norm over the shards of all ranks of mpiexec, one shard each"),
     Setting("shards", int, 1, "parts of a batch whose gradients are added; by default one a rank of mpiexec", least=1),

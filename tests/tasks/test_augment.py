@@ -113,12 +113,14 @@ def test_the_noise_is_finite_for_every_uniform_number():
 
 
 def test_crop_is_refused_where_time_steps_would_have_no_statistics():
-    used = {"seed": 1, "crop": 0.5, "batchnorm": True, "per_step": True, "bn_batch": 0, "update_every": 0}
+    norm = {"batchnorm": True, "layernorm": False, "per_step": True, "bn_batch": 0}
+    used = {"seed": 1, "crop": 0.5, "update_every": 0, **norm}
     with pytest.raises(
         ValueError, match=r"settings: crop is 0\.5 with per_step, expected crop 1, or bn_batch above 0"
     ):
         build._augmented(adding(), used)
     assert build._augmented(adding(), used | {"bn_batch": 50}).crop == 0.5
+    assert build._augmented(adding(), used | {"layernorm": True}).crop == 0.5
     with pytest.raises(ValueError, match=r"crop is 0\.5 with update_every=2, expected crop 1"):
         build._augmented(adding(), used | {"update_every": 2})
     with pytest.raises(TypeError, match="task is a tuple, expected a task, such as"):
