@@ -42,8 +42,18 @@ def write(entries: Sequence[dict[str, Any]], out: str | Path) -> list[Path]:
     folder = _files.user_path("reproduce", "out", out)
     text, data = folder / "table.md", folder / "table.json"
     _files.replace_text("reproduce", text, markdown(entries))
-    _files.replace_text("reproduce", data, json.dumps(entries, indent=2) + "\n")
+    _files.replace_text("reproduce", data, _one_line_a_run(entries))
     return [text, data]
+
+
+def _one_line_a_run(entries: Sequence[dict[str, Any]]) -> str:
+    """Return the entries as JSON, with a line for each entry and for each of its runs."""
+    texts = []
+    for entry in entries:
+        head = json.dumps({name: value for name, value in entry.items() if name != "runs"})
+        runs = ",\n  ".join(map(json.dumps, entry["runs"]))
+        texts.append(f'{head[:-1]}, "runs": [\n  {runs}\n]}}')
+    return "[\n" + ",\n".join(texts) + "\n]\n"
 
 
 def markdown(entries: Sequence[dict[str, Any]]) -> str:

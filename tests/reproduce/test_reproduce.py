@@ -204,6 +204,9 @@ def test_each_table_has_a_picture_of_its_curves_and_results(tmp_path, tiny, figu
     assert list(results.lines[0].get_ydata()) == entries[0]["reached"]["test"]
     assert [label.get_text() for label in results.get_xticklabels()] == ["indrnn", "wide"]
     assert all((tmp_path / "out" / f"{name}.png").stat().st_size > 1000 for name in ("tiny", "other"))
+    assert len((tmp_path / "out" / "table.json").read_text().splitlines()) == 2 + 3 * (
+        2 + 2
+    )  # rows of two runs
 
 
 def test_rows_without_numbers_are_drawn_empty_or_not_at_all(tmp_path, figure):
