@@ -44,7 +44,8 @@ def mnist(name: str, run: Run) -> str:
 
 def model(entry: Run) -> str:
     """Return the row of a model in docs/tables.md; `entry` is a row of `indrnn reproduce`."""
-    runs, metric, statement = entry["runs"], entry["metric"], STATEMENTS[entry["row"]]
+    metric, statement = entry["metric"], STATEMENTS[entry["row"]]
+    runs = [run for run in entry["runs"] if run["ended"]]
     test, validation = (cells.spread(entry["reached"][split], metric) for split in ("test", "validation"))
     columns = (
         entry["row"].split("/")[1], f"{runs[0]['parameters']:,}", f"{runs[0]['iterations']:,}",
@@ -55,15 +56,15 @@ def model(entry: Run) -> str:
 
 
 def compare() -> dict[str, str]:
-    """Return each table of `indrnn reproduce` as text, by its name."""
+    """Return each table of `indrnn reproduce` as text, by its name; rows without a finished run are left out."""
     entries = json.loads((RESULTS / "reproduce" / "table.json").read_text("utf-8"))
-    head = (
-        "| model | parameters | iterations | minutes | seeds | test | validation | paper |\n"
-        + "|---" * 8
-        + "|"
-    )
-    groups = itertools.groupby(entries, lambda entry: entry["row"].split("/")[0])
-    return {name: "\n".join([head, *map(model, rows)]) for name, rows in groups}
+    finished = [entry for entry in entries if any(run["ended"] for run in entry["runs"])]
+    head = [
+        "| model | parameters | iterations | minutes | seeds | test | validation | paper |",
+        "|---" * 8 + "|",
+    ]
+    groups = itertools.groupby(finished, lambda entry: entry["row"].split("/")[0])
+    return {name: "\n".join([*head, *map(model, rows)]) for name, rows in groups}
 
 
 def main() -> None:

@@ -14,17 +14,19 @@ from indrnn_np.settings import build
 from indrnn_np.training import metrics, run_directory
 
 SPLITS = ("train", "validation", "test")
-LANES, PLACES, BATCHES = (
-    32,
-    100,
-    200,
-)  # of an evaluation, of the training text's statistics, of the training text
+LANES = 32  # of an evaluation
+PLACES = 100  # of the training text, for its statistics
+BATCHES = 200  # of the training text that are evaluated; the other splits are shorter
 
 
 def main(run: str) -> None:
     """Print the bits per character of each split."""
     path, loaded = run_directory.load(run, "last")
     net, task = loaded.net, build.task(build.settings_of_run("text_statistics", path, loaded))
+    if not net.buffers:
+        raise SystemExit(
+            f"text_statistics: the network of {path} has no batch norm, expected one with statistics"
+        )
     for split, source in itertools.product(SPLITS, SPLITS):
         with metrics.restored_statistics(net):
             if source == "train":

@@ -122,7 +122,7 @@ SETTINGS = (
     Setting("hidden", int, 128, "units H of each layer", fixed=True, networks=(PLAIN, RESIDUAL), least=1),
     Setting("batchnorm", bool, False, "batch norm in each layer", fixed=True),
     Setting("layernorm", bool, False, "layer norm in place of batch norm", fixed=True),
-    Setting("norm_place", str, "after", "the norm after the recurrence or before it", ("after", "before"),
+    Setting("norm_place", str, "after", "place of the norm: after the recurrence or before it", ("after", "before"),
             fixed=True),
     Setting("per_step", bool, False, "separate batch norm statistics for each time step", fixed=True),
     Setting("dropout", float, 0.0, "rate; the time steps of a sequence share a mask", fixed=True, below=1),
