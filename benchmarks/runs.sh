@@ -6,8 +6,8 @@
 #
 # adding-100-seed0..2, adding-1000-seed0..2, adding-5000-seed0..2, the last two also as adding-1000-one-rate-seed0..2 and
 # adding-5000-one-rate-seed0..1, adding-1000-paper-seed0..1, mnist-paper, mnist-fast, mnist-fast-2-threads, mnist-epoch;
-# the presets of docs/records.md: adding-fast-seed0..2, adding-long-seed0..2, mnist-preset-fast, mnist-preset-long,
-# chars-preset-fast (TEXT=FILE names the text)
+# the presets of docs/records.md: adding-fast-seed0..2, adding-long-seed0..2, mnist-preset-fast, mnist-preset-fast-exp,
+# mnist-preset-long, chars-preset-fast (TEXT=FILE names the text)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -35,6 +35,7 @@ for name in "$@"; do
         adding-fast-seed*) run "$name" train adding --preset fast --seed "$seed" ;;
         adding-long-seed*) run "$name" train adding --preset long --seed "$seed" ;;
         mnist-preset-fast) run "$name" "${mnist[@]}" --preset fast ;;
+        mnist-preset-fast-exp) run "$name" "${mnist[@]}" --preset fast --u-form exp ;;
         mnist-preset-long) run "$name" "${mnist[@]}" --preset long ;;
         chars-preset-fast) run "$name" train chars --data "$TEXT" --preset fast ;;
         # the authors' later code: the defaults of the command; their epoch is 1700 batches of 32
