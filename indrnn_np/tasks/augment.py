@@ -21,6 +21,7 @@ from ._random import STREAMS
 from .wrapped import Wrapped
 
 WHERE = "tasks.Augmented"
+LARGEST = 1e37  # of a jitter, in float32
 HALF_STEP = 2.0**-25  # of uniform numbers in float32, which are the multiples of 2⁻²⁴ in [0, 1)
 
 
@@ -65,7 +66,9 @@ class Augmented(Wrapped):
         if not hasattr(task, "batch"):
             expected = "a task, such as tasks.Arrays(x, y)"
             _check.fail(WHERE, f"task is a {type(task).__name__}", expected, error=TypeError)
-        _check.at_least(WHERE, "jitter", jitter, 0.0)
+        if _check.at_least(WHERE, "jitter", jitter, 0.0) > LARGEST:
+            because = "because noise of six deviations must be finite in float32"
+            _check.fail(WHERE, f"jitter is {jitter}", f"a deviation of at most {LARGEST:g}", because)
         if _check.at_least(WHERE, "crop", crop, 0.0, strictly=True) > 1:
             _check.fail(WHERE, f"crop is {crop}", "a share of the time steps, at most 1")
         super().__init__(task)

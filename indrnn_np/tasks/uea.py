@@ -89,13 +89,18 @@ class Uea(Arrays):
             for n, sample in enumerate(series.samples):
                 x[: len(sample), n] = np.where(np.isnan(sample), 0.0, self._scale.apply(sample))
                 for t, d in np.argwhere(~np.isfinite(x[: len(sample), n])):
-                    problem = f"has {sample[t, d]} as value {t + 1} of channel {d + 1}"
-                    place = _lines.at(series.path, series.lines[n])
-                    _check.fail(WHERE, f"{place} {problem}", f"a number that {dtype} can hold")
-        if self._targets_scale is not None:
-            targets = np.array(series.labels, np.float64)[:, None]
-            return x, self._targets_scale.apply(targets).astype(dtype), lengths
-        return x, np.array([self.classes.index(label) for label in series.labels]), lengths
+                    _refuse(series, n, f"{sample[t, d]} as value {t + 1} of channel {d + 1}", dtype)
+        return x, self._targets_of(series, dtype), lengths
+
+    def _targets_of(self, series: ts.Series, dtype: DType) -> Array:
+        """Return labels (N,), or real targets (N, 1)."""
+        if self._targets_scale is None:
+            return np.array([self.classes.index(label) for label in series.labels])
+        with np.errstate(over="ignore"):
+            targets = self._targets_scale.apply(np.array(series.labels, np.float64)[:, None]).astype(dtype)
+        for n in np.flatnonzero(~np.isfinite(targets)).tolist():
+            _refuse(series, n, f"the target {series.labels[n]}", dtype)
+        return targets
 
     def describe(self) -> Json:
         """Return the problem's name, classes, sizes, hashes, and the mean and deviation of each channel."""
@@ -153,3 +158,9 @@ def _classes(train: ts.Series, test: ts.Series) -> tuple[str, ...]:
                 problem = f"{_lines.at(series.path, line)} has the label {label!r}"
                 _check.fail(WHERE, problem, "one of " + ", ".join(classes))
     return classes
+
+
+def _refuse(series: ts.Series, sample: int, value: str, dtype: DType) -> None:
+    """Raise an error that names the line of a value that becomes infinite in a dtype."""
+    place = _lines.at(series.path, series.lines[sample])
+    _check.fail(WHERE, f"{place} has {value}", f"a number that {dtype} can hold")

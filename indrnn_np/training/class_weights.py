@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .. import _check
-from .._types import ClassWeights, Value
+from .._types import Array, ClassWeights, DType, Value
 from ..networks.sequential import Sequential
 from ..optim.class_options import NEITHER, ClassOptions
 from ..tasks import Task, class_counts
@@ -99,7 +99,8 @@ def options(plan: Value, net: Sequential) -> ClassOptions:
     Raises
     ------
     ValueError
-        If the plan has class weights or label smoothing and the network is on a GPU.
+        If the plan has class weights or label smoothing and the network is on a GPU, or a weight is
+        too small or too large for the dtype of the network.
     """
     if plan.class_weights is None and not plan.label_smoothing:
         return NEITHER
@@ -107,8 +108,18 @@ def options(plan: Value, net: Sequential) -> ClassOptions:
         name = "label_smoothing" if plan.class_weights is None else "class_weights"
         because = "because its kernels have neither class weights nor label smoothing (docs/cuda.md)"
         _check.fail("train", f"{name} is set on backend {net.backend!r}", "'cpu' or 'reference'", because)
-    weights = None if plan.class_weights is None else np.array(plan.class_weights, net.dtype)
+    weights = None if plan.class_weights is None else _in_precision(plan.class_weights, net.dtype)
     return ClassOptions(weights, plan.label_smoothing)
+
+
+def _in_precision(weights: tuple[float, ...], dtype: DType) -> Array:
+    """Return the weights in the dtype of a network, where none may be 0 or infinite."""
+    smallest, largest = float(np.finfo(dtype).tiny), float(np.finfo(dtype).max)
+    for k, weight in enumerate(weights):
+        if not smallest <= weight <= largest:
+            expected = f"a {dtype} number from {smallest:.3g} to {largest:.3g}"
+            _check.fail("train", f"class_weights[{k}] is {weight}", expected)
+    return np.array(weights, dtype)
 
 
 def notes(plan: Value) -> list[str]:

@@ -83,6 +83,11 @@ def test_bad_arguments_and_tasks_are_refused(tmp_path):
         Augmented(counting(3, 3), crop=0.0)
     with pytest.raises(ValueError, match="jitter is -1"):
         Augmented(counting(3, 3), jitter=-1.0)
+    with pytest.raises(
+        ValueError, match=r"jitter is 1e\+38, expected a deviation of at most 1e\+37 because noise"
+    ):
+        Augmented(counting(3, 3), jitter=1e38)
+    assert np.isfinite(Augmented(counting(3, 3), jitter=1e37).batch(0, 2).x).all()
     (tmp_path / "text.txt").write_text("to be or not to be " * 40, encoding="utf-8")
     text = tasks.get("chars", data=tmp_path / "text.txt", steps=5)
     with pytest.raises(ValueError, match="the inputs are symbols, expected whole sequences of real inputs"):

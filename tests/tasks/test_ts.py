@@ -487,3 +487,12 @@ def test_both_files_have_targets_of_one_kind(tmp_path):
     write(tmp_path / "Mean_TEST.ts", "@classLabel true up\n@data\n1,2,3:up\n")
     with pytest.raises(ValueError, match="has @targetLabel false, expected @targetLabel true to match"):
         tasks.get("uea", data=tmp_path)
+
+
+def test_a_target_too_large_for_float32_is_named(tmp_path):
+    for split in ("TRAIN", "TEST"):
+        write(tmp_path / f"Big_{split}.ts", f"{REAL}1,2:3\n2,3:-1e300\n")
+    words = r"tasks.Uea: .*Big_TRAIN.ts, line 6, has the target -1e300, expected a number that float32"
+    with pytest.raises(ValueError, match=words):
+        tasks.get("uea", data=tmp_path, standardise=False)
+    assert np.isfinite(tasks.get("uea", data=tmp_path).batch(0, 2).target).all()

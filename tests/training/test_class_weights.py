@@ -1,6 +1,7 @@
 """Class weights and label smoothing of a run: their values, what they change and what they do not, errors."""
 
 import json
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -289,3 +290,12 @@ def test_weights_are_in_the_precision_of_the_network():
     classes = class_weights.options(plan, network(dtype="float32"))
     assert classes.weights.dtype == np.float32 and classes.smoothing == 0.1
     assert_close(np.float64(classes.weight(np.array([0, 1, 1, 99], np.uint64))), np.float64(10))
+
+
+@pytest.mark.parametrize("weight", [1e39, 1e-39])
+def test_a_weight_must_fit_the_precision_of_the_network(weight):
+    words = f"train: class_weights[1] is {weight}, expected a float32 number from 1.18e-38 to 3.4e+38"
+    with pytest.raises(ValueError, match=re.escape(words)):
+        fit(data(), network(dtype="float32"), class_weights=[1, weight])
+    plan = ir.Plan(iterations=1, class_weights=[1, weight]).complete(Arrays(*data()), 0.1)
+    assert class_weights.options(plan, network(dtype="float64")).weights[1] == weight
