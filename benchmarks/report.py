@@ -12,6 +12,7 @@ from typing import Any
 
 from indrnn_np import reproduce
 from indrnn_np._sweep import cells
+from indrnn_np.reproduce.rows import NEW
 
 RESULTS = Path(__file__).parent / "results"
 STATEMENTS = {row.name: row.statement for row in reproduce.catalogue()}
@@ -50,7 +51,7 @@ def model(entry: Run) -> str:
     columns = (
         entry["row"].split("/")[1], f"{runs[0]['parameters']:,}", f"{runs[0]['iterations']:,}",
         cells.extent([run["minutes"] for run in runs], "{:.1f}".format), len(runs), test, validation or "-",
-        "-" if statement.startswith("in no paper") else statement,
+        "-" if statement.startswith(NEW) else statement,
     )  # fmt: skip
     return f"| {' | '.join(map(str, columns))} |"
 

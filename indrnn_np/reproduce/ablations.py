@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .rows import Row
+from .rows import NEW, Row
 
 STEPS = 500
 NORMALISED = {"batchnorm": True, "input_init": "kaiming", "bn_batch": 500}
@@ -28,7 +28,7 @@ CHANGES: dict[str, tuple[str, dict[str, Any]]] = {
 def _row(model: str) -> Row:
     label, changes = CHANGES[model]
     full = {"task": "adding", "preset": "paper", "steps": STEPS, "iterations": 20_000, "lr": 2e-4, **changes}
-    return Row(f"ablations/{model}", None, f"in no paper: {label}", full, {"iterations": 3000})
+    return Row(f"ablations/{model}", None, f"{NEW}: {label}", full, {"iterations": 3000})
 
 
 ROWS = tuple(_row(model) for model in CHANGES)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .rows import Row
+from .rows import NEW, Row
 
 DELAYS = (100, 500)
-NEW = "in no paper"
 ITERATIONS = {100: 4000, 500: 4000}
 COPYING: dict[str, Any] = {
     "task": "copying", "iterations": 20_000, "batch": 50, "validate_every": 500, "batchnorm": True,

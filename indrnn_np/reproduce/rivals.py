@@ -5,16 +5,15 @@ mnist-depth                           equal width, 64 units, and equal minutes o
 shakespeare-rivals                    equal parameters, about 192,000, and equal minutes on 2 cores
 NAME-rivals                           equal width, 2 x 128, and equal iterations: the rivals take more minutes
 
-Minutes were made equal by the iterations of the budgeted form, from the speeds in docs/results.md.
+The iterations of the budgeted form make the minutes equal; `indrnn reproduce --dry` estimated them (docs/tables.md).
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from .rows import Row
+from .rows import NEW, Row
 
-NEW = "in no paper"
 MNIST: dict[str, Any] = {
     "task": "mnist", "preset": "paper", "batch": 64, "dropout": 0.0, "weight_decay": 0.0, "lr": 2e-3,
     "schedule": "one-cycle", "clip_value": 0.0, "clip_norm": 1.0, "validate_every": 891,

@@ -10,6 +10,7 @@ from typing import Any
 from .. import _check
 
 BUDGET, FULL = FORMS = ("budget", "full")
+NEW = "in no paper"  # start of the statement of a row that the papers lack
 # Modules of this package that define rows.
 TABLES = ("adding", "images", "language", "skeletons", "ablations", "comparisons", "rivals")
 
