@@ -18,7 +18,7 @@ from . import options
 
 STEPS = 500  # default sequence length of the adding problem
 # Settings that train the adding problem in few iterations (docs/results.md).
-RECIPE = ("lr=0.002", "lr_u=0.05", "schedule=one-cycle", "clip_norm=1")
+RECIPE = {"lr": 0.002, "lr_u": 0.05, "schedule": "one-cycle", "clip_norm": 1.0}
 TRAIN = 1000  # iterations of this training
 # Settings that a study's training takes from its subject, if a run has them.
 TRAINING = (
@@ -44,7 +44,7 @@ def add_subjects(parser: argparse.ArgumentParser, cells: Sequence[str] = ("indrn
     parser.add_argument("--batch", type=int, metavar="INT", help=batch)
     options.add_number(parser, "--seed", 0, "seed of new networks and their data")
     options.add(parser, "--which", "--data", "--backend")
-    parser.set_defaults(default_cells=list(cells))
+    parser.set_defaults(default_cells=list(cells), recipe={})
 
 
 def add_film(parser: argparse.ArgumentParser, output: str = "", new: int = 0, runs: int = 0) -> None:
@@ -103,13 +103,14 @@ def new_settings(args: argparse.Namespace, cell: str) -> dict[str, Any]:
     optional = {"backend": args.backend, "steps": steps, "data": args.data}
     chosen = {name: value for name, value in optional.items() if value is not None}
     chosen |= {"cell": cell, "seed": args.seed, "threads": args.threads}
+    chosen |= {name: value for name, value in args.recipe.items() if cell in tables.BY_NAME[name].cells}
     return chosen | dict(assignments.one("study", text) for text in args.set)
 
 
 def train_quickly(args: argparse.Namespace) -> None:
     """Use the settings in `RECIPE` as defaults for new networks of the adding problem."""
     if not args.runs and task(args) == tables.ADDING:
-        args.set = [*RECIPE, *args.set]
+        args.recipe = RECIPE
 
 
 def trained(args: argparse.Namespace, check: Callable[[Any], None] = lambda net: None) -> Iterator[Any]:

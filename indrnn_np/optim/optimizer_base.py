@@ -90,6 +90,12 @@ class Optimizer:
             _check.fail(where, "net is another network", "the network of the first update", because)
         if self._shapes is not None and not net.params.has(self._shapes):
             _check.fail(where, f"net has the parameters {net.params.shapes}", f"{self._shapes}", because)
+        letters = dict.fromkeys(name.split(".")[-1] for name in net.params)
+        for letter in self.lr_of:
+            if letter not in letters:
+                _check.fail(
+                    where, f"lr_of names {letter!r}", f"parameters of the network: {', '.join(letters)}"
+                )
         arrays = self._arrays or {name: net.device.zeros(net.flat.shape, net.dtype) for name in self.moments}
         self._arrays = check_moments(where, arrays, net)  # loaded moments are NumPy arrays
         self._identity, self._shapes, self._decay, self._rate = net.identity, net.params.shapes, None, None

@@ -34,7 +34,8 @@ class SGD(Optimizer):
         Letters of the parameters that decay. By default only W decays.
     lr_of : dict of str to float, optional
         Factors of the learning rate by parameter letter, such as {"u": 0.05}. Over T time steps
-        a state is multiplied by u^T, so u needs changes as small as 1/T (docs/results.md).
+        a state is multiplied by u^T, so u needs changes as small as 1/T (docs/results.md). The
+        first update refuses letters that the network lacks.
 
     Notes
     -----

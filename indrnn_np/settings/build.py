@@ -146,8 +146,8 @@ def optimizer(used: Mapping[str, Any]) -> Any:
     if "optimizer" not in used:
         expected = "a run of `indrnn train` whose settings name an optimizer"
         _check.fail("study", "the run was trained by ir.fit", expected)
-    recurrent = ("nu", "theta") if used["cell"] == ROTATING else ("nu",) if used["u_form"] == EXP else ("u",)
-    rates = dict.fromkeys(recurrent, used["lr_u"]) if used["lr_u"] != 1 else None
+    recurrent = {INDRNN: ("nu",) if used["u_form"] == EXP else ("u",), ROTATING: ("nu", "theta")}
+    rates = dict.fromkeys(recurrent.get(used["cell"], ()), used["lr_u"]) if used["lr_u"] != 1 else None
     more = {"weight_decay": used["weight_decay"], "lr_of": rates}
     if used["optimizer"] == "sgd":
         return optimizers.SGD(used["lr"], momentum=used["momentum"], **more)

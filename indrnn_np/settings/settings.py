@@ -15,7 +15,7 @@ from typing import Any
 
 from .. import _files, _renamed
 from .defaults import IN_SIMULATOR, OLDER, PRESETS
-from .tables import BY_NAME, INDRNN, SETTINGS, TASKS, Setting, number
+from .tables import BY_NAME, SETTINGS, TASKS, Setting, number
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -71,8 +71,7 @@ def check_use(used: Mapping[str, Any], chosen: Mapping[str, Any], where: str) ->
     """Check that the network uses every setting in `chosen`."""
     for name, value in chosen.items():
         setting = BY_NAME[name]
-        cells = (INDRNN,) if setting.of_indrnn else (used["cell"],)
-        for option, users in (("network", setting.networks), ("cell", cells)):
+        for option, users in (("network", setting.networks), ("cell", setting.cells)):
             if used[option] not in users:
                 problem = f"{name} is {value!r} with {option}={used[option]!r}"
                 only = " or ".join(f"{option}={user!r}" for user in users)

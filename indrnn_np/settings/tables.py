@@ -23,6 +23,7 @@ LABELLED = tuple(task for task in TASKS if task != ADDING)  # tasks with classes
 SYMBOLS = ("chars", "words")  # tasks whose input is symbols
 PLAIN, RESIDUAL, DENSE = NETWORKS = ("plain", "residual", "dense")
 INDRNN, ROTATING = "indrnn", "rotating"
+CELLS = (INDRNN, "rnn-tanh", "rnn-relu", "irnn", "lstm", "gru", ROTATING)
 # Largest number of layers or of blocks; building them takes seconds, and the papers have up to 41 layers.
 MOST_LAYERS = 10_000
 
@@ -35,12 +36,10 @@ class Setting:
     ----------
     default : value or None
         None: not set.
-    tasks, networks : tuple of str
-        The tasks that have the setting, and the networks that use it.
+    tasks, networks, cells : tuple of str
+        The tasks that have the setting, and the networks and cells that use it.
     fixed : bool
         Whether it is part of the network or the data, so that a resumed run cannot change it.
-    of_indrnn : bool
-        Whether only IndRNN cells use it.
     least, above, below : int, bool, float
         Range of a number: at least `least` (with `above`: greater than `least`) and less than
         `below`.
@@ -54,7 +53,7 @@ class Setting:
     tasks: tuple[str, ...] = TASKS
     fixed: bool = False
     networks: tuple[str, ...] = NETWORKS
-    of_indrnn: bool = False
+    cells: tuple[str, ...] = CELLS
     least: int = 0
     above: bool = False
     below: float = math.inf
@@ -113,8 +112,7 @@ SETTINGS = (
             fixed=True),
     # network
     Setting("network", str, PLAIN, "plain stack, residual or dense blocks (docs/networks.md)", NETWORKS, fixed=True),
-    Setting("cell", str, INDRNN, "cell of the recurrent layers",
-            (INDRNN, "rnn-tanh", "rnn-relu", "irnn", "lstm", "gru", ROTATING), fixed=True, networks=(PLAIN,)),
+    Setting("cell", str, INDRNN, "cell of the recurrent layers", CELLS, fixed=True, networks=(PLAIN,)),
     Setting("layers", int, 2, "recurrent layers", fixed=True, networks=(PLAIN,), least=1, below=MOST_LAYERS + 1),
     Setting("blocks", int, 5, "blocks of two recurrent layers each", fixed=True, networks=(RESIDUAL,), least=1,
             below=MOST_LAYERS + 1),
@@ -135,22 +133,23 @@ SETTINGS = (
             below=1),
     Setting("tied", bool, False, "share the weights of embedding and read-out", tasks=SYMBOLS, fixed=True),
     Setting("time", str, "serial", "recurrence step by step, as a scan over time, or the faster one by a table",
-            ("serial", "parallel", "auto"), fixed=True, of_indrnn=True),
+            ("serial", "parallel", "auto"), fixed=True, cells=(INDRNN,)),
     Setting("time_table", str, None, "JSON file that replaces the table of --time auto (docs/networks.md)", fixed=True,
-            of_indrnn=True),
-    Setting("constrain", bool, True, "keep the recurrent weight within its bound", fixed=True, of_indrnn=True),
+            cells=(INDRNN,)),
+    Setting("constrain", bool, True, "keep the recurrent weight within its bound", fixed=True, cells=(INDRNN,)),
     Setting("u_form", str, "projected", "how |u| is bounded: by a projection, or as u = bound * exp(-exp(nu))",
-            ("projected", "exp"), fixed=True, of_indrnn=True),
-    Setting("gamma", float, 2.0, "bound of the recurrent weight: |u| <= gamma^(1/T)", fixed=True, of_indrnn=True,
+            ("projected", "exp"), fixed=True, cells=(INDRNN,)),
+    Setting("gamma", float, 2.0, "bound of the recurrent weight: |u| <= gamma^(1/T)", fixed=True, cells=(INDRNN,),
             above=True),
     Setting("input_init", str, "normal", "initialiser of W: N(0, 0.001^2) or uniform (a = 8)", ("normal", "kaiming"),
-            fixed=True, of_indrnn=True),
+            fixed=True, cells=(INDRNN,)),
     Setting("last_init", str, "long", "initialiser of u in the last layer", ("long", "uniform", "symmetric", "ones"),
-            fixed=True, of_indrnn=True),
+            fixed=True, cells=(INDRNN,)),
     # optimizer
     Setting("optimizer", str, "adam", "update rule", ("adam", "sgd"), fixed=True),
     Setting("lr", float, 2e-4, "learning rate; the maximum of a schedule", above=True),
-    Setting("lr_u", float, 1.0, "learning rate of u (exp: nu; rotating: nu, theta), as a share of lr"),
+    Setting("lr_u", float, 1.0, "learning rate of u (exp: nu; rotating: nu, theta), as a share of lr",
+            cells=(INDRNN, ROTATING)),
     Setting("tf32", bool, False, "backend cuda: matrix products in TF32, faster and with 10 bits of mantissa"),
     Setting("graph", bool, False, "backend cuda: launch an iteration as CUDA graphs (docs/cuda.md)"),
     Setting("momentum", float, 0.0, "momentum of sgd", below=1),

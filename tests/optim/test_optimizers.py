@@ -181,6 +181,19 @@ def test_a_letter_has_a_learning_rate_of_its_own(optimizer):
         optimizer(lr_of={"u": -1})
 
 
+@each_optimizer
+def test_a_learning_rate_of_a_parameter_that_the_network_lacks_is_refused(optimizer):
+    net, opt = make(), optimizer(lr_of={"u": 0.1, "nu": 0.1})
+    grads, before = gradients(net), net.state_dict()
+    with pytest.raises(
+        ValueError, match=r"update: lr_of names 'nu', expected parameters of the network: W, .*u"
+    ):
+        opt.update(net, grads)
+    assert net.iteration == opt.t == 0
+    for name, value in net.state_dict().items():
+        np.testing.assert_array_equal(value, before[name])
+
+
 def compiled():
     """Signatures compiled so far, of the kernels that a training step of `make()` runs."""
     kernels = [adam_cpu._kernel, sgd_cpu._kernel, recurrence_cpu.forward_kernel("relu", True)]

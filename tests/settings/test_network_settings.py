@@ -169,3 +169,11 @@ def test_lr_u_sets_the_rate_of_the_recurrent_weights_of_the_cell(options, recurr
     made_of = build.optimizer(used)
     assert made_of.lr_of == dict.fromkeys(recurrent, 0.5) and tuple(made_of.decay_on) == ("W",)
     assert recurrent <= {name.rpartition(".")[2] for name in made(**options, hidden=4).params}
+
+
+@pytest.mark.parametrize("cell", ["rnn-tanh", "rnn-relu", "irnn", "lstm", "gru"])
+def test_a_cell_with_a_recurrent_matrix_has_no_lr_u(cell):
+    with pytest.raises(ValueError, match=f"lr_u is 0.5 with cell='{cell}', expected no lr_u because only"):
+        build.complete("indrnn train", "adding", {"cell": cell, "lr_u": 0.5})
+    used, _ = build.complete("indrnn train", "adding", {"preset": "fast"}, {"cell": cell})
+    assert used["lr_u"] == 0.05 and build.optimizer(used).lr_of == {}
