@@ -84,7 +84,8 @@ def run(
     Raises
     ------
     RuntimeError
-        If runs failed in one of several processes. The other runs have ended before.
+        If some of several runs failed. The other runs have ended before. An only run raises its own
+        error.
     """
     deadline, waiting = time.time() + 60 * minutes if minutes else math.inf, []
     for job in jobs:
@@ -94,14 +95,31 @@ def run(
             reporter.log(f"{_name(job)}: done before, {job.directory.path}")
     if processes > 1:
         return _run_together(waiting, reporter, deadline, after, processes)
+    return _run_here(waiting, reporter, deadline, after)
+
+
+def _run_here(jobs: list[Job], reporter: Reporter, deadline: float, after: Callable[[Job], object]) -> bool:
+    """Run jobs in this process, one after another, and return whether all have ended."""
 
     def over(iteration: int = 0) -> bool:
         return time.time() >= deadline
 
-    for job in waiting:
-        if over() or _run(job, reporter, over) == INTERRUPTED:
+    errors = []
+    for job in jobs:
+        if over():
+            return False
+        try:
+            ended = _run(job, reporter, over)
+        except Exception as error:
+            if len(jobs) == 1:
+                raise
+            errors.append(str(error))
+            reporter.log(f"{_name(job)}: {error}")
+            continue
+        if ended == INTERRUPTED:
             return False
         after(job)
+    _raise_first(errors, len(jobs))
     return True
 
 
@@ -127,11 +145,14 @@ def _run_together(
             after(jobs[number])
 
     pool.run_all(plain, report, processes)
-    if errors := [outcome.error for outcome in outcomes.values() if outcome.error]:
-        raise RuntimeError(
-            f"reproduce: {len(errors)} of {len(jobs)} runs failed; the first error: {errors[0]}"
-        )
+    _raise_first([outcome.error for outcome in outcomes.values() if outcome.error], len(jobs))
     return len(outcomes) == len(jobs) and all(outcome.state == FINISHED for outcome in outcomes.values())
+
+
+def _raise_first(errors: list[str], count: int) -> None:
+    """Raise an error that names the first of these errors of `count` runs, if there is one."""
+    if errors:
+        raise RuntimeError(f"reproduce: {len(errors)} of {count} runs failed; the first error: {errors[0]}")
 
 
 def _name(job: Job) -> str:

@@ -180,12 +180,15 @@ def test_several_processes_reach_the_same_values(tmp_path, tiny):
     assert "tiny/wide, seed 1, budget form" in (out / "out/budget/tiny/wide-seed1/log.txt").read_text()
 
 
-def test_a_row_that_fails_in_a_process_does_not_stop_the_others(tmp_path, capsys):
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_row_that_fails_does_not_stop_the_others(tmp_path, processes):
     rows = row(full=SMALL | {"dropout_places": "nowhere=0.5"}), row("tiny/wide")
     todo = reproduce.jobs(rows, BUDGET, [0], tmp_path, {})
     with pytest.raises(RuntimeError, match=r"reproduce: 1 of 2 runs failed; the first error: .*nowhere"):
-        reproduce.run(todo, QUIET, processes=2)
+        reproduce.run(todo, QUIET, processes=processes)
     assert [job.summary() is None for job in todo] == [True, False]
+    with pytest.raises(ValueError, match="nowhere"):  # the only run that is left
+        reproduce.run(todo, QUIET)
 
 
 def test_the_limit_of_minutes_in_processes(tmp_path):
