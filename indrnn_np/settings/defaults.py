@@ -17,7 +17,7 @@ LANGUAGE: Settings = {
 }  # fmt: skip
 # 60 epochs of a small set are few iterations, so the number of iterations is at least `least_iterations`.
 SERIES: Settings = {
-    "epochs": 60.0, "least_iterations": 3000, "batchnorm": True, "dropout": 0.2, "input_init": "kaiming", "lr": 2e-3,
+    "epochs": 60.0, "least_iterations": 3000, "batchnorm": True, "dropout": 0.1, "input_init": "kaiming", "lr": 2e-3,
     "schedule": "one-cycle",
 }  # fmt: skip
 # The settings of the papers, or of the authors' code.
