@@ -414,7 +414,7 @@ def test_a_number_too_large_for_float32_is_named(tmp_path):
 def test_the_command_trains_and_evaluates(tmp_path, capsys):
     problem(tmp_path, count=30)
     options = (
-        "--backend reference --hidden 8 --batch 10 --iterations 120 --lr 1e-2 --held-out 0.2 --quiet --json"
+        "--backend reference --hidden 8 --batch 10 --iterations 300 --lr 1e-2 --held-out 0.2 --quiet --json"
     )
     assert (
         main(["train", "uea", "--data", str(tmp_path), *options.split(), "--out", str(tmp_path / "run")]) == 0
